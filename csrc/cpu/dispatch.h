@@ -1,0 +1,26 @@
+// Which instruction sets this build holds, which of them this CPU runs, and which one is in use.
+#pragma once
+
+#include <cstdint>
+
+#include "../request.h"
+
+namespace yarncore::cpu {
+
+struct KernelTable {
+  const char* name;
+  void (*rotate_tokens)(const Request&, int64_t begin, int64_t end, char* scratch);
+};
+
+// One exported table a unit, constant-initialised: a constructor would run that unit's instructions at load.
+#if defined(__x86_64__)
+extern const KernelTable avx512_kernels, avx2_kernels;
+#elif defined(__aarch64__)
+extern const KernelTable neon_kernels;
+#endif
+extern const KernelTable baseline_kernels;
+
+// The pairs of a row, rounded up to the widest register of any instruction set.
+static inline int64_t row_capacity(const Request& request) { return (request.turns.pairs + 31) / 32 * 32; }
+
+}  // namespace yarncore::cpu

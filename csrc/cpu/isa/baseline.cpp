@@ -1,0 +1,13 @@
+// What every CPU of the platform runs (SSE2 on x86-64). Right rather than fast for float16.
+#include "../rotate_rows.h"
+
+namespace yarncore::cpu {
+namespace {
+
+struct Lanes : VectorLanes<4, Lanes> {};
+
+}  // namespace
+
+extern constexpr KernelTable baseline_kernels = {"baseline", &rotate_tokens<Lanes>};
+
+}  // namespace yarncore::cpu

@@ -1,0 +1,10 @@
+# Fails when an instruction set's object defines a weak or exported symbol other than its kernel table.
+foreach(object IN LISTS OBJECTS)
+  execute_process(COMMAND ${NM} --defined-only ${object} OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX MATCHALL "[0-9a-fA-F]+ [A-Zu-w] [^\n]+" shared "${symbols}")
+  foreach(symbol IN LISTS shared)
+    if(NOT symbol MATCHES "_kernels")
+      message(FATAL_ERROR "${object} must not define the shared symbol: ${symbol}")
+    endif()
+  endforeach()
+endforeach()

@@ -1,0 +1,42 @@
+// NumPy arrays -> the plain pointers and strides of a Request.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "../request.h"
+
+namespace yarncore::python {
+
+// Rows of turns with their factors, copied out of NumPy: immutable, shared by every call of a Rotation.
+class Turns {
+ public:
+  Turns(const pybind11::array_t<uint32_t, pybind11::array::c_style>& words,
+        const pybind11::array_t<double, pybind11::array::c_style>& factors);
+  TurnsTable table() const { return {words_.data(), factors_.data(), rows_, pairs_}; }
+
+ private:
+  std::vector<uint32_t> words_;
+  std::vector<double> factors_;
+  int64_t rows_, pairs_;
+};
+
+// What a call brings. The arrays have been checked by yarncore/request.py; shapes are checked again here, since
+// a wrong one would write outside of an array.
+struct Call {
+  std::vector<pybind11::array> inputs, outputs;
+  std::vector<std::string> types;
+  bool has_heads_axis;
+  int heads_axis;  // counted from the front
+  bool interleaved, conjugate;
+  std::optional<pybind11::array> rows, positions, pair_section, slots;
+  int64_t offset;
+};
+
+Request make_request(const Turns& turns, const Call& call);
+
+}  // namespace yarncore::python
