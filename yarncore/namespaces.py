@@ -1,0 +1,110 @@
+"""What an array is and which namespace computes with it, without importing a framework the user has not imported."""
+
+import sys
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+Array = Any
+Namespace = Any
+
+
+def is_torch(x: object) -> bool:
+    """Whether `x` is a torch tensor."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(x, torch.Tensor)
+
+
+def is_jax(x: object) -> bool:
+    """Whether `x` is a JAX array or tracer."""
+    jax = sys.modules.get("jax")
+    return jax is not None and isinstance(x, jax.Array)
+
+
+def is_numpy(x: object) -> bool:
+    """Whether `x` is a NumPy array or NumPy scalar."""
+    return isinstance(x, (np.ndarray, np.generic))
+
+
+def is_array(x: object) -> bool:
+    """Whether `x` is an array of any framework that is known or speaks the array API."""
+    if is_numpy(x) or is_torch(x):
+        return True
+    return not isinstance(x, (int, float, str, list, tuple, type(None))) and bool(array_api_compat.is_array_api_obj(x))
+
+
+def framework_of(x: object) -> str:
+    """The name of the framework of an array: numpy, torch, jax, dask, array_api_strict ..."""
+    if is_numpy(x):
+        return "numpy"
+    if is_torch(x):
+        return "torch"
+    return "jax" if is_jax(x) else type(x).__module__.partition(".")[0]
+
+
+def namespace_of(x: Array) -> Namespace:
+    """The array-API namespace of one array."""
+    if is_torch(x):
+        import array_api_compat.torch as torch_namespace
+
+        return torch_namespace
+    return array_api_compat.array_namespace(x)
+
+
+def is_jax_namespace(xp: Namespace) -> bool:
+    """Whether `xp` is jax.numpy."""
+    return getattr(xp, "__name__", "").startswith("jax")
+
+
+def has_64_bits(xp: Namespace) -> bool:
+    """Whether `xp` computes with int64 and float64. JAX does only when told to."""
+    if not is_jax_namespace(xp):
+        return hasattr(xp, "float64") and hasattr(xp, "int64")
+    import jax
+
+    return bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined,unused-ignore]
+
+
+def widest_float(xp: Namespace) -> Any:
+    """The most exact floating dtype of `xp`."""
+    return xp.float64 if has_64_bits(xp) else xp.float32
+
+
+def is_integer_dtype(x: Array) -> bool:
+    """Whether an array holds integers (bool is none)."""
+    if is_torch(x):
+        return not (x.dtype.is_floating_point or x.dtype.is_complex or str(x.dtype) == "torch.bool")
+    if is_numpy(x):
+        return x.dtype.kind in "iu"
+    return bool(namespace_of(x).isdtype(x.dtype, "integral"))
+
+
+def device_argument(xp: Namespace, like: Array | None) -> dict[str, Any]:
+    """device=... for a creation function of `xp`: where `like` lives. Nothing for JAX, which places arrays itself."""
+    if like is None or is_jax_namespace(xp):
+        return {}
+    return {"device": like.device if is_torch(like) else array_api_compat.device(like)}
+
+
+def constant(xp: Namespace, value: Any, dtype: Any, like: Array | None = None) -> Array:
+    """A host value as an array of `xp`, on the device of `like`."""
+    return xp.asarray(value, dtype=dtype, **device_argument(xp, like))
+
+
+def is_traced(x: object) -> bool:
+    """Whether the values of an array cannot be read now: a tracer, a fake or meta tensor, or one on another device.
+
+    Reading from a device would wait for it, so arrays that live there count as not readable too.
+    """
+    if is_numpy(x):
+        return False
+    if is_torch(x):
+        torch = sys.modules["torch"]
+        if torch.compiler.is_compiling():
+            return True
+        plain = type(x) in (torch.Tensor, torch.nn.Parameter)
+        return not plain or x.device.type != "cpu" or torch._C._functorch.is_functorch_wrapped_tensor(x)  # type: ignore[attr-defined]
+    if is_jax(x):
+        return isinstance(x, sys.modules["jax"].core.Tracer)
+    return framework_of(x) != "array_api_strict"

@@ -1,0 +1,130 @@
+"""NTK-by-parts: fast pairs are kept, slow pairs interpolated, a ramp between."""
+
+import math
+from dataclasses import KW_ONLY, dataclass
+from typing import Literal
+
+from yarncore.arguments import boolean, one_of, real_number, token_count
+from yarncore.namespaces import Array, Namespace, device_argument, has_64_bits, namespace_of
+from yarncore.scaling.scaling import ScaledFrequencies, Scaling, per_pair, real, unscaled
+
+Ramp = Literal["dimension", "rotations"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Which pairs are kept and which are interpolated; the ramp between two numbers of turns within L.
+
+    Attributes
+    ----------
+    original_length : int
+        L in tokens.
+    beta_fast, beta_slow : float
+        Turns within L. A pair that turns more than beta_fast times is kept, fewer than beta_slow times divided by s
+        (beta and alpha of the paper).
+    truncate : bool
+        Round the bounds of the ramp outwards to whole pairs, as the authors' code does (only ramp="dimension").
+    ramp : "dimension" or "rotations"
+        Linear in the pair's index (the authors' code and every published checkpoint) or in its number of turns
+        within L (the paper's text).
+    """
+
+    original_length: int
+    beta_fast: float = 32.0
+    beta_slow: float = 1.0
+    truncate: bool = True
+    ramp: Ramp = "dimension"
+
+    def keep_weight(self, inverse_frequencies: Array) -> Array:
+        """How much of each pair's own frequency is kept: 1 kept, 0 interpolated. Shape (pairs,)."""
+        xp = namespace_of(inverse_frequencies)
+        weight = self._by_rotations if self.ramp == "rotations" else self._by_dimension
+        return weight(inverse_frequencies, xp)
+
+    def _by_rotations(self, inverse_frequencies: Array, xp: Namespace) -> Array:
+        """gamma(r) of eq. 18, arXiv:2309.00071v2, r the number of turns within L."""
+        rotations = self.original_length * inverse_frequencies / (2 * math.pi)
+        width = self.beta_fast - self.beta_slow or 0.001
+        return xp.clip((rotations - self.beta_slow) / width, 0.0, 1.0)
+
+    def _by_dimension(self, inverse_frequencies: Array, xp: Namespace) -> Array:
+        """The ramp of jquesnelle/yarn, scaled_rope/LlamaYaRNScaledRotaryEmbedding.py (`_yarn_linear_ramp_mask`)."""
+        pairs = inverse_frequencies.shape[-1]
+        if pairs == 1:
+            return xp.ones_like(inverse_frequencies)  # the bounds are clamped to >= 0: pair 0 is always kept
+        # The index whose pair turns `beta` times within L: theta_i = b^(-2i/d) solved for i.
+        octaves_per_pair = -xp.log(inverse_frequencies[-1]) / (pairs - 1)
+        low = math.log(self.original_length / (2 * math.pi * self.beta_fast)) / octaves_per_pair
+        high = math.log(self.original_length / (2 * math.pi * self.beta_slow)) / octaves_per_pair
+        if self.truncate:
+            low, high = xp.floor(low), xp.ceil(high)
+        last = 2.0 * pairs - 1.0  # the authors clamp to d - 1, though indices end at d/2 - 1
+        low, high = xp.clip(low, 0.0, last), xp.clip(high, 0.0, last)
+        width = xp.where(high > low, high - low, xp.ones_like(low) * 0.001)
+        index = xp.arange(pairs, dtype=inverse_frequencies.dtype, **device_argument(xp, inverse_frequencies))
+        return 1.0 - xp.clip((index - low) / width, 0.0, 1.0)
+
+    def blend(self, inverse_frequencies: Array, s: Array, xp: Namespace) -> Array:
+        """Eq. 19, arXiv:2309.00071v2: (1 - gamma) theta / s + gamma theta. s = 1 gives theta itself, bit for bit."""
+        theta = real(xp, inverse_frequencies, like=s)
+        # The bounds are rounded to whole pairs: float32 is too coarse for them, the host's float64 is not.
+        gamma = real(xp, self.keep_weight(theta if has_64_bits(xp) else inverse_frequencies), like=s)
+        s = per_pair(xp, s)
+        return xp.where(s > 1.0, (1.0 - gamma) * theta / s + gamma * theta, theta)
+
+
+def checked_parts(
+    original_length: int, beta_fast: float, beta_slow: float, truncate: bool, ramp: Ramp
+) -> tuple[int, float, float, bool, Ramp]:
+    """The values of Parts, checked and in their own types."""
+    fast = real_number("beta_fast", beta_fast, above=0)
+    slow = real_number("beta_slow", beta_slow, above=0)
+    if fast < slow:
+        raise ValueError(
+            f"beta_fast is {beta_fast!r} and beta_slow is {beta_slow!r}; beta_fast >= beta_slow is expected "
+            f"(exchanged? beta_fast={beta_slow!r}, beta_slow={beta_fast!r})"
+        )
+    one_of("ramp", ramp, ("dimension", "rotations"))
+    return token_count("original_length", original_length), fast, slow, boolean("truncate", truncate), ramp
+
+
+@dataclass(frozen=True, slots=True)
+class NTKByParts(Scaling):
+    """NTK-by-parts interpolation (section 3.2 of arXiv:2309.00071v2), without a temperature.
+
+    Parameters
+    ----------
+    factor : float
+        s = target / original length, >= 1.
+    original_length : int
+        L in tokens.
+    beta_fast, beta_slow : float, keyword-only
+        Turns within L: a pair that turns more often than beta_fast is kept, less often than beta_slow interpolated.
+    truncate : bool, keyword-only
+        Round the ramp's bounds to whole pairs (authors' code: True; gpt-oss: False).
+    ramp : "dimension" or "rotations", keyword-only
+        Linear in the pair index (authors' code) or in the turns within L (the paper's text).
+    """
+
+    factor: float
+    original_length: int
+    _: KW_ONLY
+    beta_fast: float = 32.0
+    beta_slow: float = 1.0
+    truncate: bool = True
+    ramp: Ramp = "dimension"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factor", real_number("factor", self.factor, at_least=1))
+        names = ("original_length", "beta_fast", "beta_slow", "truncate", "ramp")
+        for name, value in zip(names, checked_parts(*(getattr(self, name) for name in names)), strict=True):
+            object.__setattr__(self, name, value)
+
+    @property
+    def parts(self) -> Parts:
+        """The ramp."""
+        return Parts(self.original_length, self.beta_fast, self.beta_slow, self.truncate, self.ramp)
+
+    def at(self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace) -> ScaledFrequencies:
+        s = real(xp, self.factor)
+        return unscaled(xp, self.parts.blend(inverse_frequencies, s, xp), s)
