@@ -1,0 +1,49 @@
+"""yarncore: rotary embeddings past their trained length."""
+
+from yarncore.backends.choice import backend_for
+from yarncore.configs.dialects import from_config, ropes_from_config
+from yarncore.errors import BackendUnavailable, ConfigError, ConfigWarning
+from yarncore.key_cache import packed_positions, rerotate_, shift_
+from yarncore.rope import Rope
+from yarncore.rotation import Rotation
+from yarncore.scaling import (
+    DynamicNTK,
+    DynamicPositionInterpolation,
+    DynamicYaRN,
+    Llama3,
+    LongRoPE,
+    NTKAware,
+    NTKByParts,
+    PositionInterpolation,
+    Proportional,
+    YaRN,
+)
+from yarncore.threads import get_num_threads, set_num_threads
+
+__all__ = [
+    "BackendUnavailable",
+    "ConfigError",
+    "ConfigWarning",
+    "DynamicNTK",
+    "DynamicPositionInterpolation",
+    "DynamicYaRN",
+    "Llama3",
+    "LongRoPE",
+    "NTKAware",
+    "NTKByParts",
+    "PositionInterpolation",
+    "Proportional",
+    "Rope",
+    "Rotation",
+    "YaRN",
+    "backend_for",
+    "from_config",
+    "get_num_threads",
+    "packed_positions",
+    "rerotate_",
+    "ropes_from_config",
+    "set_num_threads",
+    "shift_",
+]
+
+__version__ = "0.1.0"

@@ -1,0 +1,104 @@
+"""Which backend rotates an array, and why."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from yarncore.backends.backend import Backend
+from yarncore.backends.cupy import CupyBackend
+from yarncore.backends.generic import GenericBackend
+from yarncore.backends.native import NativeBackend
+from yarncore.element_types import check_array
+from yarncore.errors import BackendUnavailable
+from yarncore.namespaces import Array, framework_of
+from yarncore.request import RotationRequest
+
+# In the order in which they are asked. A backend more is a file and a row here.
+BACKENDS: tuple[Backend, ...] = (NativeBackend(), CupyBackend(), GenericBackend())
+NAMES = tuple(backend.name for backend in BACKENDS)
+
+
+@dataclass(frozen=True, slots=True)
+class BackendChoice:
+    """Which backend rotates an array.
+
+    Attributes
+    ----------
+    name : str
+        "native", "cupy" or "generic".
+    why : str
+        Why this one.
+    faster : str or None
+        What would be faster, where something would.
+    """
+
+    name: str
+    why: str
+    faster: str | None
+
+
+def _backend_named(name: Any) -> Backend:
+    if not isinstance(name, str):
+        raise TypeError(f"backend is {name!r} ({type(name).__name__}); one of {', '.join(NAMES)} is expected")
+    if name not in NAMES:
+        raise ValueError(f"backend is {name!r}; one of {', '.join(NAMES)} is expected")
+    return BACKENDS[NAMES.index(name)]
+
+
+def choose(request: RotationRequest, name: str | None) -> Backend:
+    """The backend that carries out a request: the named one, else the first that does not refuse.
+
+    Raises
+    ------
+    BackendUnavailable
+        Where the named one refuses, or all do; with the reason.
+    """
+    reason = None
+    for backend in BACKENDS if name is None else (_backend_named(name),):
+        reason = backend.request_refusal(request)
+        for x in request.inputs if request.outputs is None else [*request.inputs, *request.outputs]:
+            reason = reason or backend.refusal(x)
+        if reason is None:
+            return backend
+    raise BackendUnavailable(f"{'no backend' if name is None else f'backend {name!r}'} can rotate this: {reason}")
+
+
+def backend_for(x: Array) -> BackendChoice:
+    """Which backend rotates `x`, why, and what would be faster.
+
+    Parameters
+    ----------
+    x : array
+        Of any framework.
+
+    Returns
+    -------
+    BackendChoice
+
+    Raises
+    ------
+    TypeError
+        Where `x` is no array that can be rotated.
+    BackendUnavailable
+        Where no backend can.
+    """
+    check_array("x", x)
+    refusals: dict[str, str] = {}
+    for backend in BACKENDS:
+        reason = backend.refusal(x)
+        if reason is None:
+            break
+        refusals[backend.name] = reason
+    else:
+        raise BackendUnavailable(f"no backend can rotate this: {refusals}")
+    if backend.name == "native":
+        return BackendChoice("native", f"{framework_of(x)} memory that the extension reads and writes directly", None)
+    native = refusals["native"]
+    return BackendChoice(backend.name, f"array operations of {framework_of(x)}; native refused: {native}", _faster(native))
+
+
+def _faster(reason: str) -> str | None:
+    if "requires grad" in reason:
+        return "rotate under torch.no_grad() where no gradient is needed"
+    if "cannot be loaded" in reason:
+        return "install yarncore with its extension"
+    return None

@@ -1,0 +1,113 @@
+"""The compiled rotation for NumPy arrays and torch CPU tensors."""
+
+from typing import Any
+
+import numpy as np
+
+from yarncore.element_types import element_type
+from yarncore.namespaces import Array, framework_of, is_numpy, is_torch
+from yarncore.request import RotationRequest
+from yarncore.turns import TracedTurns, TurnsTable
+
+try:
+    from yarncore import _core
+except ImportError as error:
+    _core = None  # type: ignore[assignment]
+    _missing = f"the extension yarncore._core cannot be loaded ({error}); reinstall with: pip install yarncore"
+
+
+class NativeBackend:
+    """yarncore._core on the memory of NumPy arrays and plain torch CPU tensors."""
+
+    name = "native"
+
+    def refusal(self, x: Array) -> str | None:
+        if _core is None:
+            return _missing
+        if is_torch(x):
+            from yarncore.backends.torch import why_not_plain
+
+            reason = why_not_plain(x)
+            if reason is not None:
+                return reason
+        elif not is_numpy(x):
+            return f"it works on NumPy arrays and torch CPU tensors, not on {framework_of(x)}"
+        if len(x.shape) > _core.max_axes:
+            return f"it takes at most {_core.max_axes} axes"
+        return None
+
+    def request_refusal(self, request: RotationRequest) -> str | None:
+        if isinstance(request.turning.turns, TracedTurns):
+            return "the frequencies are traced or on a device"
+        rows = request.turning.rows
+        if rows is not None and not is_numpy(rows):
+            return "the lengths are traced or on a device"
+        if not isinstance(request.positions.offset, int):
+            return "the offset of the positions is traced"
+        return None
+
+    def rotate(self, request: RotationRequest) -> list[Array]:
+        turning = request.turning
+        assert isinstance(turning.turns, TurnsTable)
+        results = request.outputs if request.outputs is not None else [_empty_like(x) for x in request.inputs]
+        grid = request.token_shape if request.slots is None else request.slots.shape
+        positions = request.positions.array
+        # NumPy views of the same memory, made before the call: they keep it alive while the GIL is released.
+        sources = [_memory(x) for x in request.inputs]
+        targets = sources if request.in_place else [_memory(y) for y in results]
+        _core.rotate(
+            _native_turns(turning.turns),
+            sources,
+            targets,
+            [_type_name(x) for x in request.inputs],
+            heads_axis=None if request.heads_axis is None else len(request.inputs[0].shape) + request.heads_axis,
+            interleaved=turning.interleaved,
+            conjugate=turning.conjugate,
+            rows=None if turning.rows is None else np.broadcast_to(turning.rows, grid),
+            positions=None if positions is None else (positions if is_numpy(positions) else _positions(positions)),
+            offset=request.positions.offset,
+            pair_section=turning.pair_section,
+            slots=request.slots,
+        )
+        if request.outputs is not None and is_torch(results[0]):
+            from yarncore.backends.torch import bump_version
+
+            for y in results:
+                bump_version(y)
+        return results
+
+
+def _native_turns(table: TurnsTable) -> Any:
+    if table.native is None:
+        object.__setattr__(table, "native", _core.Turns(table.words, table.factors_float64))
+    return table.native
+
+
+def _type_name(x: Array) -> str:
+    name = element_type(x)
+    assert name is not None
+    return name
+
+
+def _memory(x: Array) -> np.ndarray[Any, Any]:
+    """The array itself as NumPy, 16-bit elements as uint16, bytes in native order."""
+    if is_torch(x):
+        from yarncore.backends.torch import as_numpy
+
+        return as_numpy(x)  # type: ignore[no-any-return]
+    array = x.view(np.ndarray)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return array.view(np.uint16) if array.itemsize == 2 else array  # type: ignore[no-any-return]
+
+
+def _positions(positions: Any) -> np.ndarray[Any, Any]:
+    return positions.detach().numpy()  # type: ignore[no-any-return]
+
+
+def _empty_like(x: Array) -> Array:
+    if is_torch(x):
+        import torch
+
+        return torch.empty_like(x)
+    return np.empty_like(x, dtype=x.dtype.newbyteorder("="), subok=False)

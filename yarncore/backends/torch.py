@@ -1,0 +1,48 @@
+"""What torch adds: which tensors are plain memory, and how they are seen as such.
+
+The private names of torch that this needs stand here alone, tested by tests/backends/test_torch.py.
+"""
+
+from typing import Any
+
+import torch
+from torch.autograd import forward_ad
+
+
+def why_not_plain(x: torch.Tensor) -> str | None:
+    """Why the memory of a tensor must not be touched directly; None when it may.
+
+    Fake and functional tensors export null pointers, DTensor foreign memory, and neither gradients nor transforms
+    see what is written past the dispatcher.
+    """
+    if torch.compiler.is_compiling():
+        return "torch.compile traces the call"
+    if type(x) is not torch.Tensor and type(x) is not torch.nn.Parameter:
+        return f"{type(x).__module__}.{type(x).__qualname__} is a subclass of Tensor"
+    if x.device.type != "cpu":
+        return f"the tensor is on {x.device}"
+    if torch.is_grad_enabled() and x.requires_grad:
+        return "the tensor requires grad"
+    if torch._C._functorch.is_functorch_wrapped_tensor(x):  # type: ignore[attr-defined]
+        return "a functional transform wraps the tensor"
+    if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack():
+        return "a dispatch mode is active"
+    if forward_ad._current_level >= 0:
+        return "forward-mode differentiation is active"
+    return None
+
+
+def as_numpy(x: torch.Tensor) -> Any:
+    """The memory of a plain CPU tensor as a NumPy array; 16-bit elements as uint16."""
+    x = x.detach()
+    if x.is_neg():
+        x = x.resolve_neg()
+    if x.element_size() == 2:
+        x = x.view(torch.uint16)
+    return x.numpy()
+
+
+def bump_version(x: torch.Tensor) -> None:
+    """Tell autograd that `x` was changed: a backward pass that saved it then raises instead of using wrong values."""
+    if not x.is_inference():
+        torch.autograd.graph.increment_version(x)

@@ -1,0 +1,373 @@
+"""Rope: a model's rotary embedding."""
+
+import decimal
+import functools
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from yarncore.arguments import boolean, integer, one_of, real_number, token_count
+from yarncore.namespaces import (
+    Array,
+    Namespace,
+    framework_of,
+    is_array,
+    is_integer_dtype,
+    is_torch,
+    is_traced,
+    namespace_of,
+    widest_float,
+)
+from yarncore.request import AUTOMATIC_HEADS_AXIS
+from yarncore.rotation import REQUIRED, Rotation, cos_sin, of_arrays, of_numbers, of_rows, run
+from yarncore.scaling.scaling import ScaledFrequencies, Scaling, real
+from yarncore.turns import TurnsTable
+
+_MOST_SECTIONS = 8
+
+
+@functools.lru_cache(maxsize=64)
+def unscaled_inverse_frequencies(base: float, rotary_dim: int) -> npt.NDArray[np.float64]:
+    """theta_i = base^(-2i / rotary_dim), i < rotary_dim / 2 (Su et al., arXiv:2104.09864), each the nearest float64.
+
+    In decimals of 40 digits: a power of NumPy differs in the last bit from one platform to the next, and so would
+    Rotation.id.
+    """
+    with decimal.localcontext() as context:
+        context.prec = 40
+        log_base = decimal.Decimal(base).ln()
+        theta = [(log_base * (-2 * i) / rotary_dim).exp() for i in range(rotary_dim // 2)]
+    array = np.array([float(value) for value in theta])
+    array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True, slots=True)
+class Rope:
+    """A model's rotary embedding: it fully says what it computes.
+
+    Hashable, comparable, picklable; `repr` evaluates.
+
+    Parameters
+    ----------
+    head_dim : int
+        Elements of a head of q and k (of the rotary slice where only a slice is passed, as for MLA). Even.
+    base : float, default 10000
+        The base of the frequencies (rope_theta), > 1.
+    scaling : Scaling, optional
+        The method of context extension; None is plain RoPE.
+    rotary_dim : int, optional
+        How many elements of a head turn, from the first on; even. None: all.
+    interleaved : bool, default False
+        False: pairs (i, i + rotary_dim / 2), as Llama in transformers and GPT-NeoX. True: pairs (2i, 2i+1), as
+        GPT-J, Meta's Llama and DeepSeek's checkpoints.
+    sections : sequence of int, optional
+        Vision-language models: how many pairs turn by each of a token's positions (time, height, width); the sum
+        is rotary_dim / 2. Positions then have one more leading axis.
+    section_order : "contiguous" or "interleaved"
+        Sections one after the other (Qwen2-VL), or dealt out in turn (Qwen3-VL).
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the parameter, what was given and what is accepted.
+    """
+
+    head_dim: int
+    base: float = 10_000.0
+    scaling: Scaling | None = None
+    rotary_dim: int = None  # type: ignore[assignment]  # None is replaced by head_dim
+    interleaved: bool = False
+    sections: tuple[int, ...] | None = None
+    section_order: Literal["contiguous", "interleaved"] = "contiguous"
+    _unscaled: npt.NDArray[np.float64] = field(init=False, repr=False, compare=False, hash=False)
+    _original: Rotation | None = field(init=False, repr=False, compare=False, hash=False)
+    _steps: tuple[TurnsTable, tuple[float, ...]] | None = field(init=False, repr=False, compare=False, hash=False)
+    _pair_section: npt.NDArray[np.uint8] | None = field(init=False, repr=False, compare=False, hash=False)
+
+    def __post_init__(self) -> None:
+        def put(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        put("head_dim", _even("head_dim", self.head_dim))
+        put("rotary_dim", self.head_dim if self.rotary_dim is None else _even("rotary_dim", self.rotary_dim))
+        if self.rotary_dim > self.head_dim:
+            raise ValueError(f"rotary_dim is {self.rotary_dim}; at most head_dim = {self.head_dim} is expected")
+        put("base", real_number("base", self.base, above=1))
+        put("interleaved", boolean("interleaved", self.interleaved))
+        if self.scaling is not None:
+            if not isinstance(self.scaling, Scaling):
+                raise TypeError(f"scaling is {self.scaling!r}; None or a scaling such as YaRN(...) is expected")
+            self.scaling.check_pairs(self.rotary_dim // 2)
+        one_of("section_order", self.section_order, ("contiguous", "interleaved"))
+        if self.sections is not None:
+            put("sections", _checked_sections(self.sections, self.rotary_dim // 2))
+        put("_pair_section", None if self.sections is None else _pair_section(self.sections, self.section_order))
+        # Resolved now, so that nothing has to be computed while a call is traced.
+        put("_unscaled", unscaled_inverse_frequencies(self.base, self.rotary_dim))
+        put("_original", self._resolve(None))
+        put("_steps", self._resolve_steps())
+
+    # Resolving
+
+    def at(self, length: Any = None, xp: Namespace | None = None) -> Rotation:
+        """The Rotation for a sequence of `length` tokens.
+
+        Parameters
+        ----------
+        length : int, sequence or array of int, optional
+            The largest position of the whole sequence + 1, in tokens. None: the original length. An array gives the
+            Rotation leading axes: one set of numbers for each length. Traced arrays are allowed.
+        xp : array namespace, optional
+            Where the formulas are evaluated and the numbers live; None: NumPy, or the framework of a traced length.
+
+        Returns
+        -------
+        Rotation
+
+        Raises
+        ------
+        TypeError, ValueError
+            Where length is no whole number of tokens >= 1.
+        """
+        if xp is not None and xp is not np and getattr(xp, "__name__", "") not in ("numpy", "array_api_compat.numpy"):
+            return self._resolve_in(self._checked_length(length), xp)
+        lengths = self._checked_length(length)
+        if lengths is None or self.scaling is None or not self.scaling.needs_length:
+            assert self._original is not None
+            return self._original
+        if is_array(lengths) and is_traced(lengths):
+            return self._by_steps(lengths) if self._steps else self._resolve_in(lengths, namespace_of(lengths))
+        if isinstance(lengths, int):
+            return _resolved(self, lengths)
+        return self._resolve(lengths)
+
+    def _layout(self) -> dict[str, Any]:
+        return {
+            "head_dim": self.head_dim,
+            "interleaved": self.interleaved,
+            "pair_section": self._pair_section,
+            "sections": 1 if self.sections is None else len(self.sections),
+        }
+
+    def _scaled(self, length: Any, xp: Namespace) -> ScaledFrequencies:
+        if self.scaling is None:
+            plain = real(xp, self._unscaled)
+            one = xp.ones_like(plain[0])
+            return ScaledFrequencies(plain, one, one)
+        return self.scaling.at(self._unscaled, length, xp)
+
+    def _resolve(self, length: int | npt.NDArray[Any] | None) -> Rotation:
+        """A concrete Rotation, computed in NumPy."""
+        rows = None
+        if isinstance(length, np.ndarray):
+            unique, rows = np.unique(length, return_inverse=True)
+            rows = rows.reshape(length.shape)
+            length = unique if unique.size else np.ones(1, dtype=np.int64)
+        theta, attention, softmax = self._scaled(length, np)
+        theta = np.atleast_2d(theta)
+        factors = [np.broadcast_to(value, theta.shape[:1]) for value in (attention, softmax)]
+        text = f"{self!r}.at({length if rows is None else unique[rows].tolist()})"
+        return of_numbers(
+            theta, *factors, rows, **self._layout(), text=lambda: text, continuous=self._is_continuous
+        )
+
+    @property
+    def _is_continuous(self) -> bool:
+        return self.scaling is not None and self.scaling.needs_length and self.scaling.step_lengths() is None
+
+    def _resolve_steps(self) -> tuple[TurnsTable, tuple[float, ...]] | None:
+        """The table of all steps of a scaling that changes in steps."""
+        lengths = None if self.scaling is None else self.scaling.step_lengths()
+        if lengths is None:
+            return None
+        rotations = [self._resolve(length) for length in lengths]
+        tables = [rotation._turning.turns for rotation in rotations]
+        words = np.concatenate([table.words for table in tables])  # type: ignore[union-attr]
+        table = TurnsTable(words, tuple(table.factors[0] for table in tables))  # type: ignore[union-attr]
+        return table, tuple(float(rotation.softmax_scale_factor) for rotation in rotations)
+
+    def _by_steps(self, lengths: Array) -> Rotation:
+        """The row of the table for each length, chosen without reading the lengths."""
+        assert self.scaling is not None
+        assert self._steps is not None
+        xp = namespace_of(lengths)
+        narrow = str(lengths.dtype).rpartition(".")[2] in ("int8", "int16", "int32", "uint8", "uint16", "uint32")
+        rows = xp.zeros_like(lengths, dtype=xp.int32)
+        for last in (self.scaling.step_lengths() or ())[:-1]:
+            if not narrow or last < 2**31 - 1:
+                rows = rows + xp.astype(lengths > last, xp.int32)
+        return of_rows(*self._steps, rows, **self._layout())
+
+    def _resolve_in(self, length: Any, xp: Namespace) -> Rotation:
+        """A Rotation whose numbers are arrays of `xp`, as exact as its widest float."""
+        theta, attention, softmax = self._scaled(length, xp)
+        return of_arrays(theta, attention, softmax, **self._layout())
+
+    def _checked_length(self, length: Any) -> Any:
+        """None, an int, or an array of int: NumPy's where it can be read, else the caller's."""
+        if length is None:
+            return None
+        if is_array(length) and is_traced(length):
+            if not is_integer_dtype(length):
+                raise TypeError(f"length has dtype {length.dtype}; integers are expected")
+            return length
+        if is_torch(length):
+            length = length.detach().numpy()
+        elif is_array(length) and framework_of(length) == "jax":
+            length = np.asarray(length)
+        if isinstance(length, (list, tuple)) or (is_array(length) and length.shape != ()):
+            array = np.asarray(length)
+            if array.size and array.dtype.kind not in "iuf":
+                raise TypeError(f"length has dtype {array.dtype}; integers are expected")
+            for value in np.unique(array):
+                token_count("length", value)
+            return array.astype(np.int64)
+        return token_count("length", length if not is_array(length) else length[()])
+
+    def _turning_for(self, length: Any) -> Any:
+        if length is None and self.scaling is not None and self.scaling.needs_length:
+            raise TypeError(
+                f"length is required: {type(self.scaling).__name__} looks at it. It is the largest position of the whole "
+                "sequence + 1, cached and new; it is never inferred from positions"
+            )
+        return self.at(length)._turning
+
+    # Rotating
+
+    def rotate(
+        self,
+        q: Array,
+        k: Array | None,
+        positions: Any = REQUIRED,
+        *,
+        heads_axis: int | None = AUTOMATIC_HEADS_AXIS,
+        length: Any = None,
+        out: Any = None,
+        backend: str | None = None,
+    ) -> Any:
+        """Rotate q and k by their positions; the attention factor is applied.
+
+        Parameters
+        ----------
+        q, k : array, shape (..., head_dim)
+            float64, float32, bfloat16 or float16, of one framework, any strides. They may differ in their number of
+            heads. k may be None: one array in, one array out.
+        positions : None, int, or array of int or float
+            In tokens. None: 0, 1, 2, ... along the last token axis; an int: the offset of that count; an array
+            broadcasts against the token axes (one position for all tokens has shape (1,)). Negative positions turn
+            backwards. Fractions are allowed.
+        heads_axis : int or None, keyword-only
+            -2: (batch, seq, heads, dim) or packed (tokens, heads, dim); -3: (batch, heads, seq, dim); None: no axis
+            of heads. Must be given for 4 or more axes when positions is None or an int.
+        length : int, or integers that broadcast as positions do, keyword-only
+            The largest position of the whole sequence + 1, for scalings that look at it.
+        out : array or pair of arrays, keyword-only
+            Where the results go; may be q and k themselves, must not overlap them partly.
+        backend : "native", "cupy" or "generic", keyword-only
+            Insist on one.
+
+        Returns
+        -------
+        array, or pair of arrays
+            Of the same framework, dtype, shape and order of strides.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming the argument, what was given and what is accepted; nothing has been written then.
+        BackendUnavailable
+            Where the backend insisted upon cannot do it.
+        """
+        turning = self._turning_for(length)
+        return run(turning, q, k, positions, heads_axis=heads_axis, out=out, backend=backend)
+
+    def rotate_(
+        self,
+        q: Array,
+        k: Array | None,
+        positions: Any = REQUIRED,
+        *,
+        heads_axis: int | None = AUTOMATIC_HEADS_AXIS,
+        length: Any = None,
+        backend: str | None = None,
+    ) -> Any:
+        """Rotate q and k in place; returns the arrays it was given. Parameters as for rotate.
+
+        Raises
+        ------
+        ValueError
+            Also for read-only or overlapping memory, and for tensors whose gradient would be wrong. Nothing has been
+            written then.
+        """
+        turning = self._turning_for(length)
+        return run(turning, q, k, positions, heads_axis=heads_axis, in_place=True, backend=backend)
+
+    def cos_sin(self, positions: Any, *, length: Any = None, dtype: Any = None) -> tuple[Array, Array]:
+        """cos and sin of the phases, attention factor included, for code that needs the arrays.
+
+        Parameters
+        ----------
+        positions : int, sequence or array of int or float, shape (...)
+            In tokens.
+        length : as for rotate
+        dtype : dtype of the positions' framework, optional
+            float64, float32, bfloat16 or float16; None: the framework's default.
+
+        Returns
+        -------
+        cos, sin : arrays, shape (..., rotary_dim / 2)
+        """
+        return cos_sin(self._turning_for(length), positions, dtype)
+
+    @property
+    def inverse_frequencies(self) -> Array:
+        """Radians per token at the original length, shape (rotary_dim / 2,), float64, read-only."""
+        return self.at().inverse_frequencies
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Rope, (
+            self.head_dim, self.base, self.scaling, self.rotary_dim, self.interleaved, self.sections, self.section_order,
+        )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=256)
+def _resolved(rope: Rope, length: int) -> Rotation:
+    return rope._resolve(length)
+
+
+def _even(name: str, value: Any) -> int:
+    count = integer(name, value)
+    if count < 2 or count % 2:
+        raise ValueError(f"{name} is {value!r}; an even integer >= 2 is expected")
+    return count
+
+
+def _checked_sections(sections: Any, pairs: int) -> tuple[int, ...]:
+    if isinstance(sections, str) or not hasattr(sections, "__iter__"):
+        raise TypeError(f"sections is {sections!r}; a sequence of integers is expected")
+    counts = tuple(integer(f"sections[{i}]", value) for i, value in enumerate(sections))
+    if not 1 <= len(counts) <= _MOST_SECTIONS or min(counts) < 1 or sum(counts) != pairs:
+        raise ValueError(
+            f"sections is {sections!r}; 1 to {_MOST_SECTIONS} integers >= 1 whose sum is rotary_dim / 2 = {pairs} are expected"
+        )
+    return counts
+
+
+def _pair_section(sections: tuple[int, ...], order: str) -> npt.NDArray[np.uint8]:
+    """The section of each pair.
+
+    Contiguous: one after the other (transformers, modeling_qwen2_vl.py). Interleaved: pair i belongs to section
+    i mod n while that section lasts, else to the first (modeling_qwen3_vl.py, apply_interleaved_mrope).
+    """
+    if order == "contiguous":
+        section = np.repeat(np.arange(len(sections)), sections)
+    else:
+        index = np.arange(sum(sections))
+        turn = index % len(sections)
+        section = np.where(index < np.asarray(sections)[turn] * len(sections), turn, 0)
+    section = section.astype(np.uint8)
+    section.flags.writeable = False
+    return section
