@@ -1,0 +1,89 @@
+"""A path, folder, dict or configuration object -> a mapping, and where it came from."""
+
+import json
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from yarncore.errors import ConfigError
+
+_LARGEST_FILE = 64 * 2**20
+_OTHER_FORMATS = (".yaml", ".yml", ".toml", ".pkl", ".pickle", ".py", ".pt", ".bin", ".gguf")
+
+
+def load(source: Any) -> tuple[Mapping[str, Any], str]:
+    """The mapping of a configuration, and its name for messages.
+
+    Parameters
+    ----------
+    source : mapping, str, os.PathLike or configuration object
+        A path is that of a JSON file, or of a folder with a config.json. Nothing is downloaded.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no JSON object to be read.
+    OSError
+        Where the file system says no.
+    TypeError
+        For anything else.
+    """
+    if isinstance(source, Mapping):
+        return source, "config"
+    if isinstance(source, (str, bytes, os.PathLike)):
+        return _load_file(Path(os.fsdecode(source)))
+    if hasattr(source, "config") and hasattr(source, "forward"):
+        raise ConfigError(f"source is a model ({type(source).__name__}); give its configuration, model.config")
+    if hasattr(source, "to_dict") and hasattr(source, "model_type"):
+        return source.to_dict(), type(source).__name__
+    raise TypeError(
+        f"source is {type(source).__name__}; a dict, the path of a config.json or of a model's folder, or a transformers "
+        "configuration is expected"
+    )
+
+
+def _load_file(path: Path) -> tuple[Mapping[str, Any], str]:
+    if "\0" in str(path):
+        raise ConfigError(f"source is {str(path)!r}, which holds a NUL character; a path is expected")
+    folder = path
+    if path.is_dir():
+        path = path / "config.json"
+        if not path.exists():
+            raise ConfigError(f"{folder}: no config.json in this folder")
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ConfigError(f"{path}: not a regular file")
+    if path.suffix.lower() in _OTHER_FORMATS:
+        raise ConfigError(f"{path}: {path.suffix} files are not read; JSON is expected")
+    if status.st_size > _LARGEST_FILE:
+        raise ConfigError(f"{path}: {status.st_size} bytes; at most {_LARGEST_FILE} are read")
+    return _parse(path.read_bytes(), str(path)), str(path)
+
+
+def _parse(raw: bytes, where: str) -> Mapping[str, Any]:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()
+        if twice:
+            raise ConfigError(f"{where}: the key {sorted(twice)[0]!r} appears twice in one object")
+        return dict(pairs)
+
+    try:
+        encoding = json.detect_encoding(raw)
+        value = json.loads(raw.decode(encoding), object_pairs_hook=unique)
+    except ConfigError:
+        raise
+    except RecursionError:
+        raise ConfigError(f"{where}: nested too deeply") from None
+    except ValueError as error:  # malformed JSON, wrong encoding, an integer of thousands of digits
+        raise ConfigError(f"{where}: not valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ConfigError(f"{where}: holds {_kind(value)}; a JSON object is expected")
+    return value
+
+
+def _kind(value: Any) -> str:
+    names = {type(None): "null", list: "a list", str: "a string", bool: "true or false"}
+    return names.get(type(value), "a number")
