@@ -83,6 +83,7 @@ class Rope:
     sections: tuple[int, ...] | None = None
     section_order: Literal["contiguous", "interleaved"] = "contiguous"
     _unscaled: npt.NDArray[np.float64] = field(init=False, repr=False, compare=False, hash=False)
+    _prepared: Array | None = field(init=False, repr=False, compare=False, hash=False)
     _original: Rotation | None = field(init=False, repr=False, compare=False, hash=False)
     _steps: tuple[TurnsTable, tuple[float, ...]] | None = field(init=False, repr=False, compare=False, hash=False)
     _pair_section: npt.NDArray[np.uint8] | None = field(init=False, repr=False, compare=False, hash=False)
@@ -107,6 +108,7 @@ class Rope:
         put("_pair_section", None if self.sections is None else _pair_section(self.sections, self.section_order))
         # Resolved now, so that nothing has to be computed while a call is traced.
         put("_unscaled", unscaled_inverse_frequencies(self.base, self.rotary_dim))
+        put("_prepared", None if self.scaling is None else self.scaling.prepare(self._unscaled))
         put("_original", self._resolve(None))
         put("_steps", self._resolve_steps())
 
@@ -157,7 +159,7 @@ class Rope:
             plain = real(xp, self._unscaled)
             one = xp.ones_like(plain[0])
             return ScaledFrequencies(plain, one, one)
-        return self.scaling.at(self._unscaled, length, xp)
+        return self.scaling.at(self._unscaled, length, xp, self._prepared)
 
     def _resolve(self, length: int | npt.NDArray[Any] | None) -> Rotation:
         """A concrete Rotation, computed in NumPy."""

@@ -48,7 +48,7 @@ std::atomic<const KernelTable*>& current_table() {
 int64_t scratch_bytes(const Request& request) {
   int64_t head = 0;
   for (int n = 0; n < request.operand_count; ++n) head = std::max(head, request.operands[n].head_dim);
-  return row_capacity(request) * (8 * 8 + 2 * 4) + head * 8;
+  return row_capacity(request) * (9 * 8 + 2 * 4) + head * 8;
 }
 
 // Bytes that the request reads and writes, and the cost of its rows counted as bytes.

@@ -29,9 +29,17 @@ static inline uint32_t bits_at(const uint32_t (&product)[7], int64_t offset) {
   return static_cast<uint32_t>((high << 32 | low) >> shift);
 }
 
+// The angle in radians where the phase is below 2^-64 turn: its 96 bits would hold too few digits of it.
+static inline double tiny_angle(const uint32_t (&product)[7], int exponent, bool negative) {
+  double value = 0;
+  for (int word = 6; word >= 0; --word) value = value * 0x1p32 + product[word];
+  const double angle = __builtin_ldexp(value * 0x1.921fb54442d18p+2, exponent - 128);
+  return negative ? -angle : angle;
+}
+
 static inline void fractional_row(const uint32_t* words, int64_t pairs, const uint8_t* pair_section,
                                   const Position* positions, uint64_t* high, uint64_t* middle, uint64_t* low,
-                                  uint64_t* negate) {
+                                  uint64_t* negate, double* tiny) {
   for (int64_t i = 0; i < pairs; ++i) {
     const Position& position = positions[pair_section ? pair_section[i] : 0];
     uint32_t turns[5], product[7] = {};
@@ -51,6 +59,7 @@ static inline void fractional_row(const uint32_t* words, int64_t pairs, const ui
     middle[i] = bits_at(product, 64 - int64_t{position.exponent});
     low[i] = bits_at(product, 32 - int64_t{position.exponent});
     negate[i] = negative ? uint64_t{1} << 63 : 0;
+    tiny[i] = high[i] | middle[i] ? 0 : tiny_angle(product, position.exponent, negative);
   }
 }
 

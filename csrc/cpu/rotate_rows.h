@@ -20,6 +20,7 @@ struct Row {
   double *cos64, *sin64;
   uint64_t *magnitude_low, *magnitude_high, *negate;  // of each pair, where pairs have positions of their own
   uint64_t *high, *middle, *low;                      // phases of fractional positions
+  double* tiny;                                       // angles of phases that are almost 0, else 0
   char* head;                                         // one head, contiguous
 
   Row(const Request& request, char* scratch) : capacity(row_capacity(request)) {
@@ -33,7 +34,7 @@ struct Row {
     magnitude_low = reinterpret_cast<uint64_t*>(take(8)), magnitude_high = reinterpret_cast<uint64_t*>(take(8));
     negate = reinterpret_cast<uint64_t*>(take(8));
     high = reinterpret_cast<uint64_t*>(take(8)), middle = reinterpret_cast<uint64_t*>(take(8));
-    low = reinterpret_cast<uint64_t*>(take(8));
+    low = reinterpret_cast<uint64_t*>(take(8)), tiny = reinterpret_cast<double*>(take(8));
     cos32 = reinterpret_cast<float*>(take(4)), sin32 = reinterpret_cast<float*>(take(4));
     head = next;
   }
@@ -54,6 +55,18 @@ inline void store_cos_sin(const Row<Lanes>& row, int64_t i, Phase<typename Lanes
   }
 }
 
+// sin x = x for the tiny angles of fractional positions; their cos is 1 already.
+template <class Lanes, class Coefficients>
+inline void store_tiny_angles(const Row<Lanes>& row, int64_t pairs, double factor) {
+  for (int64_t i = 0; i < pairs; ++i) {
+    if (row.tiny[i] == 0) continue;
+    if constexpr (Coefficients::terms == DoubleToDouble::terms)
+      row.sin64[i] = row.tiny[i] * factor;
+    else
+      row.sin32[i] = static_cast<float>(row.tiny[i] * factor);
+  }
+}
+
 template <class Lanes, class Coefficients>
 inline void make_row(const Request& request, const Row<Lanes>& row, const uint32_t* words, double factor,
                      const Position* positions) {
@@ -61,7 +74,8 @@ inline void make_row(const Request& request, const Row<Lanes>& row, const uint32
   const int64_t pairs = request.turns.pairs;
   const bool fractional = request.position_kind >= PositionKind::float32;
   if (fractional) {
-    fractional_row(words, pairs, request.pair_section, positions, row.high, row.middle, row.low, row.negate);
+    fractional_row(words, pairs, request.pair_section, positions, row.high, row.middle, row.low, row.negate,
+                   row.tiny);
   } else if (request.pair_section) {
     for (int64_t i = 0; i < pairs; ++i) {
       const Position& position = positions[request.pair_section[i]];
@@ -99,6 +113,7 @@ inline void make_row(const Request& request, const Row<Lanes>& row, const uint32
       store_cos_sin<Lanes, Coefficients>(row, i, phase_of<Lanes>(m0, m1, f0, f1, f2, f3), negate, factor);
     }
   }
+  if (fractional) store_tiny_angles<Lanes, Coefficients>(row, pairs, factor);
 }
 
 // One head whose elements are contiguous. The tail of the pairs goes through the same registers, partly filled.

@@ -1,11 +1,16 @@
 """The scaling of Llama 3.1 and its successors."""
 
-import math
+import decimal
 from dataclasses import KW_ONLY, dataclass
+from decimal import Decimal
+
+import numpy as np
+import numpy.typing as npt
 
 from yarncore.arguments import real_number, token_count
 from yarncore.namespaces import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, real, unscaled
+from yarncore.scaling.turns_within import log_turns_within, precisely
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +50,17 @@ class Llama3(Scaling):
         object.__setattr__(self, "low_freq_factor", low)
         object.__setattr__(self, "high_freq_factor", high)
 
-    def at(self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace) -> ScaledFrequencies:
+    def prepare(self, inverse_frequencies: Array) -> npt.NDArray[np.float64]:
+        """How much of each pair's own frequency is kept: (turns within L - low) / (high - low), within 0 and 1."""
+        low, high = Decimal(self.low_freq_factor), Decimal(self.high_freq_factor)
+        with decimal.localcontext(precisely()):
+            turns = [log_r.exp() for log_r in log_turns_within(self.original_length, inverse_frequencies)]
+            return np.array([float(1 if r > high else 0 if r <= low else (r - low) / (high - low)) for r in turns])
+
+    def at(
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+    ) -> ScaledFrequencies:
         s = real(xp, self.factor)
         theta = real(xp, inverse_frequencies)
-        rotations = self.original_length * theta / (2 * math.pi)
-        low, high = self.low_freq_factor, self.high_freq_factor
-        smooth = (rotations - low) / (high - low or 1.0)
-        blended = (1.0 - smooth) * theta / s + smooth * theta
-        scaled = xp.where(rotations > high, theta, xp.where(rotations < low, theta / s, blended))
-        return unscaled(xp, scaled if self.factor != 1.0 else theta, s)
+        smooth = real(xp, self.prepare(inverse_frequencies) if prepared is None else prepared)
+        return unscaled(xp, xp.where(s > 1.0, (1.0 - smooth) * theta / s + smooth * theta, theta), s)

@@ -65,7 +65,9 @@ class LongRoPE(Scaling):
                 "expected"
             )
 
-    def at(self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace) -> ScaledFrequencies:
+    def at(
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+    ) -> ScaledFrequencies:
         lengths = real(xp, self.original_length if length is None else length, like=length)
         short, long = real(xp, self.short_factor, like=lengths), real(xp, self.long_factor, like=lengths)
         divisor = xp.where(per_pair(xp, lengths) > self.original_length, long, short)

@@ -36,7 +36,9 @@ class NTKAware(Scaling):
     def __post_init__(self) -> None:
         object.__setattr__(self, "factor", real_number("factor", self.factor, at_least=1))
 
-    def at(self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace) -> ScaledFrequencies:
+    def at(
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+    ) -> ScaledFrequencies:
         return enlarge_base(inverse_frequencies, real(xp, self.factor), xp)
 
 
@@ -63,7 +65,9 @@ class DynamicNTK(Scaling):
         object.__setattr__(self, "original_length", token_count("original_length", self.original_length))
         object.__setattr__(self, "factor", real_number("factor", self.factor, at_least=1))
 
-    def at(self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace) -> ScaledFrequencies:
+    def at(
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+    ) -> ScaledFrequencies:
         ratio = length_ratio(xp, length, self.original_length)
         return enlarge_base(inverse_frequencies, self.factor * ratio - (self.factor - 1), xp)
 

@@ -1,14 +1,21 @@
 """NTK-by-parts: fast pairs are kept, slow pairs interpolated, a ramp between."""
 
-import math
+import decimal
 from dataclasses import KW_ONLY, dataclass
+from decimal import Decimal
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from yarncore.arguments import boolean, one_of, real_number, token_count
-from yarncore.namespaces import Array, Namespace, device_argument, has_64_bits, namespace_of
+from yarncore.namespaces import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, per_pair, real, unscaled
+from yarncore.scaling.turns_within import log_turns_within, precisely
 
 Ramp = Literal["dimension", "rotations"]
+
+_NO_RAMP = Decimal("0.001")  # the width where both bounds are the same: a step one pair wide (the authors' code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,40 +42,38 @@ class Parts:
     truncate: bool = True
     ramp: Ramp = "dimension"
 
-    def keep_weight(self, inverse_frequencies: Array) -> Array:
+    def keep_weight(self, inverse_frequencies: Array) -> npt.NDArray[np.float64]:
         """How much of each pair's own frequency is kept: 1 kept, 0 interpolated. Shape (pairs,)."""
-        xp = namespace_of(inverse_frequencies)
-        weight = self._by_rotations if self.ramp == "rotations" else self._by_dimension
-        return weight(inverse_frequencies, xp)
+        ramp = self._by_rotations if self.ramp == "rotations" else self._by_dimension
+        with decimal.localcontext(precisely()):
+            weights = ramp(log_turns_within(self.original_length, inverse_frequencies))
+            return np.array([float(min(max(weight, Decimal(0)), Decimal(1))) for weight in weights])
 
-    def _by_rotations(self, inverse_frequencies: Array, xp: Namespace) -> Array:
+    def _by_rotations(self, log_turns: list[Decimal]) -> list[Decimal]:
         """gamma(r) of eq. 18, arXiv:2309.00071v2, r the number of turns within L."""
-        rotations = self.original_length * inverse_frequencies / (2 * math.pi)
-        width = self.beta_fast - self.beta_slow or 0.001
-        return xp.clip((rotations - self.beta_slow) / width, 0.0, 1.0)
+        alpha, beta = Decimal(self.beta_slow), Decimal(self.beta_fast)
+        width = beta - alpha or _NO_RAMP
+        return [(log_r.exp() - alpha) / width for log_r in log_turns]
 
-    def _by_dimension(self, inverse_frequencies: Array, xp: Namespace) -> Array:
+    def _by_dimension(self, log_turns: list[Decimal]) -> list[Decimal]:
         """The ramp of jquesnelle/yarn, scaled_rope/LlamaYaRNScaledRotaryEmbedding.py (`_yarn_linear_ramp_mask`)."""
-        pairs = inverse_frequencies.shape[-1]
+        pairs = len(log_turns)
         if pairs == 1:
-            return xp.ones_like(inverse_frequencies)  # the bounds are clamped to >= 0: pair 0 is always kept
-        # The index whose pair turns `beta` times within L: theta_i = b^(-2i/d) solved for i.
-        octaves_per_pair = -xp.log(inverse_frequencies[-1]) / (pairs - 1)
-        low = math.log(self.original_length / (2 * math.pi * self.beta_fast)) / octaves_per_pair
-        high = math.log(self.original_length / (2 * math.pi * self.beta_slow)) / octaves_per_pair
+            return [Decimal(1)]  # the bounds are clamped to >= 0: pair 0 is always kept
+        # The index whose pair turns `beta` times within L: the straight line of ln r solved for i.
+        slope = (log_turns[-1] - log_turns[0]) / (pairs - 1)
+        low, high = ((Decimal(beta).ln() - log_turns[0]) / slope for beta in (self.beta_fast, self.beta_slow))
         if self.truncate:
-            low, high = xp.floor(low), xp.ceil(high)
-        last = 2.0 * pairs - 1.0  # the authors clamp to d - 1, though indices end at d/2 - 1
-        low, high = xp.clip(low, 0.0, last), xp.clip(high, 0.0, last)
-        width = xp.where(high > low, high - low, xp.ones_like(low) * 0.001)
-        index = xp.arange(pairs, dtype=inverse_frequencies.dtype, **device_argument(xp, inverse_frequencies))
-        return 1.0 - xp.clip((index - low) / width, 0.0, 1.0)
+            low, high = low.to_integral_value(decimal.ROUND_FLOOR), high.to_integral_value(decimal.ROUND_CEILING)
+        last = Decimal(2 * pairs - 1)  # the authors clamp to d - 1, though indices end at d/2 - 1
+        low, high = (min(max(bound, Decimal(0)), last) for bound in (low, high))
+        width = high - low or _NO_RAMP
+        return [1 - (i - low) / width for i in range(pairs)]
 
-    def blend(self, inverse_frequencies: Array, s: Array, xp: Namespace) -> Array:
+    def blend(self, inverse_frequencies: Array, s: Array, xp: Namespace, gamma: Array | None) -> Array:
         """Eq. 19, arXiv:2309.00071v2: (1 - gamma) theta / s + gamma theta. s = 1 gives theta itself, bit for bit."""
+        gamma = real(xp, self.keep_weight(inverse_frequencies) if gamma is None else gamma, like=s)
         theta = real(xp, inverse_frequencies, like=s)
-        # The bounds are rounded to whole pairs: float32 is too coarse for them, the host's float64 is not.
-        gamma = real(xp, self.keep_weight(theta if has_64_bits(xp) else inverse_frequencies), like=s)
         s = per_pair(xp, s)
         return xp.where(s > 1.0, (1.0 - gamma) * theta / s + gamma * theta, theta)
 
@@ -120,11 +125,16 @@ class NTKByParts(Scaling):
         for name, value in zip(names, checked_parts(*(getattr(self, name) for name in names)), strict=True):
             object.__setattr__(self, name, value)
 
+    def prepare(self, inverse_frequencies: Array) -> Array:
+        return self.parts.keep_weight(inverse_frequencies)
+
     @property
     def parts(self) -> Parts:
         """The ramp."""
         return Parts(self.original_length, self.beta_fast, self.beta_slow, self.truncate, self.ramp)
 
-    def at(self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace) -> ScaledFrequencies:
+    def at(
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+    ) -> ScaledFrequencies:
         s = real(xp, self.factor)
-        return unscaled(xp, self.parts.blend(inverse_frequencies, s, xp), s)
+        return unscaled(xp, self.parts.blend(inverse_frequencies, s, xp, prepared), s)

@@ -28,7 +28,9 @@ class PositionInterpolation(Scaling):
     def __post_init__(self) -> None:
         object.__setattr__(self, "factor", real_number("factor", self.factor, at_least=1))
 
-    def at(self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace) -> ScaledFrequencies:
+    def at(
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+    ) -> ScaledFrequencies:
         return interpolate(inverse_frequencies, real(xp, self.factor), xp)
 
 
@@ -48,5 +50,7 @@ class DynamicPositionInterpolation(Scaling):
     def __post_init__(self) -> None:
         object.__setattr__(self, "original_length", token_count("original_length", self.original_length))
 
-    def at(self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace) -> ScaledFrequencies:
+    def at(
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+    ) -> ScaledFrequencies:
         return interpolate(inverse_frequencies, length_ratio(xp, length, self.original_length), xp)

@@ -32,7 +32,9 @@ class Proportional(Scaling):
         object.__setattr__(self, "partial_rotary_factor", part)
         object.__setattr__(self, "factor", real_number("factor", self.factor, at_least=1))
 
-    def at(self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace) -> ScaledFrequencies:
+    def at(
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+    ) -> ScaledFrequencies:
         theta = real(xp, inverse_frequencies)
         pairs = theta.shape[-1]
         turning = int(self.partial_rotary_factor * (2 * pairs) // 2)

@@ -28,16 +28,24 @@ class ScaledFrequencies(NamedTuple):
 class Scaling:
     """A method of context extension: unscaled inverse frequencies and a context length in, scaled ones out.
 
-    Pure mathematics over arrays. `inverse_frequencies` (radians per token, shape (pairs,), a geometric progression
-    from 1) may be a NumPy array in float64 whatever `xp` is: what depends on nothing else, such as a ramp, is then
-    computed exactly on the host. `length` is a number of tokens, an int or an array of `xp`, which may be traced.
+    Pure mathematics over arrays. `inverse_frequencies` are radians per token, shape (pairs,), a geometric progression
+    from 1; `length` is a number of tokens, an int or an array of `xp`, which may be traced.
     """
 
     needs_length: ClassVar[bool] = False
     """Whether the result depends on the length."""
 
-    def at(self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace) -> ScaledFrequencies:
-        """Scale the frequencies for a sequence of `length` tokens (None: the original length)."""
+    def prepare(self, inverse_frequencies: Array) -> Array | None:
+        """What depends on the frequencies alone, such as a ramp: computed exactly, on the host, once."""
+        return None
+
+    def at(
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+    ) -> ScaledFrequencies:
+        """Scale the frequencies for a sequence of `length` tokens (None: the original length).
+
+        `prepared` is what prepare(inverse_frequencies) gave; None: it is computed now.
+        """
         raise NotImplementedError
 
     def step_lengths(self) -> tuple[int, ...] | None:

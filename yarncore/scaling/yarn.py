@@ -95,9 +95,11 @@ class YaRN(NTKByParts):
         NTKByParts.__post_init__(self)
         _check_amplitudes(self)
 
-    def at(self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace) -> ScaledFrequencies:
+    def at(
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+    ) -> ScaledFrequencies:
         s = real(xp, self.factor)
-        frequencies = self.parts.blend(inverse_frequencies, s, xp)
+        frequencies = self.parts.blend(inverse_frequencies, s, xp, prepared)
         return ScaledFrequencies(
             frequencies,
             *amplitudes(s, self.attention_factor, self.mscale, self.mscale_all_dim, self.softmax_mscale, xp),
@@ -146,6 +148,14 @@ class DynamicYaRN(Scaling):
         object.__setattr__(self, "steps", _checked_steps(self.steps, self.max_factor))
         _check_amplitudes(self)
 
+    @property
+    def parts(self) -> Parts:
+        """The ramp."""
+        return Parts(self.original_length, self.beta_fast, self.beta_slow, self.truncate, self.ramp)
+
+    def prepare(self, inverse_frequencies: Array) -> Array:
+        return self.parts.keep_weight(inverse_frequencies)
+
     def _scale(self, length: Array | int | None, xp: Namespace) -> Array:
         ratio = length_ratio(xp, length, self.original_length)
         if self.steps is None:
@@ -165,14 +175,15 @@ class DynamicYaRN(Scaling):
         powers = [2.0**n for n in range(1, math.ceil(math.log2(last)))] if last > 1 else []
         return (*powers, last) if last > 1 else ()
 
-    def at(self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace) -> ScaledFrequencies:
+    def at(
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+    ) -> ScaledFrequencies:
         s = self._scale(length, xp)
-        parts = Parts(self.original_length, self.beta_fast, self.beta_slow, self.truncate, self.ramp)
         m, k = amplitudes(s, self.attention_factor, self.mscale, self.mscale_all_dim, self.softmax_mscale, xp)
         one = xp.ones_like(s)
         stretched = s > 1.0
         return ScaledFrequencies(
-            parts.blend(inverse_frequencies, s, xp), xp.where(stretched, m, one), xp.where(stretched, k, one)
+            self.parts.blend(inverse_frequencies, s, xp, prepared), xp.where(stretched, m, one), xp.where(stretched, k, one)
         )
 
     def step_lengths(self) -> tuple[int, ...] | None:

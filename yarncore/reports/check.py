@@ -1,0 +1,130 @@
+"""Rotating q and k of a model's shape, and how far the result is from exact arithmetic."""
+
+import statistics
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from yarncore.reports.description import Description
+from yarncore.threads import get_num_threads
+
+_CHECKED_TOKENS = 8
+_TIMED_TOKENS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class RotationCheck:
+    """What rotating at the end of the context gave.
+
+    Attributes
+    ----------
+    positions : tuple of int
+        First and last position that was compared.
+    error : float
+        Largest difference from exact arithmetic, relative to the length of the rotated pair.
+    usual_error : float
+        The same for cos and sin of a float32 product of position and frequency, as most code computes them.
+    tokens : int
+        How many were timed.
+    seconds : float
+        Median time to rotate their q and k in place, in float32.
+    threads : int
+    """
+
+    positions: tuple[int, int]
+    error: float
+    usual_error: float
+    tokens: int
+    seconds: float
+    threads: int
+
+
+def check(description: Description) -> RotationCheck:
+    """Rotate at the last positions of the target context, compare and time."""
+    rotation = description.rotation
+    end = description.target_length or _TIMED_TOKENS
+    positions = np.arange(max(0, end - _CHECKED_TOKENS), end)
+    generator = np.random.default_rng(0)
+    q, k = (
+        generator.standard_normal((1, positions.size, heads, description.rope.head_dim)).astype(np.float32)
+        for heads in (description.heads, description.key_heads)
+    )
+    sections = description.rope.sections
+    given = positions if sections is None else np.broadcast_to(positions, (len(sections), 1, positions.size))
+    rotated = rotation.rotate(q, k, given, heads_axis=-2)
+    exact = _exact_cos_sin(rotation.inverse_frequencies, positions)
+    angle = positions.astype(np.float32)[:, None] * rotation.inverse_frequencies.astype(np.float32)
+    usual = np.cos(angle), np.sin(angle)
+    m = rotation.attention_factor
+    interleaved = description.rope.interleaved
+    shape = (description.rope.rotary_dim, interleaved)
+    exactly = [_turn(x, *exact, m, interleaved) for x in (q, k)]
+    usually = [_turn(x, *usual, m, interleaved) for x in (q, k)]
+    error = max(_distance(y, z, *shape) for y, z in zip(rotated, exactly, strict=True))
+    usual_error = max(_distance(y, z, *shape) for y, z in zip(usually, exactly, strict=True))
+    tokens, seconds = _time(description, end)
+    return RotationCheck(
+        (int(positions[0]), int(positions[-1])), error, usual_error, tokens, seconds, get_num_threads()
+    )
+
+
+def _exact_cos_sin(
+    inverse_frequencies: npt.NDArray[np.float64], positions: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """cos and sin in 50 digits, rounded to float64."""
+    import mpmath
+
+    with mpmath.workdps(50):
+        angles = [[mpmath.mpf(theta) * int(p) for theta in inverse_frequencies.tolist()] for p in positions]
+        return tuple(np.array([[float(f(a)) for a in row] for row in angles]) for f in (mpmath.cos, mpmath.sin))  # type: ignore[return-value]
+
+
+def _turn(
+    x: npt.NDArray[np.float32],
+    cos: npt.NDArray[np.floating],
+    sin: npt.NDArray[np.floating],
+    factor: float,
+    interleaved: bool,
+) -> npt.NDArray[np.float64]:
+    """x turned by given rows of cos and sin, in float64."""
+    pairs = cos.shape[-1]
+    first = slice(0, 2 * pairs, 2) if interleaved else slice(0, pairs)
+    second = slice(1, 2 * pairs, 2) if interleaved else slice(pairs, 2 * pairs)
+    y = x.astype(np.float64)
+    x0, x1 = y[..., first].copy(), y[..., second].copy()
+    c, s = factor * cos[:, None, :], factor * sin[:, None, :]
+    y[..., first], y[..., second] = x0 * c - x1 * s, x1 * c + x0 * s
+    return y
+
+
+def _distance(
+    y: npt.NDArray[np.floating], exact: npt.NDArray[np.float64], rotary_dim: int, interleaved: bool
+) -> float:
+    """The largest difference of an element, relative to the length of its exact pair."""
+    pairs = rotary_dim // 2
+    first, second = exact[..., 0:rotary_dim:2], exact[..., 1:rotary_dim:2]
+    if not interleaved:
+        first, second = exact[..., :pairs], exact[..., pairs:rotary_dim]
+    length = np.hypot(first, second)
+    lengths = np.stack([length, length], axis=-1).reshape(*exact.shape[:-1], rotary_dim) if interleaved else np.concatenate([length, length], axis=-1)
+    return float(np.max(np.abs(y - exact)[..., :rotary_dim] / lengths))
+
+
+def _time(description: Description, end: int) -> tuple[int, float]:
+    tokens = min(_TIMED_TOKENS, end)
+    q, k = (
+        np.ones((1, tokens, heads, description.rope.head_dim), dtype=np.float32)
+        for heads in (description.heads, description.key_heads)
+    )
+    positions = np.arange(end - tokens, end)
+    sections = description.rope.sections
+    given = positions if sections is None else np.broadcast_to(positions, (len(sections), 1, tokens))
+    unit = description.rotation.without_factor()  # repeated in place: lengths must not grow
+    times = []
+    for _ in range(9):
+        start = time.perf_counter()
+        unit.rotate_(q, k, given, heads_axis=-2)
+        times.append(time.perf_counter() - start)
+    return tokens, statistics.median(times)
