@@ -1,5 +1,6 @@
 """Keys that are stored rotated: bringing them to another scale, and moving them."""
 
+import math
 import warnings
 from typing import Any
 
@@ -8,7 +9,16 @@ import numpy as np
 from yarncore.arguments import integer
 from yarncore.element_types import check_array, element_type
 from yarncore.errors import ConfigWarning
-from yarncore.namespaces import Array, device_argument, is_array, is_integer_dtype, is_traced, namespace_of
+from yarncore.namespaces import (
+    Array,
+    constant,
+    device_argument,
+    is_array,
+    is_integer_dtype,
+    is_numpy,
+    is_traced,
+    namespace_of,
+)
 from yarncore.request import AUTOMATIC_HEADS_AXIS
 from yarncore.rotation import Rotation, run
 
@@ -113,7 +123,8 @@ def shift_(
         raise TypeError(f"by has dtype {by.dtype}; integers are expected")
     automatic = heads_axis is AUTOMATIC_HEADS_AXIS
     axis = heads_axis
-    if automatic and len(keys.shape) >= 4 and slots is None and by.size > 1:
+    different = math.prod(by.shape) > (1 if turning.pair_section is None else turning.sections)
+    if automatic and len(keys.shape) >= 4 and slots is None and different:
         raise ValueError("heads_axis must be given when keys of 4 or more axes move by different numbers of tokens")
     if automatic:
         axis = -2
@@ -171,9 +182,11 @@ def packed_positions(cu_seqlens: Array, total: int, offsets: Array | None = None
     if offsets is None:
         return positions
     if isinstance(offsets, (list, tuple)):
-        offsets = xp.asarray(offsets, dtype=cu_seqlens.dtype, **device)
+        offsets = np.asarray(offsets)
     if not is_array(offsets) or not is_integer_dtype(offsets):
         raise TypeError(f"offsets is {offsets!r}; an array of integers is expected")
+    if is_numpy(offsets):
+        offsets = constant(xp, offsets, cu_seqlens.dtype, like=cu_seqlens)
     if tuple(offsets.shape) != (sequences,):
         raise ValueError(f"offsets has shape {tuple(offsets.shape)}; ({sequences},), one for each sequence, is expected")
     return positions + xp.take(xp.astype(offsets, cu_seqlens.dtype), sequence, axis=0)

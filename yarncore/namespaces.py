@@ -88,7 +88,9 @@ def device_argument(xp: Namespace, like: Array | None) -> dict[str, Any]:
 
 
 def constant(xp: Namespace, value: Any, dtype: Any, like: Array | None = None) -> Array:
-    """A host value as an array of `xp`, on the device of `like`."""
+    """A host value as an array of `xp`, on the device of `like`. Copied: ours are read-only, which torch warns of."""
+    if isinstance(value, np.ndarray):
+        value = value.copy()
     return xp.asarray(value, dtype=dtype, **device_argument(xp, like))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.namespaces import Array, framework_of, is_array, is_integer_dtype, is_jax, is_numpy, is_torch, is_traced
+from yarncore.namespaces import Array, framework_of, is_array, is_integer_dtype, is_numpy, is_torch, is_traced, namespace_of
 
 _INT64_MAX = 2**63 - 1
 _INT64_MIN = -(2**63)
@@ -135,8 +135,8 @@ def _check_dtype(array: Array) -> None:
 def _check_finite(array: Array) -> None:
     if is_traced(array) or is_integer_dtype(array):
         return
-    finite = bool((array - array == 0).all()) if not is_jax(array) else bool(np.isfinite(np.asarray(array)).all())
-    if not finite:
+    xp = namespace_of(array)
+    if not bool(xp.all(xp.isfinite(array))):
         raise ValueError("positions has NaN or infinite entries; finite numbers are expected")
 
 
@@ -154,6 +154,4 @@ def _broadcast(array: Array, shape: tuple[int, ...], axis: int | None) -> Array:
         return np.broadcast_to(array, shape)
     if is_torch(array):
         return array.expand(shape)
-    import array_api_compat
-
-    return array_api_compat.array_namespace(array).broadcast_to(array, shape)
+    return namespace_of(array).broadcast_to(array, shape)

@@ -126,9 +126,9 @@ def make_request(
         )
     slot_array = None if slots is None else _checked_slots(slots, token_shape)
     grid = token_shape if slot_array is None else slot_array.shape
-    if automatic and slots is None:
-        _refuse_ambiguous_heads(names[0], q, positions)
     placed = place(positions, grid, turning.sections, turning.pair_section is not None, like=q, axis=axis)
+    if automatic and slots is None and placed.array is None:
+        _refuse_ambiguous_heads(names[0], q, "None" if positions is None else "an offset")
     if turning.lengths_shape:
         _check_lengths(turning.lengths_shape, grid, axis)
     outputs = inputs if in_place else _checked_outputs(inputs, out, names)
@@ -191,13 +191,12 @@ def _token_shape(x: Array, axis: int | None) -> tuple[int, ...]:
     return shape if axis is None else shape[: len(shape) + 1 + axis] + shape[len(shape) + 2 + axis :]
 
 
-def _refuse_ambiguous_heads(name: str, x: Array, positions: Any) -> None:
-    counted = positions is None or (not isinstance(positions, (list, tuple)) and getattr(positions, "shape", ()) == ())
-    if len(x.shape) >= 4 and counted:
+def _refuse_ambiguous_heads(name: str, x: Array, given: str) -> None:
+    if len(x.shape) >= 4:
         shape = tuple(x.shape)
         raise ValueError(
-            f"heads_axis must be given for {name} of shape {shape} when positions is {'None' if positions is None else 'an offset'}: "
-            f"heads_axis=-2 reads {shape[-3]} tokens of {shape[-2]} heads, heads_axis=-3 reads {shape[-2]} tokens of {shape[-3]} heads"
+            f"heads_axis must be given for {name} of shape {shape} when positions is {given}: heads_axis=-2 reads {shape[-3]} "
+            f"tokens of {shape[-2]} heads, heads_axis=-3 reads {shape[-2]} tokens of {shape[-3]} heads"
         )
 
 

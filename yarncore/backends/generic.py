@@ -185,7 +185,7 @@ def _words_and_factors(xp: Namespace, request: RotationRequest, like: Array) -> 
     factors = constant(xp, turns.factors_float64, real, like=like)
     if turning.rows is None:
         return [table[0, word, :] for word in range(5)], factors[0]
-    rows = turning.rows if not is_numpy(turning.rows) else constant(xp, turning.rows.copy(), xp.int32, like=like)
+    rows = turning.rows if not is_numpy(turning.rows) else constant(xp, turning.rows, xp.int32, like=like)
     flat = xp.reshape(rows, (-1,))
     picked = xp.reshape(xp.take(table, flat, axis=0), (*rows.shape, 5, turns.pairs))
     return [picked[..., word, :] for word in range(5)], xp.reshape(xp.take(factors, flat, axis=0), rows.shape)
@@ -223,13 +223,13 @@ def _host_positions(xp: Namespace, array: Any, like: Array) -> Array:
         real = xp.float64 if has_64_bits(xp) else xp.float32
         if not has_64_bits(xp):
             jax_rules.check_float_positions(array)
-        return constant(xp, array.copy(), real, like=like)
+        return constant(xp, array, real, like=like)
     if not has_64_bits(xp):
         if array.size:
             jax_rules.check_position_range(int(array.min()), int(array.max()))
         return constant(xp, array.astype("int32"), xp.int32, like=like)
     if array.dtype.kind == "u" and array.dtype.itemsize == 8:
-        return constant(xp, array.copy(), xp.uint64, like=like)
+        return constant(xp, array, xp.uint64, like=like)
     return constant(xp, array.astype("int64"), xp.int64, like=like)
 
 
