@@ -187,6 +187,9 @@ def _base(config: Keys, rope: Keys, model_type: str) -> float:
 
 def _head_dim(config: Keys, model_type: str, name: str) -> int:
     """head_dim of what is rotated: MLA's rotary slice, else given, else the model type's, else derived."""
+    own = _own_head_dim(config, name)
+    if own is not None:
+        return own
     for key in ("qk_rope_head_dim", *(("global_head_dim",) if name == FULL else ()), "head_dim"):
         given = config.count(key)
         if given is not None:
@@ -205,6 +208,21 @@ def _head_dim(config: Keys, model_type: str, name: str) -> int:
             "quotient must be an even number"
         )
     return hidden // heads
+
+
+def _own_head_dim(config: Keys, name: str) -> int | None:
+    """head_dim of a layer type from per_layer_config, where transformers 5 keeps what single layers have of their own."""
+    layers = config.raw("per_layer_config")
+    if not layers:
+        return None
+    types = config.mapping.get("layer_types") or ()
+    if not isinstance(layers, Mapping) or not all(isinstance(own, Mapping) for own in layers.values()):
+        raise config.error("per_layer_config", "an object of objects, by layer")
+    found = {own.get("head_dim") for layer, own in layers.items() if str(layer).isdigit() and types[int(layer) : int(layer) + 1] == [name]}
+    found -= {None}
+    if len(found) > 1:
+        raise config.error("per_layer_config", f"one head_dim for all layers of type {name!r}")
+    return Keys({"head_dim": found.pop()}, config.where, "per_layer_config").count("head_dim") if found else None
 
 
 def _rotary_dim(config: Keys, rope: Keys, model_type: str, head_dim: int) -> int:
