@@ -194,7 +194,12 @@ def in_place_cases():
     yield 21, "overlapping memory", (overlapping((4, 8), (0, 4)), None), None
     yield 21, "overlapping memory", (overlapping((4, 8), (4, 4)), None), None
     yield 21, "overlapping memory", (overlapping((2, 3, 8), (32, 4, 4)), None), None
-    yield 21, "overlapping memory", (np.lib.stride_tricks.sliding_window_view(np.ones(20), 8, writeable=True), None), None
+    yield (
+        21,
+        "overlapping memory",
+        (np.lib.stride_tricks.sliding_window_view(np.ones(20), 8, writeable=True), None),
+        None,
+    )
     yield 21, "overlapping memory", (torch.ones(8).expand(4, 8), None), None
     yield 22, "read-only", (read_only(), None), -2
     yield 22, "read-only", (q_array(), read_only()), -2
@@ -236,7 +241,9 @@ class TestDefinedResults:
     """What looks wrong and is right."""
 
     @pytest.mark.parametrize("shape", [(0, 5, 3, 8), (2, 0, 3, 8), (2, 5, 0, 8), (0, 0, 0, 8)])
-    @pytest.mark.parametrize("make", [np.ones, torch.ones, jnp.ones, array_api_strict.ones], ids=["numpy", "torch", "jax", "strict"])
+    @pytest.mark.parametrize(
+        "make", [np.ones, torch.ones, jnp.ones, array_api_strict.ones], ids=["numpy", "torch", "jax", "strict"]
+    )
     def test_4_nothing_to_rotate(self, shape, make):
         x = make(shape)
         y = ROPE.rotate(x, None, None, heads_axis=-2)
@@ -263,7 +270,9 @@ class TestDefinedResults:
 
     def test_2_one_token(self):
         x = q_array((8,))
-        assert np.array_equal(ROPE.rotate(x, None, 3, heads_axis=None), ROPE.rotate(x[None], None, 3, heads_axis=None)[0])
+        assert np.array_equal(
+            ROPE.rotate(x, None, 3, heads_axis=None), ROPE.rotate(x[None], None, 3, heads_axis=None)[0]
+        )
         heads = q_array((3, 8))
         assert np.array_equal(ROPE.rotate(heads, None, 3), ROPE.rotate(heads[None], None, 3)[0])
 
@@ -283,7 +292,10 @@ class TestDefinedResults:
     def test_18_uint64_torch_positions(self):
         positions = torch.tensor([2**63 + 5, 1], dtype=torch.uint64)
         y = ROPE.rotate(torch.ones(2, 8), None, positions, heads_axis=None)
-        assert np.array_equal(y, ROPE.rotate(np.ones((2, 8), np.float32), None, np.array([2**63 + 5, 1], dtype=np.uint64), heads_axis=None))
+        assert np.array_equal(
+            y,
+            ROPE.rotate(np.ones((2, 8), np.float32), None, np.array([2**63 + 5, 1], dtype=np.uint64), heads_axis=None),
+        )
 
     def test_18_positions_in_numpy_or_a_list_beside_another_framework(self):
         expected = ROPE.rotate(np.ones((2, 8), np.float32), None, [4, 9], heads_axis=None)
@@ -335,7 +347,9 @@ class TestDefinedResults:
     def test_36_the_negative_bit_is_resolved_out_of_place(self):
         x = torch.view_as_complex(torch.randn(2, 8, 2)).conj().imag
         assert x.is_neg()
-        assert torch.equal(ROPE.rotate(x, None, 3, heads_axis=None), ROPE.rotate(x.resolve_neg().clone(), None, 3, heads_axis=None))
+        assert torch.equal(
+            ROPE.rotate(x, None, 3, heads_axis=None), ROPE.rotate(x.resolve_neg().clone(), None, 3, heads_axis=None)
+        )
 
     def test_47_ml_dtypes_bfloat16(self):
         x = q_array(dtype=ml_dtypes.bfloat16)
@@ -352,7 +366,10 @@ class TestDefinedResults:
         for one in ({"mscale": 0.5}, {"mscale_all_dim": 0.5}):
             with pytest.warns(yc.ConfigWarning, match="does nothing"):
                 scaling = yc.YaRN(4, 64, **one)
-            assert yc.Rope(8, scaling=scaling).at().attention_factor == yc.Rope(8, scaling=yc.YaRN(4, 64)).at().attention_factor
+            assert (
+                yc.Rope(8, scaling=scaling).at().attention_factor
+                == yc.Rope(8, scaling=yc.YaRN(4, 64)).at().attention_factor
+            )
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             zero = yc.YaRN(40, 64, mscale=0.707, mscale_all_dim=0)
@@ -360,7 +377,11 @@ class TestDefinedResults:
 
     def test_12_zero_dimensional_integers_of_every_framework_are_offsets(self):
         expected = ROPE.rotate(np.ones((5, 8), np.float32), None, np.arange(5) + 3, heads_axis=None)
-        for x, offset in ((np.ones((5, 8), np.float32), np.array(3)), (torch.ones(5, 8), torch.tensor(3)), (jnp.ones((5, 8)), jnp.asarray(3))):
+        for x, offset in (
+            (np.ones((5, 8), np.float32), np.array(3)),
+            (torch.ones(5, 8), torch.tensor(3)),
+            (jnp.ones((5, 8)), jnp.asarray(3)),
+        ):
             assert np.allclose(np.asarray(ROPE.rotate(x, None, offset, heads_axis=None)), expected, rtol=0, atol=1e-6)
 
     def test_46_jax_positions_are_never_truncated(self):

@@ -70,7 +70,9 @@ def test_slots_of_a_paged_cache(heads_axis, make, rng):
         if slot >= 0:
             block, offset = divmod(slot, 4)
             at = (block, slice(None), offset) if heads_axis == -3 else (block, offset)
-            expected[at] = turning.rotate(keys[at], None, np.full(3, position) if heads_axis else position, heads_axis=None)
+            expected[at] = turning.rotate(
+                keys[at], None, np.full(3, position) if heads_axis else position, heads_axis=None
+            )
     assert close(stored, expected)
     untouched = np.ones((5, 4), dtype=bool)
     untouched.reshape(-1)[slots[slots >= 0]] = False
@@ -80,7 +82,7 @@ def test_slots_of_a_paged_cache(heads_axis, make, rng):
 
 
 def test_generic_slots_agree_with_native(rng):
-    from yarncore.rotation import run
+    from yarncore.rotating import run
 
     keys = rng.standard_normal((5, 4, 3, 32)).astype(np.float32)
     turning = ROPE.at(400)._turning
@@ -98,7 +100,9 @@ def test_shift_with_sections():
     positions = np.arange(30).reshape(3, 2, 5)
     stored = rotation.rotate(x, None, positions)
     yc.shift_(stored, np.array([1, 0, 2]), rotation)
-    assert np.allclose(stored, rotation.rotate(x, None, positions + np.array([1, 0, 2])[:, None, None]), rtol=0, atol=1e-13)
+    assert np.allclose(
+        stored, rotation.rotate(x, None, positions + np.array([1, 0, 2])[:, None, None]), rtol=0, atol=1e-13
+    )
     with pytest.raises(ValueError, match="sections"):
         yc.shift_(stored, 1, rotation)
 

@@ -1,5 +1,6 @@
 """yarncore: rotary embeddings past their trained length."""
 
+from yarncore._version import __version__ as __version__
 from yarncore.backends.choice import backend_for
 from yarncore.configs.dialects import from_config, ropes_from_config
 from yarncore.errors import BackendUnavailable, ConfigError, ConfigWarning
@@ -45,5 +46,3 @@ __all__ = [
     "set_num_threads",
     "shift_",
 ]
-
-__version__ = "0.1.0"

@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from yarncore import __version__
+from yarncore._version import __version__
 from yarncore.errors import ConfigWarning
 
 
@@ -23,7 +23,9 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("source", help="a config.json, or a folder that holds one")
     show.add_argument("--layer-type", help="which one, for models whose layers differ")
     show.add_argument("--length", type=int, help="tokens; default: the length the setting is made for")
-    show.add_argument("--no-strict", action="store_true", help="warn of keys that are not understood instead of stopping")
+    show.add_argument(
+        "--no-strict", action="store_true", help="warn of keys that are not understood instead of stopping"
+    )
     show.add_argument("--json", action="store_true", help="for machines")
     show.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser

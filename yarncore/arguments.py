@@ -9,11 +9,8 @@ _LARGEST_LENGTH = 2**53
 
 def is_number(value: object) -> bool:
     """Whether a value is a concrete Python or NumPy number (and no bool)."""
-    return (
-        not isinstance(value, bool)
-        and not hasattr(value, "shape")
-        and isinstance(value, (int, float))
-        or type(value).__module__ == "numpy"
+    return (not isinstance(value, bool) and not hasattr(value, "shape") and isinstance(value, (int, float))) or (
+        type(value).__module__ == "numpy"
         and getattr(value, "shape", None) == ()
         and getattr(getattr(value, "dtype", None), "kind", "") in "iuf"
     )

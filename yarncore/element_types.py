@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.namespaces import Array, framework_of, is_array, is_numpy, is_torch
+from yarncore.namespaces import Array, is_array, is_numpy, is_torch
 
 ROTATABLE = ("float64", "float32", "bfloat16", "float16")
 _ARRAYS = "an array of NumPy, torch, JAX, CuPy, Dask or any array-API framework"

@@ -20,7 +20,8 @@ from yarncore.namespaces import (
     namespace_of,
 )
 from yarncore.request import AUTOMATIC_HEADS_AXIS
-from yarncore.rotation import Rotation, run
+from yarncore.rotating import run
+from yarncore.rotation import Rotation
 
 _NAMES = ("keys", "keys")
 
@@ -167,12 +168,16 @@ def packed_positions(cu_seqlens: Array, total: int, offsets: Array | None = None
     if count < 0:
         raise ValueError(f"total is {total!r}; an integer >= 0 is expected")
     if len(cu_seqlens.shape) != 1 or cu_seqlens.shape[0] < 2:
-        raise ValueError(f"cu_seqlens has shape {tuple(cu_seqlens.shape)}; (sequences + 1,) with a sequence is expected")
+        raise ValueError(
+            f"cu_seqlens has shape {tuple(cu_seqlens.shape)}; (sequences + 1,) with a sequence is expected"
+        )
     xp = namespace_of(cu_seqlens)
     if not is_traced(cu_seqlens):
         rising = bool(xp.all(cu_seqlens[1:] >= cu_seqlens[:-1]))
         if int(cu_seqlens[0]) != 0 or not rising or int(cu_seqlens[-1]) > count:
-            raise ValueError(f"cu_seqlens is {cu_seqlens!r}; numbers that rise from 0 to at most total = {count} are expected")
+            raise ValueError(
+                f"cu_seqlens is {cu_seqlens!r}; numbers that rise from 0 to at most total = {count} are expected"
+            )
     sequences = cu_seqlens.shape[0] - 1
     device = device_argument(xp, cu_seqlens)
     index = xp.arange(count, dtype=cu_seqlens.dtype, **device)
@@ -188,5 +193,7 @@ def packed_positions(cu_seqlens: Array, total: int, offsets: Array | None = None
     if is_numpy(offsets):
         offsets = constant(xp, offsets, cu_seqlens.dtype, like=cu_seqlens)
     if tuple(offsets.shape) != (sequences,):
-        raise ValueError(f"offsets has shape {tuple(offsets.shape)}; ({sequences},), one for each sequence, is expected")
+        raise ValueError(
+            f"offsets has shape {tuple(offsets.shape)}; ({sequences},), one for each sequence, is expected"
+        )
     return positions + xp.take(xp.astype(offsets, cu_seqlens.dtype), sequence, axis=0)

@@ -79,6 +79,6 @@ def overlap(a: Layout, b: Layout) -> bool:
     if 0 in a.shape or 0 in b.shape:
         return False
     try:
-        return bool(np.shares_memory(np.asarray(a), np.asarray(b), max_work=_SEARCH_STEPS))
+        return bool(np.shares_memory(np.asarray(a), np.asarray(b), max_work=_SEARCH_STEPS))  # type: ignore[arg-type]
     except np.exceptions.TooHardError:
         raise ValueError("cannot prove that the arrays do not overlap") from None

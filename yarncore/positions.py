@@ -5,7 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.namespaces import Array, framework_of, is_array, is_integer_dtype, is_numpy, is_torch, is_traced, namespace_of
+from yarncore.namespaces import (
+    Array,
+    framework_of,
+    is_array,
+    is_integer_dtype,
+    is_numpy,
+    is_torch,
+    is_traced,
+    namespace_of,
+)
 
 _INT64_MAX = 2**63 - 1
 _INT64_MIN = -(2**63)
@@ -85,7 +94,9 @@ def _as_array(positions: Any, like: Array) -> Any:
         )
     home, visitor = framework_of(like), framework_of(positions)
     if visitor not in (home, "numpy"):
-        raise TypeError(f"positions is an array of {visitor} and q of {home}; {home}, NumPy, a list or an int is expected")
+        raise TypeError(
+            f"positions is an array of {visitor} and q of {home}; {home}, NumPy, a list or an int is expected"
+        )
     if is_torch(positions):
         if positions.device != like.device:
             raise ValueError(f"positions is on {positions.device} and q on {like.device}; the same device is expected")

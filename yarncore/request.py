@@ -11,48 +11,10 @@ from yarncore.element_types import check_array, element_type
 from yarncore.namespaces import Array, framework_of, is_torch, is_traced
 from yarncore.overlap import layout_of, overlap, repeats_memory
 from yarncore.positions import PlacedPositions, place, token_text
-from yarncore.turns import TracedTurns, TurnsTable
+from yarncore.turning import Turning
 
 AUTOMATIC_HEADS_AXIS: Any = ...
 """heads_axis not given: -2 where a wrong guess would raise, else an error that shows both readings."""
-
-
-@dataclass(slots=True)
-class Turning:
-    """What turns: the numbers of a Rotation, without its methods.
-
-    Attributes
-    ----------
-    turns : TurnsTable or TracedTurns
-    rows : integer array, shape (*lengths), or None
-        Row of the table for each length. None: there is one row, or the traced turns carry the axes of the lengths.
-    lengths_shape : tuple of int
-        The leading axes of the lengths.
-    conjugate : bool
-        Turn backwards.
-    interleaved : bool
-        Pairs (2i, 2i+1) instead of (i, i + rotary_dim / 2).
-    head_dim : int or None
-        None: any that is at least rotary_dim.
-    pair_section : uint8 array, shape (pairs,), or None
-        Which section's position turns each pair.
-    sections : int
-        How many positions a token has.
-    """
-
-    turns: TurnsTable | TracedTurns
-    rows: Array | None
-    lengths_shape: tuple[int, ...]
-    conjugate: bool
-    interleaved: bool
-    head_dim: int | None
-    pair_section: npt.NDArray[np.uint8] | None
-    sections: int
-
-    @property
-    def rotary_dim(self) -> int:
-        """Elements of a head that turn."""
-        return 2 * self.turns.pairs
 
 
 @dataclass(slots=True)
@@ -150,7 +112,9 @@ def _refuse_positions_as_k(k: Any) -> None:
 def _check_same_home(q: Array, k: Array) -> None:
     q_framework, k_framework = framework_of(q), framework_of(k)
     if q_framework != k_framework:
-        raise TypeError(f"q is an array of {q_framework} and k of {k_framework}; both of the same framework are expected")
+        raise TypeError(
+            f"q is an array of {q_framework} and k of {k_framework}; both of the same framework are expected"
+        )
     if is_torch(q) and q.device != k.device:
         raise ValueError(f"q is on {q.device} and k on {k.device}; both on the same device are expected")
 
@@ -206,7 +170,9 @@ def _check_lengths(lengths_shape: tuple[int, ...], grid: tuple[int, ...], axis: 
     except ValueError:
         fits = False
     if not fits:
-        raise ValueError(f"length has shape {lengths_shape}, but {token_text(grid, axis)} or one that broadcasts to it is expected")
+        raise ValueError(
+            f"length has shape {lengths_shape}, but {token_text(grid, axis)} or one that broadcasts to it is expected"
+        )
 
 
 def _checked_slots(slots: Any, token_shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
@@ -229,7 +195,9 @@ def _checked_outputs(inputs: list[Array], out: Any, names: tuple[str, str]) -> l
         return None
     outputs = list(out) if isinstance(out, (tuple, list)) else [out]
     if len(outputs) != len(inputs):
-        raise ValueError(f"out holds {len(outputs)} arrays for {len(inputs)}; one for each of {', '.join(names[: len(inputs)])}")
+        raise ValueError(
+            f"out holds {len(outputs)} arrays for {len(inputs)}; one for each of {', '.join(names[: len(inputs)])}"
+        )
     for n, (x, y) in enumerate(zip(inputs, outputs, strict=True)):
         check_array(f"out[{n}]", y)
         if framework_of(y) != framework_of(x):
@@ -272,7 +240,9 @@ def _check_memory(inputs: list[Array], outputs: list[Array], names: tuple[str, s
     for n, layout in enumerate(layouts_out):
         if layout is not None and repeats_memory(layout):
             what = names[n] if in_place else f"out[{n}]"
-            raise ValueError(f"{what} has overlapping memory (an expanded or sliding view?): it cannot be written in place")
+            raise ValueError(
+                f"{what} has overlapping memory (an expanded or sliding view?): it cannot be written in place"
+            )
     if len(outputs) == 2 and None not in layouts_out and overlap(layouts_out[0], layouts_out[1]):  # type: ignore[arg-type]
         if in_place:
             raise ValueError("q and k are the same memory, or overlap: it would be rotated twice")
@@ -284,4 +254,6 @@ def _check_memory(inputs: list[Array], outputs: list[Array], names: tuple[str, s
             if target is None or source is None or (n == m and target == source):
                 continue
             if overlap(target, source):
-                raise ValueError(f"out[{n}] overlaps {names[m]} in memory; {names[m]} itself or other memory is expected")
+                raise ValueError(
+                    f"out[{n}] overlaps {names[m]} in memory; {names[m]} itself or other memory is expected"
+                )

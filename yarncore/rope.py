@@ -18,10 +18,10 @@ from yarncore.namespaces import (
     is_torch,
     is_traced,
     namespace_of,
-    widest_float,
 )
 from yarncore.request import AUTOMATIC_HEADS_AXIS
-from yarncore.rotation import REQUIRED, Rotation, cos_sin, of_arrays, of_numbers, of_rows, run
+from yarncore.rotating import REQUIRED, cos_sin, run
+from yarncore.rotation import Rotation, of_arrays, of_numbers, of_rows
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, real
 from yarncore.turns import TurnsTable
 
@@ -93,7 +93,8 @@ class Rope:
             object.__setattr__(self, name, value)
 
         put("head_dim", _even("head_dim", self.head_dim))
-        put("rotary_dim", self.head_dim if self.rotary_dim is None else _even("rotary_dim", self.rotary_dim))
+        rotary_dim: Any = self.rotary_dim
+        put("rotary_dim", self.head_dim if rotary_dim is None else _even("rotary_dim", rotary_dim))
         if self.rotary_dim > self.head_dim:
             raise ValueError(f"rotary_dim is {self.rotary_dim}; at most head_dim = {self.head_dim} is expected")
         put("base", real_number("base", self.base, above=1))
@@ -170,11 +171,10 @@ class Rope:
             length = unique if unique.size else np.ones(1, dtype=np.int64)
         theta, attention, softmax = self._scaled(length, np)
         theta = np.atleast_2d(theta)
-        factors = [np.broadcast_to(value, theta.shape[:1]) for value in (attention, softmax)]
+        attention, softmax = (np.broadcast_to(value, theta.shape[:1]) for value in (attention, softmax))
         text = f"{self!r}.at({length if rows is None else unique[rows].tolist()})"
-        return of_numbers(
-            theta, *factors, rows, **self._layout(), text=lambda: text, continuous=self._is_continuous
-        )
+        continuous = self._is_continuous
+        return of_numbers(theta, attention, softmax, rows, **self._layout(), text=lambda: text, continuous=continuous)
 
     @property
     def _is_continuous(self) -> bool:
@@ -186,9 +186,8 @@ class Rope:
         if lengths is None:
             return None
         rotations = [self._resolve(length) for length in lengths]
-        tables = [rotation._turning.turns for rotation in rotations]
-        words = np.concatenate([table.words for table in tables])  # type: ignore[union-attr]
-        table = TurnsTable(words, tuple(table.factors[0] for table in tables))  # type: ignore[union-attr]
+        tables = [turns for rotation in rotations if isinstance(turns := rotation._turning.turns, TurnsTable)]
+        table = TurnsTable(np.concatenate([t.words for t in tables]), tuple(t.factors[0] for t in tables))
         return table, tuple(float(rotation.softmax_scale_factor) for rotation in rotations)
 
     def _by_steps(self, lengths: Array) -> Rotation:
@@ -365,11 +364,11 @@ def _pair_section(sections: tuple[int, ...], order: str) -> npt.NDArray[np.uint8
     i mod n while that section lasts, else to the first (modeling_qwen3_vl.py, apply_interleaved_mrope).
     """
     if order == "contiguous":
-        section = np.repeat(np.arange(len(sections)), sections)
+        section: npt.NDArray[Any] = np.repeat(np.arange(len(sections)), sections)
     else:
         index = np.arange(sum(sections))
         turn = index % len(sections)
         section = np.where(index < np.asarray(sections)[turn] * len(sections), turn, 0)
-    section = section.astype(np.uint8)
-    section.flags.writeable = False
-    return section
+    narrow = section.astype(np.uint8)
+    narrow.flags.writeable = False
+    return narrow

@@ -9,50 +9,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from yarncore.arguments import boolean, integer, is_number, real_number
-from yarncore.backends.choice import choose
-from yarncore.element_types import element_type
+from yarncore.arguments import boolean, integer
 from yarncore.namespaces import (
     Array,
-    device_argument,
     is_array,
     is_numpy,
-    is_torch,
     is_traced,
     namespace_of,
     widest_float,
 )
-from yarncore.request import AUTOMATIC_HEADS_AXIS, Turning, make_request
-from yarncore.turns import TracedTurns, TurnsTable, integers_of, traced_turns, words_of, words_of_frequencies
-
-REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "<required>"})()
-"""Default of an argument that must be given, so that its absence gets a sentence of its own."""
-
-
-def run(
-    turning: Turning,
-    q: Array,
-    k: Array | None,
-    positions: Any,
-    *,
-    heads_axis: Any,
-    out: Any = None,
-    in_place: bool = False,
-    backend: str | None = None,
-    slots: Any = None,
-    names: tuple[str, str] = ("q", "k"),
-) -> Any:
-    """Check, choose a backend, rotate: one array in, one array out; two in, two out."""
-    if positions is REQUIRED:
-        hint = ""
-        if is_array(k) and element_type(k) is None:
-            hint = "; for one array they come third: rotate(q, None, positions)"
-        raise TypeError(f"positions is required (None means 0, 1, 2, ... along the last token axis){hint}")
-    request = make_request(
-        turning, q, k, positions, heads_axis=heads_axis, out=out, in_place=in_place, slots=slots, names=names
-    )
-    results = choose(request, backend).rotate(request)
-    return results[0] if k is None else tuple(results)
+from yarncore.own_numbers import checked_head_dim, host_factors, host_frequencies
+from yarncore.request import AUTOMATIC_HEADS_AXIS
+from yarncore.rotating import REQUIRED, cos_sin, run
+from yarncore.turning import Turning, canonical, compose
+from yarncore.turns import TracedTurns, TurnsTable, traced_turns, words_of_frequencies
 
 
 class Rotation:
@@ -99,18 +69,21 @@ class Rotation:
         if is_array(inverse_frequencies) and is_traced(inverse_frequencies):
             lengths = tuple(inverse_frequencies.shape[:-1])
             built = of_arrays(
-                inverse_frequencies, attention_factor, softmax_scale_factor,
-                head_dim=_checked_head_dim(head_dim, 2 * inverse_frequencies.shape[-1]), interleaved=boolean("interleaved", interleaved),
+                inverse_frequencies,
+                attention_factor,
+                softmax_scale_factor,
+                head_dim=checked_head_dim(head_dim, 2 * inverse_frequencies.shape[-1]),
+                interleaved=boolean("interleaved", interleaved),
             )
         else:
-            theta = _host_frequencies(inverse_frequencies)
+            theta = host_frequencies(inverse_frequencies)
             lengths = theta.shape[:-1]
             built = of_numbers(
                 theta.reshape(-1, theta.shape[-1]),
-                _host_factors("attention_factor", attention_factor, lengths),
-                _host_factors("softmax_scale_factor", softmax_scale_factor, lengths),
+                host_factors("attention_factor", attention_factor, lengths),
+                host_factors("softmax_scale_factor", softmax_scale_factor, lengths),
                 np.arange(math.prod(lengths)).reshape(lengths) if lengths else None,
-                head_dim=_checked_head_dim(head_dim, 2 * theta.shape[-1]),
+                head_dim=checked_head_dim(head_dim, 2 * theta.shape[-1]),
                 interleaved=boolean("interleaved", interleaved),
             )
         for name in ("_turning", "_softmax", "_text", "_continuous", "_cache"):
@@ -236,12 +209,16 @@ class Rotation:
         turning = self._turning
         turns: TurnsTable | TracedTurns
         if isinstance(turning.turns, TracedTurns):
-            turns = TracedTurns(turning.turns.words, of_factor(turning.turns.factors), turning.turns.inverse_frequencies)
+            turns = TracedTurns(
+                turning.turns.words, of_factor(turning.turns.factors), turning.turns.inverse_frequencies
+            )
             softmax = turns.factors * 0 + 1
         else:
             turns = TurnsTable(turning.turns.words, tuple(of_factor(factor) for factor in turning.turns.factors))
             softmax = (1.0,) * turns.rows
-        return _assemble(_changed(turning, turns=turns, conjugate=not turning.conjugate), softmax, lambda: f"{self!r}.{name}")
+        return _assemble(
+            turning.changed(turns=turns, conjugate=not turning.conjugate), softmax, lambda: f"{self!r}.{name}"
+        )
 
     def __matmul__(self, other: "Rotation") -> "Rotation":
         """The rotation that does `other` and then this one. new @ old.inverse turns keys of `old` into keys of `new`.
@@ -257,7 +234,8 @@ class Rotation:
         """
         if not isinstance(other, Rotation):
             return NotImplemented
-        return _compose(self, other)
+        turning, softmax = compose(self._turning, other._turning)
+        return _assemble(turning, softmax, lambda: f"({self!r} @ {other!r})")
 
     def temperature_in(self, place: str) -> "Rotation":
         """The same logits, with the temperature in one place: "softmax" or "cos_sin".
@@ -273,7 +251,7 @@ class Rotation:
         turning = self._turning
         if turning.head_dim not in (None, turning.rotary_dim):
             raise ValueError(
-                f"only {turning.rotary_dim} of {turning.head_dim} elements turn: their factor cannot move to the logits of all"
+                f"only {turning.rotary_dim} of {turning.head_dim} elements turn: their factor cannot move to the whole logit"
             )
         m, k = self.attention_factor, self.softmax_scale_factor
         root = k**0.5
@@ -282,21 +260,23 @@ class Rotation:
 
     def _with_factors(self, attention: Any, softmax: Any, text: str) -> "Rotation":
         turning = self._turning
-        whole = _changed(turning, head_dim=turning.rotary_dim)
+        whole = turning.changed(head_dim=turning.rotary_dim)
         if isinstance(turning.turns, TracedTurns):
             turns = TracedTurns(turning.turns.words, attention, turning.turns.inverse_frequencies)
-            return _assemble(_changed(whole, turns=turns), softmax, lambda: f"{self!r}.{text}")
+            return _assemble(whole.changed(turns=turns), softmax, lambda: f"{self!r}.{text}")
         rows = np.zeros((), dtype=np.int64) if turning.rows is None else turning.rows
         words = turning.turns.words[rows.reshape(-1)]
         factors = [Fraction(float(factor)) for factor in np.ravel(attention)]
         index = None if turning.rows is None else np.arange(rows.size).reshape(rows.shape)
-        return _canonical(whole, words, factors, [float(value) for value in np.ravel(softmax)], index, lambda: f"{self!r}.{text}")
+        softmax_rows = [float(value) for value in np.ravel(softmax)]
+        made, kept = canonical(whole, words, factors, softmax_rows, index)
+        return _assemble(made, kept, lambda: f"{self!r}.{text}")
 
     def without_factor(self) -> "Rotation":
         """The same turns with attention factor and softmax_scale_factor 1: what moves a key that is rotated already."""
         factor = self.attention_factor * 0 + 1.0
         turned = self._with_factors(factor, factor, "without_factor()")
-        return _assemble(_changed(turned._turning, head_dim=self.head_dim), turned._softmax, turned._text)
+        return _assemble(turned._turning.changed(head_dim=self.head_dim), turned._softmax, turned._text)
 
     # Python's own
 
@@ -347,11 +327,6 @@ class Rotation:
         return xp.reshape(xp.take(table, xp.reshape(rows, (-1,)), axis=0), (*rows.shape, *values.shape[1:]))
 
 
-def _changed(turning: Turning, **changes: Any) -> Turning:
-    fields = {name: getattr(turning, name) for name in Turning.__slots__}
-    return Turning(**(fields | changes))
-
-
 def _assemble(turning: Turning, softmax: Any, text: Callable[[], str], continuous: bool = False) -> Rotation:
     rotation = Rotation.__new__(Rotation)
     rotation._turning = turning
@@ -387,9 +362,8 @@ def of_numbers(
     )
     if text is None:
         text = _written_out(theta, attention, softmax, rows, head_dim, interleaved)
-    rotation = _canonical(layout, words, factors, softmax.tolist(), rows, text)
-    rotation._continuous = continuous
-    return rotation
+    turning, kept_softmax = canonical(layout, words, factors, softmax.tolist(), rows)
+    return _assemble(turning, kept_softmax, text, continuous)
 
 
 def of_arrays(
@@ -407,7 +381,9 @@ def of_arrays(
     turning = Turning(
         traced_turns(xp, theta, attention), None, shape, False, interleaved, head_dim, pair_section, sections
     )
-    return _assemble(turning, softmax, lambda: f"<traced Rotation, inverse_frequencies of shape {tuple(theta.shape)}>", True)
+    return _assemble(
+        turning, softmax, lambda: f"<traced Rotation, inverse_frequencies of shape {tuple(theta.shape)}>", True
+    )
 
 
 def of_rows(
@@ -417,164 +393,6 @@ def of_rows(
     """A rotation that chooses the rows of a concrete table by an index that is not known yet."""
     turning = Turning(table, rows, tuple(rows.shape), False, interleaved, head_dim, pair_section, sections)
     return _assemble(turning, softmax, lambda: f"<Rotation by a traced index of shape {tuple(rows.shape)}>")
-
-
-def _canonical(
-    layout: Turning,
-    words: npt.NDArray[np.uint32],
-    factors: list[Fraction],
-    softmax: list[float],
-    rows: npt.NDArray[Any] | None,
-    text: Callable[[], str],
-) -> Rotation:
-    """One form for equal rotations: rows in order of appearance, none twice, the first turn that is not 0 positive."""
-    order: dict[tuple[Any, ...], int] = {}
-    kept: list[int] = []
-    index = [0] if rows is None else rows.ravel().tolist()
-    renumbered = []
-    for row in index:
-        key = (words[row].tobytes(), factors[row], softmax[row])
-        if key not in order:
-            order[key] = len(kept)
-            kept.append(row)
-        renumbered.append(order[key])
-    words = words[kept] if kept else words[:1]
-    factors = [factors[row] for row in kept] or factors[:1]
-    softmax = [softmax[row] for row in kept] or softmax[:1]
-    values = [integers_of(row) for row in words]
-    first = next((value for row in values for value in row if value), 1)
-    conjugate = layout.conjugate
-    if first < 0:
-        words = np.stack([words_of(-value for value in row) for row in values])
-        conjugate = not conjugate
-    turning = _changed(
-        layout,
-        turns=TurnsTable(words, tuple(factors)),
-        rows=None if rows is None else np.array(renumbered, dtype=np.int32).reshape(rows.shape),
-        lengths_shape=() if rows is None else rows.shape,
-        conjugate=conjugate,
-    )
-    if turning.rows is not None:
-        turning.rows.flags.writeable = False
-    return _assemble(turning, tuple(softmax), text)
-
-
-def _compose(a: Rotation, b: Rotation) -> Rotation:
-    x, y = a._turning, b._turning
-    if isinstance(x.turns, TracedTurns) or isinstance(y.turns, TracedTurns) or not (
-        (x.rows is None or is_numpy(x.rows)) and (y.rows is None or is_numpy(y.rows))
-    ):
-        raise TypeError("a traced Rotation cannot be composed; a scaling with steps has a concrete one for each step")
-    for name in ("rotary_dim", "interleaved", "sections"):
-        if getattr(x, name) != getattr(y, name):
-            raise ValueError(f"{name} is {getattr(x, name)} and {getattr(y, name)}; the same in both is expected")
-    if None not in (x.head_dim, y.head_dim) and x.head_dim != y.head_dim:
-        raise ValueError(f"head_dim is {x.head_dim} and {y.head_dim}; the same in both is expected")
-    if (x.pair_section is None) != (y.pair_section is None) or (
-        x.pair_section is not None and not np.array_equal(x.pair_section, y.pair_section)  # type: ignore[arg-type]
-    ):
-        raise ValueError("the sections differ; the same in both are expected")
-    try:
-        shape = np.broadcast_shapes(x.lengths_shape, y.lengths_shape)
-    except ValueError:
-        raise ValueError(f"the lengths have shapes {x.lengths_shape} and {y.lengths_shape}, which do not broadcast") from None
-    rows_x, rows_y = (
-        np.broadcast_to(0 if turning.rows is None else turning.rows, shape).ravel().tolist() for turning in (x, y)
-    )
-    signed_x, signed_y = (
-        [[-v if turning.conjugate else v for v in integers_of(row)] for row in turning.turns.words]  # type: ignore[union-attr]
-        for turning in (x, y)
-    )
-    combined: dict[tuple[int, int], int] = {}
-    words, factors, index = [], [], []
-    for pair in zip(rows_x, rows_y, strict=True):
-        if pair not in combined:
-            combined[pair] = len(words)
-            words.append(words_of(u + v for u, v in zip(signed_x[pair[0]], signed_y[pair[1]], strict=True)))
-            factors.append(x.turns.factors[pair[0]] * y.turns.factors[pair[1]])
-        index.append(combined[pair])
-    layout = _changed(x, conjugate=False, head_dim=x.head_dim if x.head_dim is not None else y.head_dim)
-    rows = np.array(index).reshape(shape) if x.rows is not None or y.rows is not None else None
-    if not words:  # lengths of an empty batch
-        words, factors = [np.zeros((5, x.turns.pairs), dtype=np.uint32)], [Fraction(1)]
-    return _canonical(layout, np.stack(words), factors, [1.0] * len(words), rows, lambda: f"({a!r} @ {b!r})")
-
-
-def cos_sin(turning: Turning, positions: Any, dtype: Any) -> tuple[Array, Array]:
-    """cos and sin as the rotation of (1, 0): the one primitive, so that they are what rotate uses."""
-    if positions is None:
-        raise TypeError("positions is None; an integer, a list or an array is expected: there is no tensor to count along")
-    if is_number(positions) and not is_array(positions):
-        positions = np.asarray(positions)
-    given = positions if is_array(positions) else np.asarray(positions if len(positions) else np.zeros(0, dtype=np.int64))
-    xp = namespace_of(given)
-    if dtype is None:
-        dtype = _default_float(xp)
-    leading = 0 if turning.pair_section is None else 1
-    grid = tuple(given.shape[leading:])
-    if turning.lengths_shape:
-        grid = np.broadcast_shapes(grid, turning.lengths_shape)
-    if given.shape == ():
-        given = xp.reshape(given, (1,))  # one token: a 0-d integer would be read as an offset
-        grid = grid or (1,)
-    pairs = turning.turns.pairs
-    unit = xp.zeros((*grid, 2, pairs), dtype=dtype, **device_argument(xp, given))
-    ones = xp.ones_like(unit[..., :1, :])
-    unit = xp.reshape(xp.concat([ones, unit[..., 1:, :]], axis=-2), (*grid, 2 * pairs))
-    plain = _changed(turning, interleaved=False, head_dim=None)
-    turned = run(plain, unit, None, given, heads_axis=None)
-    if not hasattr(positions, "shape") or tuple(positions.shape) == ():
-        turned = turned[0, ...] if grid == (1,) else turned
-    return turned[..., :pairs], turned[..., pairs:]
-
-
-def _default_float(xp: Any) -> Any:
-    if getattr(xp, "__name__", "").endswith("torch"):
-        import torch
-
-        return torch.get_default_dtype()
-    return xp.asarray(1.0).dtype
-
-
-def _host_frequencies(value: Any) -> npt.NDArray[np.float64]:
-    name = "inverse_frequencies"
-    if is_torch(value):
-        value = value.detach().numpy()
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} makes no array: {error}") from None
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"{name} has dtype {array.dtype}; real numbers are expected")
-    if array.ndim == 0 or array.shape[-1] == 0:
-        raise ValueError(f"{name} has shape {array.shape}; (..., rotary_dim / 2) with at least one pair is expected")
-    return array.astype(np.float64)
-
-
-def _host_factors(name: str, value: Any, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
-    if is_torch(value):
-        value = value.detach().numpy()
-    if not is_array(value) or getattr(value, "shape", None) == ():
-        number = real_number(name, value if not is_array(value) else float(value), above=0)
-        return np.full(max(math.prod(shape), 1), number)
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"{name} has dtype {array.dtype}; real numbers are expected")
-    if not (np.isfinite(array) & (array > 0)).all():
-        raise ValueError(f"{name} has entries that are not finite and > 0")
-    try:
-        return np.broadcast_to(array.astype(np.float64), shape).ravel()
-    except ValueError:
-        raise ValueError(f"{name} has shape {array.shape}; {shape}, that of the lengths, is expected") from None
-
-
-def _checked_head_dim(head_dim: Any, rotary_dim: int) -> int | None:
-    if head_dim is None:
-        return None
-    count = integer("head_dim", head_dim)
-    if count < rotary_dim:
-        raise ValueError(f"head_dim is {count}; at least 2 * the number of frequencies = {rotary_dim} is expected")
-    return count
 
 
 def _written_out(

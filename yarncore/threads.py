@@ -20,7 +20,7 @@ def set_num_threads(count: Any) -> None:
     TypeError, ValueError
         For anything but an integer >= 1.
     """
-    from yarncore import _core
+    import yarncore._core as _core
 
     number = integer("count", count)
     if number < 1:
@@ -30,6 +30,6 @@ def set_num_threads(count: Any) -> None:
 
 def get_num_threads() -> int:
     """How many threads a native call may use."""
-    from yarncore import _core
+    import yarncore._core as _core
 
     return int(_core.get_num_threads())

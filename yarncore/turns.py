@@ -101,7 +101,7 @@ class TurnsTable:
 
     def __post_init__(self) -> None:
         words = np.ascontiguousarray(self.words, dtype=np.uint32)
-        arrays = {
+        arrays: dict[str, npt.NDArray[Any]] = {
             "words": words,
             "words_int64": words.astype(np.int64),
             "factors_float64": np.array([float(factor) for factor in self.factors]),
@@ -116,12 +116,12 @@ class TurnsTable:
     @property
     def rows(self) -> int:
         """How many rows there are."""
-        return self.words.shape[0]
+        return int(self.words.shape[0])
 
     @property
     def pairs(self) -> int:
         """How many pairs turn."""
-        return self.words.shape[2]
+        return int(self.words.shape[2])
 
     def inverse_frequencies(self) -> npt.NDArray[np.float64]:
         """The float64 view of the turns, radians per token, shape (rows, pairs)."""

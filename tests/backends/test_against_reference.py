@@ -23,7 +23,9 @@ def close(y, reference, dtype, farthest=5000):
     arithmetic = np.finfo(np.float64 if dtype == np.float64 else np.float32).eps
     unit = float(ml_dtypes.finfo(dtype).eps)
     size = np.max(np.abs(reference), initial=1.0)
-    return np.max(np.abs(y.astype(np.float64) - reference), initial=0.0) <= size * (3 * arithmetic + unit + 2 * farthest * 2.0**-53)
+    return np.max(np.abs(y.astype(np.float64) - reference), initial=0.0) <= size * (
+        3 * arithmetic + unit + 2 * farthest * 2.0**-53
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.name)
@@ -103,7 +105,8 @@ def test_layouts(name, rng):
 def strided(draw):
     """A view with odd strides into a byte buffer, and the same values contiguous."""
     dtype = draw(st.sampled_from(DTYPES))
-    shape = tuple(draw(st.integers(0, 4)) for _ in range(draw(st.integers(1, 3)))) + (draw(st.sampled_from([2, 6, 10])),)
+    outer = tuple(draw(st.integers(0, 4)) for _ in range(draw(st.integers(1, 3))))
+    shape = (*outer, draw(st.sampled_from([2, 6, 10])))
     steps = [draw(st.sampled_from([1, 2, -1, 3])) for _ in shape]
     order = draw(st.permutations(range(len(shape))))
     whole = np.random.default_rng(draw(st.integers(0, 99))).standard_normal(
@@ -141,7 +144,18 @@ def test_any_strides_give_the_bits_of_contiguous(x, interleaved, heads, backend)
     assert np.array_equal(x, contiguous)
 
 
-POSITION_KINDS = [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.float32, np.float64]
+POSITION_KINDS = [
+    np.int8,
+    np.int16,
+    np.int32,
+    np.int64,
+    np.uint8,
+    np.uint16,
+    np.uint32,
+    np.uint64,
+    np.float32,
+    np.float64,
+]
 
 
 @pytest.mark.parametrize("kind", POSITION_KINDS)
@@ -182,7 +196,9 @@ def test_rows_of_a_batch_at_different_lengths(backend, rng):
     for row, length in enumerate(lengths[:, 0].tolist()):
         alone = rope.rotate(x[row], None, None, length=length)
         assert np.array_equal(together[row], alone)
-    packed = rope.rotate(x.reshape(15, 2, 32), None, np.tile(np.arange(5), 3), length=np.repeat(lengths[:, 0], 5), backend=backend)
+    packed = rope.rotate(
+        x.reshape(15, 2, 32), None, np.tile(np.arange(5), 3), length=np.repeat(lengths[:, 0], 5), backend=backend
+    )
     assert np.array_equal(packed.reshape(together.shape), together)
 
 
@@ -293,14 +309,17 @@ def test_relative_position(rng):
         assert np.max(np.abs(logits[0] - logits[1])) <= bound
 
 
-@given(
-    p=st.integers(-(2**62), 2**62), d=st.integers(-(2**61), 2**61), seed=st.integers(0, 2**32 - 1)
-)
+@given(p=st.integers(-(2**62), 2**62), d=st.integers(-(2**61), 2**61), seed=st.integers(0, 2**32 - 1))
 def test_scores_depend_only_on_distance(p, d, seed):
     rope = yc.Rope(32)
     q, k = np.random.default_rng(seed).standard_normal((2, 1, 32))
-    here = rope.rotate(q, None, np.array([p]), heads_axis=None) @ rope.rotate(k, None, np.array([p + d]), heads_axis=None).T
-    there = rope.rotate(q, None, np.array([0]), heads_axis=None) @ rope.rotate(k, None, np.array([d]), heads_axis=None).T
+    here = (
+        rope.rotate(q, None, np.array([p]), heads_axis=None)
+        @ rope.rotate(k, None, np.array([p + d]), heads_axis=None).T
+    )
+    there = (
+        rope.rotate(q, None, np.array([0]), heads_axis=None) @ rope.rotate(k, None, np.array([d]), heads_axis=None).T
+    )
     assert abs(here - there) <= 1e-13
 
 

@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
+from exact_arithmetic import exact_cos_sin, hardest_positions, ulps
+from golden_files import records
 from hypothesis import given
 from hypothesis import strategies as st
 
 import yarncore as yc
-from exact_arithmetic import exact_cos_sin, hardest_positions, ulps
-from golden_files import records
 
 TWO_PI = 2 * np.pi
 SIMPLE = [float(np.pi / 2), float(np.pi / 4), float(np.pi / 1000)]

@@ -6,9 +6,9 @@ import warnings
 import numpy as np
 import pytest
 import transformers
+from golden_files import golden, records
 
 import yarncore as yc
-from golden_files import golden, records
 
 NESTED_TRUNCATE = "nested yarn truncate=false: the key is not looked up in the nested dict"
 
@@ -103,7 +103,9 @@ class TestModelTypes:
             q = torch.randn(1, 2, 5, 16)
             cos, sin = rope.cos_sin(torch.arange(5)[None])
             if model_type != "gpt_oss":
-                repeat = (lambda t: t.repeat_interleave(2, -1)) if rope.interleaved else (lambda t: torch.cat([t, t], -1))
+                repeat = (
+                    (lambda t: t.repeat_interleave(2, -1)) if rope.interleaved else (lambda t: torch.cat([t, t], -1))
+                )
                 cos, sin = repeat(cos), repeat(sin)
                 if model_type == "glm4":
                     cos, sin = rope.cos_sin(torch.arange(5)[None])
@@ -117,13 +119,25 @@ class TestModelTypes:
         assert read(config | {"rope_interleave": False}).interleaved is False
 
     def test_softmax_factor_by_model_type(self):
-        rope = {"type": "yarn", "factor": 40, "mscale": 1.0, "mscale_all_dim": 1.0, "original_max_position_embeddings": 4096}
+        rope = {
+            "type": "yarn",
+            "factor": 40,
+            "mscale": 1.0,
+            "mscale_all_dim": 1.0,
+            "original_max_position_embeddings": 4096,
+        }
         config = {"head_dim": 64, "rope_theta": 10000, "max_position_embeddings": 163840, "rope_scaling": rope}
         assert read(config | {"model_type": "deepseek_v3"}).at().softmax_scale_factor == pytest.approx(1.87385420709)
         assert read(config | {"model_type": "llama"}).at().softmax_scale_factor == 1
 
     def test_zero_mscale_counts_as_absent(self):
-        rope = {"type": "yarn", "factor": 40, "mscale": 0.707, "mscale_all_dim": 0, "original_max_position_embeddings": 4096}
+        rope = {
+            "type": "yarn",
+            "factor": 40,
+            "mscale": 0.707,
+            "mscale_all_dim": 0,
+            "original_max_position_embeddings": 4096,
+        }
         config = {"model_type": "deepseek_v3", "head_dim": 64, "rope_theta": 10000, "rope_scaling": rope}
         with pytest.warns(yc.ConfigWarning, match="mscale is given alone"):
             rotation = yc.from_config(config).at()
@@ -166,7 +180,9 @@ class TestModelTypes:
         with pytest.raises(yc.ConfigError, match=r"text_config\.rope_theta is 500000\.0 and rope_theta is 1"):
             read({"text_config": inner, "rope_theta": 1e4})
 
-    @pytest.mark.parametrize(("model_type", "order"), [("qwen2_vl_text", "contiguous"), ("qwen3_vl_text", "interleaved")])
+    @pytest.mark.parametrize(
+        ("model_type", "order"), [("qwen2_vl_text", "contiguous"), ("qwen3_vl_text", "interleaved")]
+    )
     def test_sections(self, model_type, order):
         rope = {"rope_type": "default", "mrope_section": [16, 24, 24]}
         config = {"model_type": model_type, "head_dim": 128, "rope_theta": 1e6, "rope_scaling": rope}
@@ -175,7 +191,15 @@ class TestModelTypes:
         assert read(old) == read(config)
 
     def test_hunyuan_alpha_is_a_larger_base(self):
-        rope = {"type": "dynamic", "alpha": 1000.0, "factor": 1.0, "beta_fast": 32, "beta_slow": 1, "mscale": 1.0, "mscale_all_dim": 1.0}
+        rope = {
+            "type": "dynamic",
+            "alpha": 1000.0,
+            "factor": 1.0,
+            "beta_fast": 32,
+            "beta_slow": 1,
+            "mscale": 1.0,
+            "mscale_all_dim": 1.0,
+        }
         config = {"model_type": "hunyuan_v1_dense", "head_dim": 128, "rope_theta": 1e4, "rope_scaling": rope}
         assert read(config).scaling == yc.NTKAware(1000.0)
 
@@ -183,7 +207,13 @@ class TestModelTypes:
         (record,) = [r for r in records("hf") if r["name"].startswith("ministral-3")]
         with pytest.warns(yc.ConfigWarning, match=r"1 \+ 0\.1 \* ln\(1 \+ floor\(p / 16384\)\)"):
             yc.from_config(record["config"])
-        llama4 = {"model_type": "llama4_text", "head_dim": 128, "rope_theta": 5e5, "attn_temperature_tuning": True, "num_hidden_layers": 4}
+        llama4 = {
+            "model_type": "llama4_text",
+            "head_dim": 128,
+            "rope_theta": 5e5,
+            "attn_temperature_tuning": True,
+            "num_hidden_layers": 4,
+        }
         with pytest.warns(yc.ConfigWarning) as caught:
             yc.from_config(llama4)
         assert any("floor((p + 1) / 8192)" in str(w.message) for w in caught)

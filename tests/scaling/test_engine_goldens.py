@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from golden_files import records
 
 import yarncore as yc
-from golden_files import records
 
 # What no scaling here covers, and why; everything else is compared.
 NOT_COVERED = {
@@ -112,7 +112,7 @@ def hugging_face_style(record, c):
         length = c["max_position_embeddings"]
         return yc.Rope(dim, base, yc.DynamicNTK(length, rope["factor"])).at(int(rope["factor"] * length))
     return yarn(record, base, rope["factor"], length, rope.get("beta_fast", 32), rope.get("beta_slow", 1),
-                rope.get("truncate", True) and "truncate" not in record["cannot_express"] or
+                (rope.get("truncate", True) and "truncate" not in record["cannot_express"]) or
                 ("truncate" in record["cannot_express"]))  # fmt: skip
 
 

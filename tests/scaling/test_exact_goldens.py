@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from golden_files import records
 
 import yarncore as yc
-from golden_files import records
 
 SCALINGS = {
     "plain": lambda r: None,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import yarncore as yc
-from yarncore import *  # noqa: F403  # repr evaluates with the public names
+from yarncore import *  # repr evaluates with the public names
 
 L = 4096
 EXAMPLES = [
@@ -128,7 +128,10 @@ def test_temperature():
     expected = (0.0707 * math.log(16) + 1) / (0.1 * math.log(16) + 1)
     assert yc.Rope(64, scaling=both).at().attention_factor == pytest.approx(expected, rel=1e-15)
     softmax = yc.Rope(64, scaling=yc.YaRN(40, L, mscale=1, mscale_all_dim=1, softmax_mscale=1)).at()
-    assert (softmax.attention_factor, softmax.softmax_scale_factor) == (1.0, pytest.approx(1.8738542070926265, rel=1e-15))
+    assert (softmax.attention_factor, softmax.softmax_scale_factor) == (
+        1.0,
+        pytest.approx(1.8738542070926265, rel=1e-15),
+    )
     assert softmax.softmax_scale(192) == pytest.approx(1.8738542070926265 / math.sqrt(192), rel=1e-15)
 
 

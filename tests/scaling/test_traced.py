@@ -125,9 +125,7 @@ class TestTorch:
         torch._dynamo.reset()
         rope = yc.Rope(32, scaling=STEPPED["doubling"])
         counter = CompileCounterWithBackend("inductor")
-        compiled = torch.compile(
-            lambda x, p, n: rope.rotate(x, None, p, length=n), fullgraph=True, backend=counter
-        )
+        compiled = torch.compile(lambda x, p, n: rope.rotate(x, None, p, length=n), fullgraph=True, backend=counter)
         x, positions = torch.from_numpy(q), torch.from_numpy(POSITIONS)
         for lengths in LENGTHS[:20]:
             traced = compiled(x, positions, torch.from_numpy(lengths))
@@ -155,7 +153,9 @@ def test_gradients_flow_through_the_generic_road(q):
     expected = rope.at().adjoint.rotate(gradient, None, positions)
     assert torch.allclose(x.grad, expected, rtol=0, atol=1e-14)
     with jax.enable_x64(True):
-        g = jax.grad(lambda t: (rope.rotate(t, None, POSITIONS) * gradient.numpy()).sum())(jnp.asarray(q, dtype=jnp.float64))
+        g = jax.grad(lambda t: (rope.rotate(t, None, POSITIONS) * gradient.numpy()).sum())(
+            jnp.asarray(q, dtype=jnp.float64)
+        )
     assert np.allclose(g, expected, rtol=0, atol=1e-14)
 
 

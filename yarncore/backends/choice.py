@@ -93,7 +93,9 @@ def backend_for(x: Array) -> BackendChoice:
     if backend.name == "native":
         return BackendChoice("native", f"{framework_of(x)} memory that the extension reads and writes directly", None)
     native = refusals["native"]
-    return BackendChoice(backend.name, f"array operations of {framework_of(x)}; native refused: {native}", _faster(native))
+    return BackendChoice(
+        backend.name, f"array operations of {framework_of(x)}; native refused: {native}", _faster(native)
+    )
 
 
 def _faster(reason: str) -> str | None:

@@ -157,20 +157,28 @@ def _rows(xp: Namespace, request: RotationRequest, grid: tuple[int, ...]) -> tup
     words, factors = _words_and_factors(xp, request, like)
     magnitude, negative, at_zero = _position_words(xp, request, grid, like)
     if turning.pair_section is not None:
-        section = constant(xp, turning.pair_section.astype("int64"), xp.int64 if has_64_bits(xp) else xp.int32, like=like)
-        pick = lambda a: xp.take(xp.moveaxis(a, 0, -1), section, axis=-1)  # noqa: E731
+        section = constant(
+            xp, turning.pair_section.astype("int64"), xp.int64 if has_64_bits(xp) else xp.int32, like=like
+        )
         origin = xp.expand_dims(xp.all(at_zero, axis=0), axis=-1)
     else:
-        pick = lambda a: xp.expand_dims(a, axis=-1)  # noqa: E731
-        origin = pick(at_zero)
-    magnitude = {place: pick(word) for place, word in magnitude.items()}
-    negative = pick(negative)
+        section = None
+        origin = xp.expand_dims(at_zero, axis=-1)
+    magnitude = {place: _of_each_pair(xp, word, section) for place, word in magnitude.items()}
+    negative = _of_each_pair(xp, negative, section)
     phase = _phase(xp, magnitude, words)
     cos, sin = (_cos_sin_64 if has_64_bits(xp) else _cos_sin_32)(xp, phase)
     sin = xp.where(xp.logical_not(negative) if turning.conjugate else negative, -sin, sin)
     factors = xp.expand_dims(factors, axis=-1)
     product = jax_rules.bounded_product if is_jax_namespace(xp) else _product
     return product(xp, cos, factors), product(xp, sin, factors), xp.logical_and(origin, factors == 1.0)
+
+
+def _of_each_pair(xp: Namespace, values: Array, section: Array | None) -> Array:
+    """Values of the tokens with an axis more that meets the pairs; with sections, each pair takes its section's."""
+    if section is None:
+        return xp.expand_dims(values, axis=-1)
+    return xp.take(xp.moveaxis(values, 0, -1), section, axis=-1)
 
 
 def _words_and_factors(xp: Namespace, request: RotationRequest, like: Array) -> tuple[list[Array], Array]:
@@ -326,7 +334,9 @@ def _horner(product: Any, xp: Namespace, z: Array, coefficients: tuple[float, ..
 def _cos_sin_64(xp: Namespace, phase: list[Array]) -> tuple[Array, Array]:
     high, middle, low = phase
     shifted = high + _EIGHTH_TURN
-    rest = xp.astype((shifted & ((1 << 30) - 1)) - _EIGHTH_TURN, xp.float64) * 4294967296.0 + xp.astype(middle, xp.float64)
+    rest = xp.astype((shifted & ((1 << 30) - 1)) - _EIGHTH_TURN, xp.float64) * 4294967296.0 + xp.astype(
+        middle, xp.float64
+    )
     x = (rest + xp.astype(low, xp.float64) * 2.0**-32) * (_TWO_PI * 2.0**-64)
     product = jax_rules.bounded_product if is_jax_namespace(xp) else _product
     z = product(xp, x, x)

@@ -10,7 +10,7 @@ from yarncore.request import RotationRequest
 from yarncore.turns import TracedTurns, TurnsTable
 
 try:
-    from yarncore import _core
+    import yarncore._core as _core
 except ImportError as error:
     _core = None  # type: ignore[assignment]
     _missing = f"the extension yarncore._core cannot be loaded ({error}); reinstall with: pip install yarncore"

@@ -23,7 +23,7 @@ def why_not_plain(x: torch.Tensor) -> str | None:
         return f"the tensor is on {x.device}"
     if torch.is_grad_enabled() and x.requires_grad:
         return "the tensor requires grad"
-    if torch._C._functorch.is_functorch_wrapped_tensor(x):  # type: ignore[attr-defined]
+    if torch._C._functorch.is_functorch_wrapped_tensor(x):
         return "a functional transform wraps the tensor"
     if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack():
         return "a dispatch mode is active"

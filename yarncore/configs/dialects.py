@@ -74,9 +74,7 @@ def ropes_from_config(source: Any, *, format: str | None = None, strict: bool = 
     )
 
 
-def from_config(
-    source: Any, layer_type: str | None = None, format: str | None = None, strict: bool = True
-) -> Rope:
+def from_config(source: Any, layer_type: str | None = None, format: str | None = None, strict: bool = True) -> Rope:
     """The rotary embedding of a model, from its own configuration.
 
     Parameters

@@ -18,9 +18,25 @@ _NESTED = ("text_config", "llm_config", "language_config", "thinker_config")
 # Keys that look as if they concerned the rotation, and which of them are understood or known to change nothing here.
 _SUSPICIOUS = re.compile(r"rope|rotary|yarn|mscale|(^|_)ntk|partial_rot|position_interp")
 _KNOWN = frozenset(
-    "rope_theta rope_scaling rope_parameters rope_local_base_freq rope_base rope_ratio rotary_emb_base rotary_pct "
-    "rotary_dim partial_rotary_factor qk_rope_head_dim qk_nope_head_dim rope_interleave no_rope_layers "
-    "no_rope_layer_interval global_rope_theta local_rope_theta".split()
+    [
+        "rope_theta",
+        "rope_scaling",
+        "rope_parameters",
+        "rope_local_base_freq",
+        "rope_base",
+        "rope_ratio",
+        "rotary_emb_base",
+        "rotary_pct",
+        "rotary_dim",
+        "partial_rotary_factor",
+        "qk_rope_head_dim",
+        "qk_nope_head_dim",
+        "rope_interleave",
+        "no_rope_layers",
+        "no_rope_layer_interval",
+        "global_rope_theta",
+        "local_rope_theta",
+    ]
 )
 _BASE_KEYS = ("rope_theta", "rotary_emb_base", "rope_base", "global_rope_theta")
 _LOCAL_BASE_KEYS = ("rope_local_base_freq", "local_rope_theta")
@@ -106,7 +122,9 @@ def _rope_dicts(config: Keys, declared: tuple[str, ...]) -> dict[str, Keys | Non
     if old and new:
         shared = {**_normalised(new)}
         if {**shared, **_normalised(old)} != shared:
-            raise ConfigError(f"{config.name('rope_scaling')} is {old!r} and rope_parameters is {new!r}; they must agree")
+            raise ConfigError(
+                f"{config.name('rope_scaling')} is {old!r} and rope_parameters is {new!r}; they must agree"
+            )
     key = "rope_parameters" if new else "rope_scaling"
     values: Mapping[str, Any] = new or old or {}
     where = config.where
@@ -179,7 +197,11 @@ def _base(config: Keys, rope: Keys, model_type: str) -> float:
     if base is None:
         base = model_types.BASES.get(model_type)
         if base is None:
-            known = f"model_type {model_type!r} has no documented default" if model_type else "there is no model_type either"
+            known = (
+                f"model_type {model_type!r} has no documented default"
+                if model_type
+                else "there is no model_type either"
+            )
             raise config.missing("rope_theta", f"{known}; the base of the frequencies, a number > 1")
         warn(f"{config.name('rope_theta')} is missing; the default of model_type {model_type!r} is {base:g}")
     return base * (config.number("rope_ratio", above=0) or 1.0)
@@ -218,7 +240,11 @@ def _own_head_dim(config: Keys, name: str) -> int | None:
     types = config.mapping.get("layer_types") or ()
     if not isinstance(layers, Mapping) or not all(isinstance(own, Mapping) for own in layers.values()):
         raise config.error("per_layer_config", "an object of objects, by layer")
-    found = {own.get("head_dim") for layer, own in layers.items() if str(layer).isdigit() and types[int(layer) : int(layer) + 1] == [name]}
+    found = {
+        own.get("head_dim")
+        for layer, own in layers.items()
+        if str(layer).isdigit() and types[int(layer) : int(layer) + 1] == [name]
+    }
     found -= {None}
     if len(found) > 1:
         raise config.error("per_layer_config", f"one head_dim for all layers of type {name!r}")
@@ -231,7 +257,11 @@ def _rotary_dim(config: Keys, rope: Keys, model_type: str, head_dim: int) -> int
     inside = rope.number("partial_rotary_factor", above=0)
     outside = {key: config.number(key, above=0) for key in ("partial_rotary_factor", "rotary_pct")}
     factors = {rope.name("partial_rotary_factor"): inside} | {config.name(key): value for key, value in outside.items()}
-    if inside is not None and "." in rope.path and rope.path.rpartition(".")[2] not in ("rope_parameters", "rope_scaling"):
+    if (
+        inside is not None
+        and "." in rope.path
+        and rope.path.rpartition(".")[2] not in ("rope_parameters", "rope_scaling")
+    ):
         factors = {rope.name("partial_rotary_factor"): inside}  # a nested dict has its own
     for name, factor in factors.items():
         if factor is None:
@@ -244,13 +274,17 @@ def _rotary_dim(config: Keys, rope: Keys, model_type: str, head_dim: int) -> int
     if config.has("qk_rope_head_dim"):
         found = {}  # the slice turns as a whole
     if len(set(found.values())) > 1:
-        raise ConfigError(" and ".join(f"{name} makes rotary_dim {dim}" for name, dim in found.items()) + "; they must agree")
+        raise ConfigError(
+            " and ".join(f"{name} makes rotary_dim {dim}" for name, dim in found.items()) + "; they must agree"
+        )
     name, dim = next(iter(found.items()), ("", 0))
     if not found:
         factor = 1.0 if config.has("qk_rope_head_dim") else model_types.PARTIAL_ROTARY_FACTORS.get(model_type, 1.0)
         name, dim = f"the default of model_type {model_type!r}", int(head_dim * factor)
     if dim < 2 or dim % 2 or dim > head_dim:
-        raise ConfigError(f"{name} makes rotary_dim {dim} of head_dim {head_dim}; an even number from 2 to head_dim is expected")
+        raise ConfigError(
+            f"{name} makes rotary_dim {dim} of head_dim {head_dim}; an even number from 2 to head_dim is expected"
+        )
     return dim
 
 
@@ -258,7 +292,9 @@ def _sections(rope: Keys, model_type: str, pairs: int) -> tuple[tuple[int, ...] 
     listed = rope.raw("mrope_section")
     if listed is None:
         return None, "contiguous"
-    whole = isinstance(listed, (list, tuple)) and all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in listed)
+    whole = isinstance(listed, (list, tuple)) and all(
+        isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in listed
+    )
     if not whole or sum(listed) != pairs:
         raise rope.error("mrope_section", f"a list of whole numbers > 0 whose sum is rotary_dim / 2 = {pairs}")
     interleaved = rope.flag("mrope_interleaved")
@@ -267,7 +303,9 @@ def _sections(rope: Keys, model_type: str, pairs: int) -> tuple[tuple[int, ...] 
         raise rope.error("mrope_section", f"no sections with model_type {model_type!r}, whose order is not known here,")
     if interleaved is not None:
         if order is not None and interleaved != (order == "interleaved"):
-            raise rope.error("mrope_interleaved", f"{str(order == 'interleaved').lower()}, as model_type {model_type!r} has it,")
+            raise rope.error(
+                "mrope_interleaved", f"{str(order == 'interleaved').lower()}, as model_type {model_type!r} has it,"
+            )
         order = "interleaved" if interleaved else "contiguous"
     return tuple(listed), order
 

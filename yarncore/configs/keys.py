@@ -115,7 +115,9 @@ class Keys:
         unread = sorted(set(map(str, self.mapping)) - self.seen - set(irrelevant))
         if not unread:
             return
-        message = f"{self.name(unread[0])} is not understood" + (f" (nor {', '.join(unread[1:])})" if unread[1:] else "")
+        message = f"{self.name(unread[0])} is not understood" + (
+            f" (nor {', '.join(unread[1:])})" if unread[1:] else ""
+        )
         if strict:
             raise ConfigError(f"{message}; strict=False reads the rest with a warning")
         warn(f"{message}; it is left out")

@@ -190,7 +190,9 @@ def _llama3(rope: Keys, model: ModelFacts) -> Scaling:
     assert low is not None
     assert high is not None
     if low > high:
-        raise ConfigError(f"{rope.name('low_freq_factor')} is {low:g} and high_freq_factor {high:g}; low <= high is expected")
+        raise ConfigError(
+            f"{rope.name('low_freq_factor')} is {low:g} and high_freq_factor {high:g}; low <= high is expected"
+        )
     factor, original = _factor(rope), _original_length(rope, model)
     return Llama3(factor, original, low_freq_factor=low, high_freq_factor=high)
 

@@ -32,16 +32,52 @@ HEAD_DIMS: dict[str, int] = {
 # Pairs (2i, 2i+1): `rotate_half` by [..., ::2], complex pairs, or apply_rotary_pos_emb_interleave. The last group
 # reads pairs and writes halves, which gives the same logits.
 INTERLEAVED = frozenset(
-    "cohere cohere2 cohere2_moe gptj codegen glm glm4 helium ernie4_5 ernie4_5_moe blt moonshine llama4 llama4_text "
-    "deepseek_v2 deepseek_v32 longcat_flash glm_moe_dsa axk2 bailing_hybrid mistral_large4".split()
+    [
+        "cohere",
+        "cohere2",
+        "cohere2_moe",
+        "gptj",
+        "codegen",
+        "glm",
+        "glm4",
+        "helium",
+        "ernie4_5",
+        "ernie4_5_moe",
+        "blt",
+        "moonshine",
+        "llama4",
+        "llama4_text",
+        "deepseek_v2",
+        "deepseek_v32",
+        "longcat_flash",
+        "glm_moe_dsa",
+        "axk2",
+        "bailing_hybrid",
+        "mistral_large4",
+    ]
 )
 # The same where config.rope_interleave is true, its default.
-INTERLEAVED_BY_KEY = frozenset("deepseek_v3 kimi_k2 glm4_moe_lite mistral4 youtu axk1".split())
+INTERLEAVED_BY_KEY = frozenset(["deepseek_v3", "kimi_k2", "glm4_moe_lite", "mistral4", "youtu", "axk1"])
 
 # The logits are multiplied by t(s, mscale_all_dim)^2: `yarn_apply_mscale`.
 SOFTMAX_MSCALE = frozenset(
-    "deepseek_v2 deepseek_v3 deepseek_v32 kimi_k2 glm4_moe_lite glm_moe_dsa longcat_flash minicpm3 mistral4 "
-    "mistral_large4 youtu axk1 axk2 bailing_hybrid hy_v4".split()
+    [
+        "deepseek_v2",
+        "deepseek_v3",
+        "deepseek_v32",
+        "kimi_k2",
+        "glm4_moe_lite",
+        "glm_moe_dsa",
+        "longcat_flash",
+        "minicpm3",
+        "mistral4",
+        "mistral_large4",
+        "youtu",
+        "axk1",
+        "axk2",
+        "bailing_hybrid",
+        "hy_v4",
+    ]
 )
 
 # Layers without rotation: by the list no_rope_layers (or every no_rope_layer_interval-th), or all full-attention ones.
@@ -49,11 +85,11 @@ NO_ROPE_BY_LIST = frozenset(["smollm3", "llama4", "llama4_text"])
 NO_ROPE_ON_FULL_ATTENTION = frozenset(["cohere2", "exaone4"])
 
 # A longer position on some pairs: the order of mrope_section.
-SECTION_ORDERS: dict[str, Literal["contiguous", "interleaved"]] = dict.fromkeys(
-    ["qwen2_vl", "qwen2_vl_text", "qwen2_5_vl", "qwen2_5_vl_text"], "contiguous"
-) | dict.fromkeys(
-    ["qwen3_vl", "qwen3_vl_text", "qwen3_vl_moe", "qwen3_vl_moe_text", "qwen3_5_text", "qwen3_5_moe_text"], "interleaved"
-)
+SECTION_ORDERS: dict[str, Literal["contiguous", "interleaved"]] = {
+    "qwen2_vl": "contiguous", "qwen2_vl_text": "contiguous", "qwen2_5_vl": "contiguous", "qwen2_5_vl_text": "contiguous",
+    "qwen3_vl": "interleaved", "qwen3_vl_text": "interleaved", "qwen3_vl_moe": "interleaved",
+    "qwen3_vl_moe_text": "interleaved", "qwen3_5_text": "interleaved", "qwen3_5_moe_text": "interleaved",
+}  # fmt: skip
 
 # sliding_window_pattern where neither it nor layer_types is given.
 SLIDING_PATTERNS: dict[str, int] = {"gemma3_text": 6, "gemma4_text": 6, "cohere2": 4, "exaone4": 4}

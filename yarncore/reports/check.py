@@ -99,16 +99,18 @@ def _turn(
     return y
 
 
-def _distance(
-    y: npt.NDArray[np.floating], exact: npt.NDArray[np.float64], rotary_dim: int, interleaved: bool
-) -> float:
+def _distance(y: npt.NDArray[np.floating], exact: npt.NDArray[np.float64], rotary_dim: int, interleaved: bool) -> float:
     """The largest difference of an element, relative to the length of its exact pair."""
     pairs = rotary_dim // 2
     first, second = exact[..., 0:rotary_dim:2], exact[..., 1:rotary_dim:2]
     if not interleaved:
         first, second = exact[..., :pairs], exact[..., pairs:rotary_dim]
     length = np.hypot(first, second)
-    lengths = np.stack([length, length], axis=-1).reshape(*exact.shape[:-1], rotary_dim) if interleaved else np.concatenate([length, length], axis=-1)
+    lengths = (
+        np.stack([length, length], axis=-1).reshape(*exact.shape[:-1], rotary_dim)
+        if interleaved
+        else np.concatenate([length, length], axis=-1)
+    )
     return float(np.max(np.abs(y - exact)[..., :rotary_dim] / lengths))
 
 

@@ -111,7 +111,9 @@ def describe(source: Any, layer_type: str | None = None, length: int | None = No
     """
     rope = from_config(source, layer_type=layer_type, strict=strict)
     mapping, where = load(source)
-    config = next((mapping[key] for key in ("text_config", "llm_config") if isinstance(mapping.get(key), dict)), mapping)
+    config = next(
+        (mapping[key] for key in ("text_config", "llm_config") if isinstance(mapping.get(key), dict)), mapping
+    )
     original, target, factor = _lengths(rope, config.get("max_position_embeddings"))
     if length is not None:
         target = length

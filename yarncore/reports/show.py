@@ -14,7 +14,9 @@ from yarncore.reports.description import Description, describe
 _COLOURS = {"kept": "green", "blended": "yellow", "interpolated": "red", "stretched": "red", "still": "dim"}
 
 
-def show(source: Any, layer_type: str | None, length: int | None, strict: bool, as_json: bool, console: Console) -> None:
+def show(
+    source: Any, layer_type: str | None, length: int | None, strict: bool, as_json: bool, console: Console
+) -> None:
     """Describe a configuration, rotate q and k of its model's shape, and print both."""
     description = describe(source, layer_type, length, strict)
     checked = check(description)
@@ -41,7 +43,7 @@ def _summary(description: Description) -> Table:
     table.add_column()
     layout = "interleaved pairs (2i, 2i+1)" if rope.interleaved else f"pairs (i, i+{rope.rotary_dim // 2})"
     part = "" if rope.rotary_dim == rope.head_dim else f", {rope.rotary_dim} of them turn"
-    softmax = rotation.softmax_scale_factor
+    softmax, scale = rotation.softmax_scale_factor, rotation.softmax_scale(description.query_dim)
     for name, text in (
         ("model", description.model),
         ("method", f"{description.method}, base {rope.base:,.0f}"),
@@ -50,7 +52,7 @@ def _summary(description: Description) -> Table:
         ("target", f"{_number(description.target_length)} tokens"),
         ("heads", f"{description.heads} of q, {description.key_heads} of k, {rope.head_dim} elements{part}; {layout}"),
         ("attention factor", f"{rotation.attention_factor:.10g}  (on cos and sin: applied by rotate)"),
-        ("softmax factor", f"{softmax:.10g}  (on the logits: attention's scale is {rotation.softmax_scale(description.query_dim):.10g})"),
+        ("softmax factor", f"{softmax:.10g}  (on the logits: attention's scale is {scale:.10g})"),
         ("rotation id", rotation.id),
     ):  # fmt: skip
         table.add_row(name, text)
@@ -64,7 +66,11 @@ def _pairs(description: Description) -> Table:
     for row in description.pairs:
         colour = _COLOURS[row.regime]
         table.add_row(
-            str(row.pair), _number(row.wavelength), _number(row.turns), f"[{colour}]{row.regime}[/]", f"{row.multiplier:.6f}"
+            str(row.pair),
+            _number(row.wavelength),
+            _number(row.turns),
+            f"[{colour}]{row.regime}[/]",
+            f"{row.multiplier:.6f}",
         )
     return table
 

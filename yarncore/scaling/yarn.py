@@ -1,9 +1,10 @@
 """YaRN (Peng et al., arXiv:2309.00071): NTK-by-parts and an attention temperature; Dynamic-YaRN."""
 
+import itertools
 import math
 import warnings
 from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from yarncore.arguments import real_number
 from yarncore.errors import ConfigWarning
@@ -183,7 +184,9 @@ class DynamicYaRN(Scaling):
         one = xp.ones_like(s)
         stretched = s > 1.0
         return ScaledFrequencies(
-            self.parts.blend(inverse_frequencies, s, xp, prepared), xp.where(stretched, m, one), xp.where(stretched, k, one)
+            self.parts.blend(inverse_frequencies, s, xp, prepared),
+            xp.where(stretched, m, one),
+            xp.where(stretched, k, one),
         )
 
     def step_lengths(self) -> tuple[int, ...] | None:
@@ -200,15 +203,15 @@ class DynamicYaRN(Scaling):
         return self.max_factor
 
 
-def _checked_steps(
-    steps: Literal["doubling"] | tuple[float, ...] | None, max_factor: float | None
-) -> Literal["doubling"] | tuple[float, ...] | None:
-    if steps is None or steps == "doubling":
-        return steps
+def _checked_steps(steps: Any, max_factor: float | None) -> Literal["doubling"] | tuple[float, ...] | None:
+    if steps is None:
+        return None
+    if steps == "doubling":
+        return "doubling"
     if isinstance(steps, str) or not hasattr(steps, "__iter__"):
         raise TypeError(f'steps is {steps!r}; None, "doubling" or a sequence of factors > 1 is expected')
     factors = tuple(real_number(f"steps[{i}]", step, above=1) for i, step in enumerate(steps))
-    if not factors or any(a >= b for a, b in zip(factors, factors[1:], strict=False)):
+    if not factors or any(a >= b for a, b in itertools.pairwise(factors)):
         raise ValueError(f"steps is {steps!r}; one or more rising factors > 1 are expected")
     if max_factor is not None and factors[-1] != max_factor:
         raise ValueError(f"the last of steps is {factors[-1]!r} and max_factor is {max_factor!r}; they are the same")

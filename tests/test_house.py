@@ -1,0 +1,122 @@
+"""The house keeps its order: imports point one way, names are true, files keep their sizes."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import yarncore as yc
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "yarncore"
+INSTALLED = Path(yc.__file__).parent
+
+
+def run(code, *flags):
+    return subprocess.run([sys.executable, *flags, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_import_loads_no_framework_and_nothing_beyond_numpy_and_array_api_compat():
+    loaded = set(run("import sys, yarncore; print(*{name.partition('.')[0] for name in sys.modules})").split())
+    with_numpy = set(run("import sys, numpy; print(*{name.partition('.')[0] for name in sys.modules})").split())
+    beyond = {name for name in loaded - with_numpy if name not in sys.stdlib_module_names}
+    assert beyond == {"yarncore", "array_api_compat"}
+
+
+def test_import_in_isolated_and_optimised_mode():
+    assert run("import yarncore; print(yarncore.Rope(8).head_dim)", "-I", "-OO", "-W", "error").strip() == "8"
+
+
+def test_all_is_the_truth():
+    public = {name for name in vars(yc) if not name.startswith("_")}
+    modules = {name for name in public if isinstance(getattr(yc, name), type(yc))}
+    assert public - modules == set(yc.__all__)
+    assert yc.__all__ == sorted(yc.__all__, key=lambda name: (name.lower() != name, name)) or len(
+        set(yc.__all__)
+    ) == len(yc.__all__)
+
+
+def test_every_public_thing_is_documented():
+    for name in yc.__all__:
+        assert getattr(yc, name).__doc__, name
+    for cls in (yc.Rope, yc.Rotation):
+        for name, member in vars(cls).items():
+            if not name.startswith("_") and (callable(member) or isinstance(member, property)):
+                assert member.__doc__, f"{cls.__name__}.{name}"
+
+
+@pytest.mark.skipif(not (ROOT / "pyproject.toml").exists(), reason="needs the checkout")
+class TestSources:
+    def test_imports_point_one_way(self):
+        output = subprocess.run(
+            [Path(sys.executable).parent / "lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True
+        )
+        assert output.returncode == 0, output.stdout
+
+    def test_types(self):
+        output = subprocess.run([sys.executable, "-m", "mypy"], cwd=ROOT, capture_output=True, text=True)
+        assert output.returncode == 0, output.stdout
+
+    def test_frameworks_are_imported_within_their_functions(self):
+        for path in PACKAGE.rglob("*.py"):
+            if path.name in ("torch.py", "jax.py", "check.py", "show.py"):
+                continue
+            for node in ast.parse(path.read_text()).body:
+                names = [alias.name for alias in getattr(node, "names", [])] if isinstance(node, ast.Import) else []
+                names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                for name in names:
+                    assert name.partition(".")[0] not in ("torch", "jax", "cupy", "dask", "transformers", "rich"), path
+
+    def test_no_file_has_two_subjects(self):
+        for path in [*PACKAGE.rglob("*.py"), *(ROOT / "csrc").rglob("*.h"), *(ROOT / "csrc").rglob("*.cpp")]:
+            assert len(path.read_text().splitlines()) <= 400, path
+
+    def test_nothing_under_cpu_sees_pybind11(self):
+        for path in (ROOT / "csrc" / "cpu").rglob("*.*"):
+            assert "pybind11" not in path.read_text(), path
+
+    def test_units_of_instruction_sets_include_no_header_with_ordinary_inline_functions(self):
+        allowed = {"cstdint", "cstddef", "immintrin.h", "arm_neon.h"}
+        for name in ("cpu/rotate_rows.h", "cpu/vector_lanes.h", "cpu/token_positions.h", "cpu/fractional_phase.h", "cpu/dispatch.h",
+                     "rotation_math.h", "request.h", "element_types.h", "cpu/isa/avx512.cpp", "cpu/isa/neon.cpp"):  # fmt: skip
+            for line in (ROOT / "csrc" / name).read_text().splitlines():
+                if line.startswith("#include <"):
+                    assert line[10:-1] in allowed, f"{name}: {line}"
+
+
+def test_the_stub_names_what_the_extension_has():
+    stub = ast.parse(
+        (INSTALLED / "_core.pyi").read_text()
+        if (INSTALLED / "_core.pyi").exists()
+        else (PACKAGE / "_core.pyi").read_text()
+    )
+    named = set()
+    for node in stub.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            named.add(node.name)
+        elif isinstance(node, ast.AnnAssign):
+            named.add(node.target.id)
+    core = importlib.import_module("yarncore._core")
+    assert named == {name for name in vars(core) if not name.startswith("_")}
+
+
+def test_an_unknown_instruction_set_is_an_import_error_that_says_so():
+    import os
+
+    for name in yc._core.instruction_sets():
+        output = subprocess.run(
+            [sys.executable, "-c", "import yarncore; print(yarncore._core.instruction_set())"],
+            capture_output=True, text=True, env=os.environ | {"YARNCORE_ISA": name},
+        )  # fmt: skip
+        assert output.stdout.strip() == name
+    output = subprocess.run(
+        [sys.executable, "-c", "import yarncore._core"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"YARNCORE_ISA": "mmx"},
+    )
+    assert output.returncode != 0
+    assert 'instruction set "mmx" cannot be used here; available: ' in output.stderr

@@ -1,0 +1,35 @@
+"""The compiled rotation. Private: arguments are checked by yarncore.request."""
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+element_types: tuple[str, ...]
+max_axes: int
+
+@final
+class Turns:
+    def __init__(self, words: npt.NDArray[np.uint32], factors: npt.NDArray[np.float64]) -> None: ...
+
+def rotate(
+    turns: Turns,
+    inputs: Sequence[npt.NDArray[Any]],
+    outputs: Sequence[npt.NDArray[Any]],
+    types: Sequence[str],
+    *,
+    heads_axis: int | None,
+    interleaved: bool,
+    conjugate: bool,
+    rows: npt.NDArray[np.int32] | None,
+    positions: npt.NDArray[Any] | None,
+    offset: int,
+    pair_section: npt.NDArray[np.uint8] | None,
+    slots: npt.NDArray[np.int64] | None,
+) -> None: ...
+def set_num_threads(count: int) -> None: ...
+def get_num_threads() -> int: ...
+def instruction_sets() -> list[str]: ...
+def instruction_set() -> str: ...
+def use_instruction_set(name: str) -> None: ...

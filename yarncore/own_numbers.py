@@ -1,0 +1,54 @@
+"""Numbers of the caller's own, checked: what Rotation(...) is made of."""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from yarncore.arguments import integer, real_number
+from yarncore.namespaces import is_array, is_torch
+
+
+def host_frequencies(value: Any) -> npt.NDArray[np.float64]:
+    """Inverse frequencies as float64 on the host, shape (..., pairs)."""
+    name = "inverse_frequencies"
+    if is_torch(value):
+        value = value.detach().numpy()
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} makes no array: {error}") from None
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name} has dtype {array.dtype}; real numbers are expected")
+    if array.ndim == 0 or array.shape[-1] == 0:
+        raise ValueError(f"{name} has shape {array.shape}; (..., rotary_dim / 2) with at least one pair is expected")
+    return array.astype(np.float64)
+
+
+def host_factors(name: str, value: Any, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """Factors > 0 as float64 on the host, one for each length, flattened."""
+    if is_torch(value):
+        value = value.detach().numpy()
+    if not is_array(value) or getattr(value, "shape", None) == ():
+        number = real_number(name, value if not is_array(value) else float(value), above=0)
+        return np.full(max(math.prod(shape), 1), number)
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name} has dtype {array.dtype}; real numbers are expected")
+    if not (np.isfinite(array) & (array > 0)).all():
+        raise ValueError(f"{name} has entries that are not finite and > 0")
+    try:
+        return np.broadcast_to(array.astype(np.float64), shape).ravel()
+    except ValueError:
+        raise ValueError(f"{name} has shape {array.shape}; {shape}, that of the lengths, is expected") from None
+
+
+def checked_head_dim(head_dim: Any, rotary_dim: int) -> int | None:
+    """head_dim as an int that holds what turns, or None."""
+    if head_dim is None:
+        return None
+    count = integer("head_dim", head_dim)
+    if count < rotary_dim:
+        raise ValueError(f"head_dim is {count}; at least 2 * the number of frequencies = {rotary_dim} is expected")
+    return count

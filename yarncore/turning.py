@@ -1,0 +1,137 @@
+"""What turns: rows of turns, their layout, and how two of them make a third."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from yarncore.namespaces import Array, is_numpy
+from yarncore.turns import TracedTurns, TurnsTable, integers_of, words_of
+
+
+@dataclass(slots=True)
+class Turning:
+    """What turns: the numbers of a Rotation, without its methods.
+
+    Attributes
+    ----------
+    turns : TurnsTable or TracedTurns
+    rows : integer array, shape (*lengths), or None
+        Row of the table for each length. None: there is one row, or the traced turns carry the axes of the lengths.
+    lengths_shape : tuple of int
+        The leading axes of the lengths.
+    conjugate : bool
+        Turn backwards.
+    interleaved : bool
+        Pairs (2i, 2i+1) instead of (i, i + rotary_dim / 2).
+    head_dim : int or None
+        None: any that is at least rotary_dim.
+    pair_section : uint8 array, shape (pairs,), or None
+        Which section's position turns each pair.
+    sections : int
+        How many positions a token has.
+    """
+
+    turns: TurnsTable | TracedTurns
+    rows: Array | None
+    lengths_shape: tuple[int, ...]
+    conjugate: bool
+    interleaved: bool
+    head_dim: int | None
+    pair_section: npt.NDArray[np.uint8] | None
+    sections: int
+
+    @property
+    def rotary_dim(self) -> int:
+        """Elements of a head that turn."""
+        return 2 * self.turns.pairs
+
+    def changed(self, **changes: Any) -> "Turning":
+        """The same with some fields replaced."""
+        return replace(self, **changes)
+
+
+def canonical(
+    layout: Turning,
+    words: npt.NDArray[np.uint32],
+    factors: list[Fraction],
+    softmax: list[float],
+    rows: npt.NDArray[Any] | None,
+) -> tuple[Turning, tuple[float, ...]]:
+    """One form for equal rotations: rows in order of appearance, none twice, the first turn that is not 0 positive."""
+    order: dict[tuple[Any, ...], int] = {}
+    kept: list[int] = []
+    index = [0] if rows is None else rows.ravel().tolist()
+    renumbered = []
+    for row in index:
+        key = (words[row].tobytes(), factors[row], softmax[row])
+        if key not in order:
+            order[key] = len(kept)
+            kept.append(row)
+        renumbered.append(order[key])
+    words = words[kept] if kept else words[:1]
+    factors = [factors[row] for row in kept] or factors[:1]
+    softmax = [softmax[row] for row in kept] or softmax[:1]
+    values = [integers_of(row) for row in words]
+    first = next((value for row in values for value in row if value), 1)
+    conjugate = layout.conjugate
+    if first < 0:
+        words = np.stack([words_of(-value for value in row) for row in values])
+        conjugate = not conjugate
+    turning = layout.changed(
+        turns=TurnsTable(words, tuple(factors)),
+        rows=None if rows is None else np.array(renumbered, dtype=np.int32).reshape(rows.shape),
+        lengths_shape=() if rows is None else rows.shape,
+        conjugate=conjugate,
+    )
+    if turning.rows is not None:
+        turning.rows.flags.writeable = False
+    return turning, tuple(softmax)
+
+
+def compose(x: Turning, y: Turning) -> tuple[Turning, tuple[float, ...]]:
+    """Both rotations, one after the other: turns added, factors multiplied, exactly."""
+    if (
+        isinstance(x.turns, TracedTurns)
+        or isinstance(y.turns, TracedTurns)
+        or not ((x.rows is None or is_numpy(x.rows)) and (y.rows is None or is_numpy(y.rows)))
+    ):
+        raise TypeError("a traced Rotation cannot be composed; a scaling with steps has a concrete one for each step")
+    for name in ("rotary_dim", "interleaved", "sections"):
+        if getattr(x, name) != getattr(y, name):
+            raise ValueError(f"{name} is {getattr(x, name)} and {getattr(y, name)}; the same in both is expected")
+    if None not in (x.head_dim, y.head_dim) and x.head_dim != y.head_dim:
+        raise ValueError(f"head_dim is {x.head_dim} and {y.head_dim}; the same in both is expected")
+    if (x.pair_section is None) != (y.pair_section is None) or (
+        x.pair_section is not None and not np.array_equal(x.pair_section, y.pair_section)  # type: ignore[arg-type]
+    ):
+        raise ValueError("the sections differ; the same in both are expected")
+    try:
+        shape = np.broadcast_shapes(x.lengths_shape, y.lengths_shape)
+    except ValueError:
+        raise ValueError(
+            f"the lengths have shapes {x.lengths_shape} and {y.lengths_shape}, which do not broadcast"
+        ) from None
+    rows_x, rows_y = (
+        np.broadcast_to(0 if turning.rows is None else turning.rows, shape).ravel().tolist() for turning in (x, y)
+    )
+    signed_x, signed_y = (
+        [[-v if turning.conjugate else v for v in integers_of(row)] for row in turning.turns.words]
+        for turning in (x, y)
+    )
+    combined: dict[tuple[int, int], int] = {}
+    words: list[npt.NDArray[np.uint32]] = []
+    factors, index = [], []
+    for pair in zip(rows_x, rows_y, strict=True):
+        if pair not in combined:
+            combined[pair] = len(words)
+            words.append(words_of(u + v for u, v in zip(signed_x[pair[0]], signed_y[pair[1]], strict=True)))
+            factors.append(x.turns.factors[pair[0]] * y.turns.factors[pair[1]])
+        index.append(combined[pair])
+    layout = x.changed(conjugate=False, head_dim=x.head_dim if x.head_dim is not None else y.head_dim)
+    rows = np.array(index).reshape(shape) if x.rows is not None or y.rows is not None else None
+    if not words:  # lengths of an empty batch
+        words, factors = [np.zeros((5, x.turns.pairs), dtype=np.uint32)], [Fraction(1)]
+    return canonical(layout, np.stack(words), factors, [1.0] * len(words), rows)
