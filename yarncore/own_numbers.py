@@ -1,6 +1,7 @@
 """Numbers of the caller's own, checked: what Rotation(...) is made of."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -52,3 +53,20 @@ def checked_head_dim(head_dim: Any, rotary_dim: int) -> int | None:
     if count < rotary_dim:
         raise ValueError(f"head_dim is {count}; at least 2 * the number of frequencies = {rotary_dim} is expected")
     return count
+
+
+def written_out(
+    theta: npt.NDArray[np.float64], attention: npt.NDArray[np.float64], softmax: npt.NDArray[np.float64],
+    rows: npt.NDArray[Any] | None, head_dim: int | None, interleaved: bool,
+) -> Callable[[], str]:  # fmt: skip
+    """The text of Rotation(...) with these numbers, made when it is asked for."""
+
+    def text() -> str:
+        if rows is None:
+            numbers = f"{theta[0].tolist()}, {float(attention[0])}, {float(softmax[0])}"
+        else:
+            per_length = ", ".join(f"np.array({values[rows].tolist()})" for values in (attention, softmax))
+            numbers = f"{theta[rows].tolist()}, {per_length}"
+        return f"Rotation({numbers}, head_dim={head_dim}, interleaved={interleaved})"
+
+    return text

@@ -1,6 +1,5 @@
 """Rotation: a rotary embedding's numbers at one length, ready to rotate."""
 
-import hashlib
 import math
 from collections.abc import Callable
 from fractions import Fraction
@@ -18,7 +17,7 @@ from yarncore.namespaces import (
     namespace_of,
     widest_float,
 )
-from yarncore.own_numbers import checked_head_dim, host_factors, host_frequencies
+from yarncore.own_numbers import checked_head_dim, host_factors, host_frequencies, written_out
 from yarncore.request import AUTOMATIC_HEADS_AXIS
 from yarncore.rotating import REQUIRED, cos_sin, run
 from yarncore.turning import Turning, canonical, compose
@@ -159,6 +158,8 @@ class Rotation:
     def id(self) -> str:
         """A hash of all that it computes: equal where rotations are equal, across processes and versions."""
         if "id" not in self._cache:
+            import hashlib  # 3 ms that few imports need
+
             self._cache["id"] = hashlib.sha256(repr(self._key()).encode()).hexdigest()[:32]
         return str(self._cache["id"])
 
@@ -361,7 +362,7 @@ def of_numbers(
         TurnsTable(words[:1], (Fraction(1),)), None, (), False, interleaved, head_dim, pair_section, sections
     )
     if text is None:
-        text = _written_out(theta, attention, softmax, rows, head_dim, interleaved)
+        text = written_out(theta, attention, softmax, rows, head_dim, interleaved)
     turning, kept_softmax = canonical(layout, words, factors, softmax.tolist(), rows)
     return _assemble(turning, kept_softmax, text, continuous)
 
@@ -393,18 +394,3 @@ def of_rows(
     """A rotation that chooses the rows of a concrete table by an index that is not known yet."""
     turning = Turning(table, rows, tuple(rows.shape), False, interleaved, head_dim, pair_section, sections)
     return _assemble(turning, softmax, lambda: f"<Rotation by a traced index of shape {tuple(rows.shape)}>")
-
-
-def _written_out(
-    theta: npt.NDArray[np.float64], attention: npt.NDArray[np.float64], softmax: npt.NDArray[np.float64],
-    rows: npt.NDArray[Any] | None, head_dim: int | None, interleaved: bool,
-) -> Callable[[], str]:  # fmt: skip
-    def text() -> str:
-        if rows is None:
-            numbers = f"{theta[0].tolist()}, {float(attention[0])}, {float(softmax[0])}"
-        else:
-            per_length = ", ".join(f"np.array({values[rows].tolist()})" for values in (attention, softmax))
-            numbers = f"{theta[rows].tolist()}, {per_length}"
-        return f"Rotation({numbers}, head_dim={head_dim}, interleaved={interleaved})"
-
-    return text
