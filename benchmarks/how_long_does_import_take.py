@@ -13,7 +13,9 @@ from interleaved import print_table
 
 def milliseconds_of(module, statement):
     """Cumulative time of a module as python -X importtime tells it."""
-    report = subprocess.run([sys.executable, "-X", "importtime", "-c", statement], capture_output=True, text=True).stderr
+    report = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", statement], capture_output=True, text=True
+    ).stderr
     return int(re.search(rf"\|\s+(\d+) \|\s*{module}$", report, re.MULTILINE)[1]) / 1000
 
 

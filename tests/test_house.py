@@ -120,3 +120,27 @@ def test_an_unknown_instruction_set_is_an_import_error_that_says_so():
     )
     assert output.returncode != 0
     assert 'instruction set "mmx" cannot be used here; available: ' in output.stderr
+
+
+def test_without_the_extension_everything_works_slowly_and_says_so():
+    code = """
+import sys, warnings
+sys.modules["yarncore._core"] = None
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    import numpy as np, yarncore as yc
+assert any("cannot be loaded" in str(w.message) for w in caught)
+x = np.ones((2, 8))
+y = yc.Rope(8).rotate(x, None, [1, 2], heads_axis=None)
+assert abs(y[0, 0] - (np.cos(1) - np.sin(1))) < 1e-15
+choice = yc.backend_for(x)
+assert choice.name == "generic" and "cannot be loaded" in choice.why and "install" in choice.faster
+for call in (lambda: yc.Rope(8).rotate(x, None, 0, heads_axis=None, backend="native"), yc.get_num_threads):
+    try:
+        call()
+    except yc.BackendUnavailable as error:
+        assert "pip install" in str(error)
+    else:
+        raise SystemExit("no error")
+"""
+    run(code)

@@ -165,8 +165,8 @@ def packed_positions(cu_seqlens: Array, total: int, offsets: Array | None = None
     if not is_array(cu_seqlens) or not is_integer_dtype(cu_seqlens):
         raise TypeError(f"cu_seqlens is {cu_seqlens!r}; an array of integers is expected")
     count = integer("total", total)
-    if count < 0:
-        raise ValueError(f"total is {total!r}; an integer >= 0 is expected")
+    if not 0 <= count < 2**48:
+        raise ValueError(f"total is {total!r}; an integer >= 0 and < 2^48 is expected")
     if len(cu_seqlens.shape) != 1 or cu_seqlens.shape[0] < 2:
         raise ValueError(
             f"cu_seqlens has shape {tuple(cu_seqlens.shape)}; (sequences + 1,) with a sequence is expected"

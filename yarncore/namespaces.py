@@ -1,5 +1,6 @@
 """What an array is and which namespace computes with it, without importing a framework the user has not imported."""
 
+import importlib
 import sys
 from typing import Any
 
@@ -50,6 +51,27 @@ def namespace_of(x: Array) -> Namespace:
 
         return torch_namespace
     return array_api_compat.array_namespace(x)
+
+
+def checked_namespace(xp: Any) -> Namespace:
+    """`xp` as an array-API namespace: torch, cupy and dask.array themselves are exchanged for their adapters.
+
+    Raises
+    ------
+    TypeError
+        Where it is no namespace.
+    """
+    name = getattr(xp, "__name__", "")
+    if name in ("numpy", "torch", "cupy", "dask.array"):
+        return importlib.import_module(f"array_api_compat.{name}")
+    if not all(hasattr(xp, needed) for needed in ("asarray", "where", "float32", "expand_dims")):
+        raise TypeError(f"xp is {xp!r}; an array-API namespace, such as numpy, torch or jax.numpy, is expected")
+    return xp
+
+
+def is_numpy_namespace(xp: Namespace) -> bool:
+    """Whether `xp` is NumPy or its adapter."""
+    return getattr(xp, "__name__", "") in ("numpy", "array_api_compat.numpy")
 
 
 def is_jax_namespace(xp: Namespace) -> bool:

@@ -12,9 +12,11 @@ from yarncore.arguments import boolean, integer, one_of, real_number, token_coun
 from yarncore.namespaces import (
     Array,
     Namespace,
+    checked_namespace,
     framework_of,
     is_array,
     is_integer_dtype,
+    is_numpy_namespace,
     is_torch,
     is_traced,
     namespace_of,
@@ -26,6 +28,7 @@ from yarncore.scaling.scaling import ScaledFrequencies, Scaling, real
 from yarncore.turns import TurnsTable
 
 _MOST_SECTIONS = 8
+_LARGEST_DIM = 2**16  # far beyond any head; a slip of the keyboard must not compute for hours
 
 
 @functools.lru_cache(maxsize=64)
@@ -135,7 +138,7 @@ class Rope:
         TypeError, ValueError
             Where length is no whole number of tokens >= 1.
         """
-        if xp is not None and xp is not np and getattr(xp, "__name__", "") not in ("numpy", "array_api_compat.numpy"):
+        if xp is not None and not is_numpy_namespace(xp := checked_namespace(xp)):
             return self._resolve_in(self._checked_length(length), xp)
         lengths = self._checked_length(length)
         if lengths is None or self.scaling is None or not self.scaling.needs_length:
@@ -341,8 +344,8 @@ def _resolved(rope: Rope, length: int) -> Rotation:
 
 def _even(name: str, value: Any) -> int:
     count = integer(name, value)
-    if count < 2 or count % 2:
-        raise ValueError(f"{name} is {value!r}; an even integer >= 2 is expected")
+    if not 2 <= count <= _LARGEST_DIM or count % 2:
+        raise ValueError(f"{name} is {value!r}; an even integer from 2 to {_LARGEST_DIM} is expected")
     return count
 
 

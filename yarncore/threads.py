@@ -3,6 +3,7 @@
 from typing import Any
 
 from yarncore.arguments import integer
+from yarncore.backends.native import extension
 
 
 def set_num_threads(count: Any) -> None:
@@ -19,17 +20,15 @@ def set_num_threads(count: Any) -> None:
     ------
     TypeError, ValueError
         For anything but an integer >= 1.
+    BackendUnavailable
+        Where the extension cannot be loaded.
     """
-    import yarncore._core as _core
-
     number = integer("count", count)
     if number < 1:
         raise ValueError(f"count is {count!r}; an integer >= 1 is expected")
-    _core.set_num_threads(min(number, 1024))
+    extension().set_num_threads(min(number, 1024))
 
 
 def get_num_threads() -> int:
     """How many threads a native call may use."""
-    import yarncore._core as _core
-
-    return int(_core.get_num_threads())
+    return int(extension().get_num_threads())

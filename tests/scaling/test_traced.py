@@ -170,6 +170,14 @@ def test_scalings_in_every_namespace(name, xp):
         assert float(there.softmax_scale_factor) == pytest.approx(here.softmax_scale_factor, rel=4e-15)
 
 
+def test_frameworks_themselves_are_namespaces():
+    rope = yc.Rope(32, scaling=yc.YaRN(4.0, L))
+    assert isinstance(rope.at(xp=torch).inverse_frequencies, torch.Tensor)
+    assert rope.at(xp=np) is rope.at()
+    with pytest.raises(TypeError, match="xp is 3"):
+        rope.at(xp=3)
+
+
 @pytest.mark.parametrize("name", [*STEPPED, *CONTINUOUS])
 def test_lengths_as_arrays_of_each_namespace(name, xp):
     rope = yc.Rope(32, scaling=(STEPPED | CONTINUOUS)[name])

@@ -1,10 +1,12 @@
 """The compiled rotation for NumPy arrays and torch CPU tensors."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from yarncore.element_types import element_type
+from yarncore.errors import BackendUnavailable
 from yarncore.namespaces import Array, framework_of, is_numpy, is_torch
 from yarncore.request import RotationRequest
 from yarncore.turns import TracedTurns, TurnsTable
@@ -13,7 +15,23 @@ try:
     import yarncore._core as _core
 except ImportError as error:
     _core = None  # type: ignore[assignment]
-    _missing = f"the extension yarncore._core cannot be loaded ({error}); reinstall with: pip install yarncore"
+    _missing = f"the extension yarncore._core cannot be loaded ({error}); run `pip install .`, or `-e .` to work in the sources"
+    warnings.warn(
+        f"{_missing}. NumPy and torch CPU arrays are rotated by slow array operations", RuntimeWarning, stacklevel=2
+    )
+
+
+def extension() -> Any:
+    """The extension module.
+
+    Raises
+    ------
+    BackendUnavailable
+        Where it cannot be loaded.
+    """
+    if _core is None:
+        raise BackendUnavailable(_missing)
+    return _core
 
 
 class NativeBackend:

@@ -167,7 +167,10 @@ def _read_one(config: Keys, model_type: str, name: str, rope: Keys | None, stric
     rope.report_unread(strict, IRRELEVANT)
     if config.flag("attn_temperature_tuning"):
         _warn_of_temperature_tuning(config)
-    return Rope(head_dim, base, scaling, rotary_dim, interleaved, sections, order)
+    try:
+        return Rope(head_dim, base, scaling, rotary_dim, interleaved, sections, order)
+    except ValueError as error:
+        raise ConfigError(f"{config.where}: {error}") from None
 
 
 def _rope_type(rope: Keys) -> str:
