@@ -57,6 +57,9 @@ struct Request {
   const int64_t* slots;
   int64_t slot_count;
 
+  // Fetch what will be read next: pays where a thread's share of the work exceeds its cache.
+  bool prefetch;
+
   bool conjugate;    // turn backwards
   bool interleaved;  // pairs (2i, 2i+1), otherwise (i, i + pairs)
 

@@ -13,6 +13,13 @@ max_axes: int
 class Turns:
     def __init__(self, words: npt.NDArray[np.uint32], factors: npt.NDArray[np.float64]) -> None: ...
 
+@final
+class ShortCut:
+    def __init__(self, turns: Turns, head_dim: int, interleaved: bool, conjugate: bool) -> None: ...
+    def rotate(
+        self, q: Any, k: Any, q_out: Any, k_out: Any, positions: Any, heads_axis: Any, type: int | None, /
+    ) -> bool: ...
+
 def rotate(
     turns: Turns,
     inputs: Sequence[npt.NDArray[Any]],

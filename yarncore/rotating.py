@@ -6,6 +6,7 @@ import numpy as np
 
 from yarncore.arguments import is_number
 from yarncore.backends.choice import choose
+from yarncore.backends.short_cut import attempt
 from yarncore.element_types import element_type
 from yarncore.namespaces import Array, device_argument, is_array, namespace_of
 from yarncore.request import make_request
@@ -34,6 +35,10 @@ def run(
         if is_array(k) and element_type(k) is None:
             hint = "; for one array they come third: rotate(q, None, positions)"
         raise TypeError(f"positions is required (None means 0, 1, 2, ... along the last token axis){hint}")
+    if out is None and backend is None and slots is None:
+        done = attempt(turning, q, k, positions, heads_axis, in_place)
+        if done is not None:
+            return done
     request = make_request(
         turning, q, k, positions, heads_axis=heads_axis, out=out, in_place=in_place, slots=slots, names=names
     )

@@ -313,7 +313,7 @@ class Rotation:
         turning = self._turning
         if isinstance(turning.turns, TracedTurns):
             raise TypeError("a traced Rotation cannot be pickled")
-        return _restore, (turning, self._softmax, repr(self), self._continuous)
+        return _restore, (turning.changed(), self._softmax, repr(self), self._continuous)
 
     def _at_rows(self, values: npt.NDArray[Any]) -> Any:
         """Values of the rows of the table, for each length."""

@@ -42,6 +42,7 @@ class Turning:
     head_dim: int | None
     pair_section: npt.NDArray[np.uint8] | None
     sections: int
+    short_cut: Any = None  # the extension's object for plain calls, made when it is first needed; False: none
 
     @property
     def rotary_dim(self) -> int:
@@ -50,7 +51,7 @@ class Turning:
 
     def changed(self, **changes: Any) -> "Turning":
         """The same with some fields replaced."""
-        return replace(self, **changes)
+        return replace(self, short_cut=None, **changes)
 
 
 def canonical(

@@ -80,18 +80,21 @@ void rotate(const Request& request) {
   if (tokens == 0) return;
   const KernelTable* table = current_table().load();
   const int64_t bytes = scratch_bytes(request);
+  Request tuned = request;
   // 256 KiB a thread is what waking one must be worth; see benchmarks/do_threads_help.py.
   constexpr int64_t bytes_per_thread = 256 * 1024;
   const int64_t threads =
       std::clamp<int64_t>(work_bytes(request) / bytes_per_thread, 1, std::min<int64_t>(tokens, thread_count()));
+  constexpr int64_t cache_of_a_core = 1024 * 1024;
+  tuned.prefetch = work_bytes(request) / threads > cache_of_a_core;
   parallel_for(tokens, static_cast<int>(threads), [&](int64_t begin, int64_t end) {
     const DefaultFloatMode mode;
     alignas(64) char small[32 * 1024];
     if (bytes <= static_cast<int64_t>(sizeof small)) {
-      table->rotate_tokens(request, begin, end, small);
+      table->rotate_tokens(tuned, begin, end, small);
     } else {
       std::vector<double> large(static_cast<size_t>(bytes / 8 + 1));
-      table->rotate_tokens(request, begin, end, reinterpret_cast<char*>(large.data()));
+      table->rotate_tokens(tuned, begin, end, reinterpret_cast<char*>(large.data()));
     }
   });
 }

@@ -177,8 +177,18 @@ inline void copy_strided(const char* in, int64_t in_stride, char* out, int64_t o
   for (int64_t i = 0; i < count; ++i, in += in_stride, out += out_stride) __builtin_memcpy(out, in, size);
 }
 
+// Lines of `bytes` that will be read 4 KiB later, but never beyond `end`: another thread may be writing there.
+template <class Lanes>
+inline void prefetch_ahead(const char* in, int64_t bytes, const char* end) {
+  constexpr int64_t ahead = 4096, line = 64;
+  if (in + ahead + bytes > end) return;
+  for (int64_t offset = 0; offset < bytes; offset += line) __builtin_prefetch(in + ahead + offset, 1);
+}
+
+// `end`: where this thread's part of the operand ends, null where nothing shall be fetched ahead.
 template <class Lanes, ElementType type, bool interleaved>
-inline void rotate_heads(const Operand& x, const char* in, char* out, const Row<Lanes>& row, int64_t pairs) {
+inline void rotate_heads(const Operand& x, const char* in, char* out, const Row<Lanes>& row, int64_t pairs,
+                         const char* end) {
   constexpr int64_t size = element_size(type);
   const typename Elements<Lanes, type>::Factor *cos, *sin;
   if constexpr (type == ElementType::float64) {
@@ -187,8 +197,10 @@ inline void rotate_heads(const Operand& x, const char* in, char* out, const Row<
     cos = row.cos32, sin = row.sin32;
   }
   if (x.in_element == size && x.out_element == size) {
-    for (int64_t head = 0; head < x.heads; ++head, in += x.in_head, out += x.out_head)
+    for (int64_t head = 0; head < x.heads; ++head, in += x.in_head, out += x.out_head) {
+      if (end) prefetch_ahead<Lanes>(in, x.head_dim * size, end);
       rotate_head<Lanes, type, interleaved>(in, out, cos, sin, pairs, x.head_dim);
+    }
     return;
   }
   // Elements that are not contiguous: gather a head, turn it, scatter it.
@@ -205,14 +217,15 @@ struct TypeConstant {
 };
 
 template <class Lanes>
-inline void rotate_operand(const Request& request, const Operand& x, const char* in, char* out, const Row<Lanes>& row) {
+inline void rotate_operand(const Request& request, const Operand& x, const char* in, char* out, const Row<Lanes>& row,
+                           const char* end) {
   const int64_t pairs = request.turns.pairs;
   const auto run = [&](auto type_constant) {
     constexpr ElementType type = decltype(type_constant)::value;
     if (request.interleaved)
-      rotate_heads<Lanes, type, true>(x, in, out, row, pairs);
+      rotate_heads<Lanes, type, true>(x, in, out, row, pairs, end);
     else
-      rotate_heads<Lanes, type, false>(x, in, out, row, pairs);
+      rotate_heads<Lanes, type, false>(x, in, out, row, pairs, end);
   };
   switch (x.type) {
     case ElementType::float64: return run(TypeConstant<ElementType::float64>{});
@@ -246,6 +259,15 @@ void rotate_tokens(const Request& request, int64_t begin, int64_t end, char* scr
   const int64_t sections = request.pair_section ? section_count(request) : 1;
   Position positions[max_sections], previous[max_sections];
   int32_t previous_row = -1;
+  const char* part_end[2] = {};
+  if (request.prefetch && !request.slots) {
+    TokenIndex last(request, end - 1);
+    for (int n = 0; n < request.operand_count; ++n) {
+      const Operand& x = request.operands[n];
+      part_end[n] = x.in + (x.heads - 1) * x.in_head + x.head_dim * x.in_element;
+      for (int axis = 0; axis < request.token_axes; ++axis) part_end[n] += last.at[axis] * x.in_token[axis];
+    }
+  }
   TokenIndex index(request, begin);
   for (int64_t token = begin; token < end; ++token, index.advance(request)) {
     if (request.slots) {
@@ -289,7 +311,7 @@ void rotate_tokens(const Request& request, int64_t begin, int64_t end, char* scr
       if (identity)
         copy_operand<Lanes>(x, in, out);
       else
-        rotate_operand<Lanes>(request, x, in, out, row);
+        rotate_operand<Lanes>(request, x, in, out, row, part_end[n]);
     }
   }
 }

@@ -18,20 +18,6 @@ ElementType element_type(const std::string& name) {
   throw std::invalid_argument("unknown element type " + name);
 }
 
-PositionKind position_kind(const py::dtype& dtype) {
-  const int64_t size = dtype.itemsize();
-  switch (dtype.kind()) {
-    case 'i': return size == 1 ? PositionKind::int8 : size == 2 ? PositionKind::int16
-                   : size == 4 ? PositionKind::int32 : PositionKind::int64;
-    case 'u': return size == 1 ? PositionKind::uint8 : size == 2 ? PositionKind::uint16
-                   : size == 4 ? PositionKind::uint32 : PositionKind::uint64;
-    case 'f':
-      if (size == 4) return PositionKind::float32;
-      if (size == 8) return PositionKind::float64;
-  }
-  throw std::invalid_argument("positions of this dtype cannot be read");
-}
-
 const char* data_of(const py::array& array) { return static_cast<const char*>(array.data()); }
 
 // The axes of an operand that are neither heads nor elements.
@@ -40,31 +26,6 @@ std::vector<int> token_axes_of(const Call& call, int dimensions) {
   for (int axis = 0; axis < dimensions - 1; ++axis)
     if (!(call.has_heads_axis && axis == call.heads_axis)) axes.push_back(axis);
   return axes;
-}
-
-Operand make_operand(const Call& call, size_t n, const std::vector<int>& token_axes) {
-  const py::array &in = call.inputs[n], &out = call.outputs[n];
-  const int last = static_cast<int>(in.ndim()) - 1;
-  Operand x{};
-  x.in = data_of(in);
-  x.out = static_cast<char*>(const_cast<void*>(out.data()));
-  x.type = element_type(call.types[n]);
-  require(static_cast<size_t>(in.itemsize()) == element_size(x.type) && out.itemsize() == in.itemsize(),
-          "element type and item size differ");
-  require(out.ndim() == in.ndim() && std::equal(in.shape(), in.shape() + in.ndim(), out.shape()),
-          "input and output differ in shape");
-  require(out.writeable(), "output is read-only");
-  x.heads = call.has_heads_axis ? in.shape(call.heads_axis) : 1;
-  x.head_dim = in.shape(last);
-  x.in_head = call.has_heads_axis ? in.strides(call.heads_axis) : 0;
-  x.out_head = call.has_heads_axis ? out.strides(call.heads_axis) : 0;
-  x.in_element = in.strides(last);
-  x.out_element = out.strides(last);
-  for (size_t axis = 0; axis < token_axes.size(); ++axis) {
-    x.in_token[axis] = in.strides(token_axes[axis]);
-    x.out_token[axis] = out.strides(token_axes[axis]);
-  }
-  return x;
 }
 
 // Strides of an array that has one axis for each token axis (or one for the slots), after `leading` others.
@@ -79,6 +40,45 @@ void copy_strides(const py::array& array, int leading, const Request& request, i
 }
 
 }  // namespace
+
+PositionKind position_kind(const py::dtype& dtype) {
+  const int64_t size = dtype.itemsize();
+  switch (dtype.kind()) {
+    case 'i': return size == 1 ? PositionKind::int8 : size == 2 ? PositionKind::int16
+                   : size == 4 ? PositionKind::int32 : PositionKind::int64;
+    case 'u': return size == 1 ? PositionKind::uint8 : size == 2 ? PositionKind::uint16
+                   : size == 4 ? PositionKind::uint32 : PositionKind::uint64;
+    case 'f':
+      if (size == 4) return PositionKind::float32;
+      if (size == 8) return PositionKind::float64;
+  }
+  throw std::invalid_argument("positions of this dtype cannot be read");
+}
+
+Operand make_operand(const py::array& in, const py::array& out, ElementType type, bool has_heads_axis, int heads_axis,
+                     const int* token_axes, int token_axis_count) {
+  const int last = static_cast<int>(in.ndim()) - 1;
+  Operand x{};
+  x.in = data_of(in);
+  x.out = static_cast<char*>(const_cast<void*>(out.data()));
+  x.type = type;
+  require(static_cast<size_t>(in.itemsize()) == element_size(type) && out.itemsize() == in.itemsize(),
+          "element type and item size differ");
+  require(out.ndim() == in.ndim() && std::equal(in.shape(), in.shape() + in.ndim(), out.shape()),
+          "input and output differ in shape");
+  require(out.writeable(), "output is read-only");
+  x.heads = has_heads_axis ? in.shape(heads_axis) : 1;
+  x.head_dim = in.shape(last);
+  x.in_head = has_heads_axis ? in.strides(heads_axis) : 0;
+  x.out_head = has_heads_axis ? out.strides(heads_axis) : 0;
+  x.in_element = in.strides(last);
+  x.out_element = out.strides(last);
+  for (int axis = 0; axis < token_axis_count; ++axis) {
+    x.in_token[axis] = in.strides(token_axes[axis]);
+    x.out_token[axis] = out.strides(token_axes[axis]);
+  }
+  return x;
+}
 
 Turns::Turns(const py::array_t<uint32_t, py::array::c_style>& words,
              const py::array_t<double, py::array::c_style>& factors) {
@@ -110,7 +110,8 @@ Request make_request(const Turns& turns, const Call& call) {
     require(call.inputs[n].ndim() == dimensions, "arrays differ in the number of axes");
     for (size_t axis = 0; axis < axes.size(); ++axis)
       require(call.inputs[n].shape(axes[axis]) == request.extent[axis], "arrays differ in their tokens");
-    request.operands[n] = make_operand(call, n, axes);
+    request.operands[n] = make_operand(call.inputs[n], call.outputs[n], element_type(call.types[n]), call.has_heads_axis,
+                                       call.heads_axis, axes.data(), request.token_axes);
     require(request.operands[n].head_dim >= 2 * request.turns.pairs, "head_dim is smaller than rotary_dim");
   }
   if (call.slots) {

@@ -39,4 +39,11 @@ struct Call {
 
 Request make_request(const Turns& turns, const Call& call);
 
+// One operand. `token_axes`: the axes that are neither heads nor elements. Throws where in and out do not fit.
+Operand make_operand(const pybind11::array& in, const pybind11::array& out, ElementType type, bool has_heads_axis,
+                     int heads_axis, const int* token_axes, int token_axis_count);
+
+// The kind of an integer or floating dtype; throws for any other.
+PositionKind position_kind(const pybind11::dtype& dtype);
+
 }  // namespace yarncore::python

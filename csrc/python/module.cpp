@@ -6,6 +6,7 @@
 #include "../cpu/threads.h"
 #include "../request.h"
 #include "arrays.h"
+#include "short_cut.h"
 
 namespace py = pybind11;
 
@@ -39,6 +40,10 @@ PYBIND11_MODULE(_core, m) {
   py::class_<python::Turns>(m, "Turns", "Rows of fixed-point turns with their factors; immutable.")
       .def(py::init<const py::array_t<uint32_t, py::array::c_style>&, const py::array_t<double, py::array::c_style>&>(),
            py::arg("words"), py::arg("factors"));
+  py::class_<python::ShortCut>(m, "ShortCut", "Rotates plain NumPy arrays at once, or declines with nothing written.")
+      .def(py::init<const python::Turns&, int64_t, bool, bool>(), py::arg("turns"), py::arg("head_dim"),
+           py::arg("interleaved"), py::arg("conjugate"))
+      .def("rotate", &python::ShortCut::rotate);
   m.def("rotate", &python::rotate, py::arg("turns"), py::arg("inputs"), py::arg("outputs"), py::arg("types"),
         py::kw_only(), py::arg("heads_axis"), py::arg("interleaved"), py::arg("conjugate"), py::arg("rows"),
         py::arg("positions"), py::arg("offset"), py::arg("pair_section"), py::arg("slots"),

@@ -124,7 +124,9 @@ def strided(draw):
     return view
 
 
-@given(x=strided(), interleaved=st.booleans(), heads=st.booleans(), backend=st.sampled_from(["native", "generic"]))
+@given(
+    x=strided(), interleaved=st.booleans(), heads=st.booleans(), backend=st.sampled_from([None, "native", "generic"])
+)
 def test_any_strides_give_the_bits_of_contiguous(x, interleaved, heads, backend):
     heads_axis = -2 if heads and x.ndim > 1 else None
     rotation = yc.Rope(x.shape[-1], interleaved=interleaved).at()

@@ -74,7 +74,7 @@ class NativeBackend:
         sources = [_memory(x) for x in request.inputs]
         targets = sources if request.in_place else [_memory(y) for y in results]
         _core.rotate(
-            _native_turns(turning.turns),
+            native_turns(turning.turns),
             sources,
             targets,
             [_type_name(x) for x in request.inputs],
@@ -95,8 +95,9 @@ class NativeBackend:
         return results
 
 
-def _native_turns(table: TurnsTable) -> Any:
-    if table.native is None:
+def native_turns(table: TurnsTable) -> Any:
+    """The extension's copy of a table, made once; None where there is no extension."""
+    if table.native is None and _core is not None:
         object.__setattr__(table, "native", _core.Turns(table.words, table.factors_float64))
     return table.native
 

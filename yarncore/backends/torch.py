@@ -32,6 +32,21 @@ def why_not_plain(x: torch.Tensor) -> str | None:
     return None
 
 
+_SIMPLE = frozenset([torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.int32, torch.int64])
+
+
+def memory_is_plain(x: torch.Tensor, in_place: bool) -> bool:
+    """Whether the short cut may read (and, in place, write) the memory of `x`, as quickly as that can be told."""
+    return (
+        isinstance(x, torch.Tensor)
+        and x.dtype in _SIMPLE
+        and x.layout is torch.strided
+        and not x.is_neg()
+        and why_not_plain(x) is None
+        and not (in_place and x.is_inference() and not torch.is_inference_mode_enabled())
+    )
+
+
 def as_numpy(x: torch.Tensor) -> Any:
     """The memory of a plain CPU tensor as a NumPy array; 16-bit elements as uint16."""
     x = x.detach()

@@ -1,0 +1,80 @@
+"""The short cut for plain calls, where the extension checks the arguments itself.
+
+It does the work, or declines without a word and with nothing written; then the call goes through request.py, which
+explains or finds another way. So the rules and their sentences stand there once, and a token costs little.
+"""
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from yarncore.backends.native import native_turns
+from yarncore.namespaces import is_numpy
+from yarncore.turning import Turning
+from yarncore.turns import TurnsTable
+
+
+def attempt(turning: Turning, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool) -> Any:
+    """The results of a plain call: the arrays themselves when in place, else fresh ones. None: declined."""
+    if type(q) is np.ndarray:
+        short_cut = turning.short_cut or _prepare(turning)
+        targets = _targets(q, k, in_place)
+        done = targets and short_cut and short_cut.rotate(q, k, *targets, positions, heads_axis, None)
+        return (targets if k is not None else targets[0]) if done and targets else None
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(q, torch.Tensor) or torch.compiler.is_compiling():
+        return None
+    return _attempt_torch(turning, q, k, positions, heads_axis, in_place)
+
+
+def _targets(q: Any, k: Any, in_place: bool) -> tuple[Any, Any] | None:
+    if in_place:
+        return q, k
+    if q.dtype.hasobject or not (k is None or type(k) is np.ndarray):
+        return None
+    return np.empty_like(q), None if k is None else np.empty_like(k)
+
+
+def _prepare(turning: Turning) -> Any:
+    """The extension's object for a rotation with one row and one position a token; False for any other."""
+    table = turning.turns
+    plain = isinstance(table, TurnsTable) and turning.rows is None and turning.pair_section is None
+    native = native_turns(table) if plain and isinstance(table, TurnsTable) else None
+    if native is None:
+        turning.short_cut = False
+    else:
+        from yarncore._core import ShortCut
+
+        head_dim = -1 if turning.head_dim is None else turning.head_dim
+        turning.short_cut = ShortCut(native, head_dim, turning.interleaved, turning.conjugate)
+    return turning.short_cut
+
+
+def _attempt_torch(turning: Turning, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool) -> Any:
+    import torch
+
+    from yarncore.backends.torch import as_numpy, bump_version, memory_is_plain
+
+    short_cut = turning.short_cut or _prepare(turning)
+    if not short_cut or not memory_is_plain(q, in_place) or not (k is None or memory_is_plain(k, in_place)):
+        return None
+    if isinstance(positions, torch.Tensor):
+        if positions.dtype not in (torch.int32, torch.int64) or not memory_is_plain(positions, False):
+            return None
+        positions = positions.numpy()
+    elif not (positions is None or type(positions) is int or is_numpy(positions)):
+        return None
+    if k is not None and k.dtype != q.dtype:
+        return None
+    results = (q, k) if in_place else (torch.empty_like(q), None if k is None else torch.empty_like(k))
+    sources = [None if x is None else as_numpy(x) for x in (q, k)]
+    targets = sources if in_place else [None if y is None else as_numpy(y) for y in results]
+    kind = 2 if q.dtype == torch.bfloat16 else 3 if q.dtype == torch.float16 else None  # ElementType, element_types.h
+    if not short_cut.rotate(*sources, *targets, positions, heads_axis, kind):
+        return None
+    if in_place:
+        for x in results:
+            if x is not None:
+                bump_version(x)
+    return results if k is not None else results[0]
