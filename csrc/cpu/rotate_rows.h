@@ -185,6 +185,42 @@ inline void prefetch_ahead(const char* in, int64_t bytes, const char* end) {
   for (int64_t offset = 0; offset < bytes; offset += line) __builtin_prefetch(in + ahead + offset, 1);
 }
 
+// All heads of a token, the row held in registers: for as many pairs as fill exactly `blocks` of them.
+template <class Lanes, ElementType type, bool interleaved, int blocks>
+inline void rotate_whole_heads(const Operand& x, const char* in, char* out,
+                               const typename Elements<Lanes, type>::Factor* cos,
+                               const typename Elements<Lanes, type>::Factor* sin, const char* end) {
+  using E = Elements<Lanes, type>;
+  using Stored = typename E::Stored;
+  using Value = typename E::Value;
+  constexpr int64_t bytes = sizeof(Stored);
+  constexpr int64_t step = sizeof(Value) / sizeof(typename E::Factor);
+  constexpr int64_t turning = 2 * blocks * bytes;
+  const int64_t rest = x.head_dim * static_cast<int64_t>(element_size(type)) - turning;
+  Value c[blocks], s[blocks];
+  for (int b = 0; b < blocks; ++b) {
+    c[b] = Lanes::template load<Value>(cos + b * step);
+    s[b] = Lanes::template load<Value>(sin + b * step);
+  }
+  for (int64_t head = 0; head < x.heads; ++head, in += x.in_head, out += x.out_head) {
+    if (end) prefetch_ahead<Lanes>(in, turning, end);
+#pragma GCC unroll 8
+    for (int b = 0; b < blocks; ++b) {
+      const char *in0 = in + (interleaved ? 2 * b : b) * bytes, *in1 = interleaved ? in0 + bytes : in0 + blocks * bytes;
+      char *out0 = out + (interleaved ? 2 * b : b) * bytes, *out1 = interleaved ? out0 + bytes : out0 + blocks * bytes;
+      Stored a = Lanes::template load<Stored>(in0), d = Lanes::template load<Stored>(in1);
+      if constexpr (interleaved) Lanes::split_pairs(Stored(a), Stored(d), a, d);
+      Value y0, y1;
+      rotate_pair<Lanes>(E::widen(a), E::widen(d), c[b], s[b], y0, y1);
+      a = E::narrow(y0), d = E::narrow(y1);
+      if constexpr (interleaved) Lanes::join_pairs(Stored(a), Stored(d), a, d);
+      Lanes::store(out0, a);
+      Lanes::store(out1, d);
+    }
+    if (in != out && rest) __builtin_memcpy(out + turning, in + turning, static_cast<size_t>(rest));
+  }
+}
+
 // `end`: where this thread's part of the operand ends, null where nothing shall be fetched ahead.
 template <class Lanes, ElementType type, bool interleaved>
 inline void rotate_heads(const Operand& x, const char* in, char* out, const Row<Lanes>& row, int64_t pairs,
@@ -197,6 +233,13 @@ inline void rotate_heads(const Operand& x, const char* in, char* out, const Row<
     cos = row.cos32, sin = row.sin32;
   }
   if (x.in_element == size && x.out_element == size) {
+    constexpr int64_t step = sizeof(typename Elements<Lanes, type>::Value) / sizeof(*cos);
+    switch (pairs == pairs / step * step ? pairs / step : 0) {
+      case 1: return rotate_whole_heads<Lanes, type, interleaved, 1>(x, in, out, cos, sin, end);
+      case 2: return rotate_whole_heads<Lanes, type, interleaved, 2>(x, in, out, cos, sin, end);
+      case 4: return rotate_whole_heads<Lanes, type, interleaved, 4>(x, in, out, cos, sin, end);
+      case 8: return rotate_whole_heads<Lanes, type, interleaved, 8>(x, in, out, cos, sin, end);
+    }
     for (int64_t head = 0; head < x.heads; ++head, in += x.in_head, out += x.out_head) {
       if (end) prefetch_ahead<Lanes>(in, x.head_dim * size, end);
       rotate_head<Lanes, type, interleaved>(in, out, cos, sin, pairs, x.head_dim);
