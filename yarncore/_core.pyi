@@ -17,7 +17,7 @@ class Turns:
 class ShortCut:
     def __init__(self, turns: Turns, head_dim: int, interleaved: bool, conjugate: bool) -> None: ...
     def rotate(
-        self, q: Any, k: Any, q_out: Any, k_out: Any, positions: Any, heads_axis: Any, type: int | None, /
+        self, q: Any, k: Any, q_out: Any, k_out: Any, positions: Any, heads_axis: Any, type: str | None, /
     ) -> bool: ...
 
 def rotate(

@@ -35,8 +35,8 @@ def run(
         if is_array(k) and element_type(k) is None:
             hint = "; for one array they come third: rotate(q, None, positions)"
         raise TypeError(f"positions is required (None means 0, 1, 2, ... along the last token axis){hint}")
-    if out is None and backend is None and slots is None:
-        done = attempt(turning, q, k, positions, heads_axis, in_place)
+    if backend is None and slots is None:
+        done = attempt(turning, q, k, positions, heads_axis, in_place, out)
         if done is not None:
             return done
     request = make_request(

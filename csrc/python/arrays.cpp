@@ -12,12 +12,6 @@ void require(bool condition, const char* what) {
   if (!condition) throw std::invalid_argument(what);
 }
 
-ElementType element_type(const std::string& name) {
-  for (const ElementName& known : element_names)
-    if (name == known.name) return known.type;
-  throw std::invalid_argument("unknown element type " + name);
-}
-
 const char* data_of(const py::array& array) { return static_cast<const char*>(array.data()); }
 
 // The axes of an operand that are neither heads nor elements.
@@ -40,6 +34,12 @@ void copy_strides(const py::array& array, int leading, const Request& request, i
 }
 
 }  // namespace
+
+ElementType element_type(const std::string& name) {
+  for (const ElementName& known : element_names)
+    if (name == known.name) return known.type;
+  throw std::invalid_argument("unknown element type " + name);
+}
 
 PositionKind position_kind(const py::dtype& dtype) {
   const int64_t size = dtype.itemsize();

@@ -43,6 +43,9 @@ Request make_request(const Turns& turns, const Call& call);
 Operand make_operand(const pybind11::array& in, const pybind11::array& out, ElementType type, bool has_heads_axis,
                      int heads_axis, const int* token_axes, int token_axis_count);
 
+// Throws for a name that is not in element_names.
+ElementType element_type(const std::string& name);
+
 // The kind of an integer or floating dtype; throws for any other.
 PositionKind position_kind(const pybind11::dtype& dtype);
 

@@ -22,6 +22,11 @@ bool native_order(const py::dtype& dtype) {
   return order == '=' || order == '|' || order == '<';
 }
 
+bool same_elements(const py::array& in, const py::array& out) {
+  return in.dtype().num() == out.dtype().num() && native_order(out.dtype()) && in.ndim() == out.ndim() &&
+         std::equal(in.shape(), in.shape() + in.ndim(), out.shape());
+}
+
 // The element type by the dtype; false for any that is not plainly one.
 bool element_type_of(const py::array& array, ElementType& type) {
   switch (array.dtype().num()) {
@@ -33,10 +38,16 @@ bool element_type_of(const py::array& array, ElementType& type) {
   return native_order(array.dtype());
 }
 
+struct Extent {
+  const char *first, *last;
+  bool meets(const Extent& other) const { return first < other.last && other.first < last; }
+};
+
 // The bytes from the first to the last element; false unless no two elements share one, shown by nested strides.
-bool extent_of(const py::array& array, const char*& first, const char*& last) {
+bool extent_of(const py::array& array, Extent& extent_bytes) {
   int64_t strides[max_axes], extents[max_axes];
   int axes = 0;
+  auto& [first, last] = extent_bytes;
   first = static_cast<const char*>(array.data());
   last = first + array.itemsize();
   for (int axis = 0; axis < array.ndim(); ++axis) {
@@ -124,7 +135,8 @@ bool ShortCut::rotate(py::handle q, py::handle k, py::handle q_out, py::handle k
   request.conjugate = conjugate_;
   request.position_kind = PositionKind::arange;
   const bool counted = positions.is_none() || PyLong_CheckExact(positions.ptr());
-  const char *first[2], *last[2];
+  Extent read[2], written[2];
+  bool in_place[2];
   int64_t elements = 0;
   for (int n = 0; n < request.operand_count; ++n) {
     if (!is_plain_array(inputs[n]) || !is_plain_array(outputs[n])) return false;
@@ -138,7 +150,7 @@ bool ShortCut::rotate(py::handle q, py::handle k, py::handle q_out, py::handle k
     if (type.is_none()) {
       if (!element_type_of(in, element)) return false;
     } else {
-      element = static_cast<ElementType>(PyLong_AsLong(type.ptr()));
+      element = element_type(type.cast<std::string>());
     }
     int axes[max_axes], count = 0;
     for (int axis = 0; axis < dimensions - 1; ++axis)
@@ -152,11 +164,16 @@ bool ShortCut::rotate(py::handle q, py::handle k, py::handle q_out, py::handle k
     }
     const int64_t head_dim = in.shape(dimensions - 1);
     if ((head_dim_ >= 0 && head_dim != head_dim_) || head_dim < 2 * request.turns.pairs) return false;
-    if (!extent_of(out, first[n], last[n])) return false;
+    in_place[n] = inputs[n].is(outputs[n]);
+    if (!extent_of(out, written[n]) || (!in_place[n] && !(extent_of(in, read[n]) && same_elements(in, out)))) return false;
     request.operands[n] = make_operand(in, out, element, heads >= 0, heads, axes, count);
     elements += in.size();
   }
-  if (request.operand_count == 2 && first[0] < last[1] && first[1] < last[0]) return false;
+  for (int n = 0; n < request.operand_count; ++n)
+    for (int other = 0; other < request.operand_count; ++other) {
+      if (n < other && written[n].meets(written[other])) return false;
+      if (!in_place[other] && written[n].meets(read[other])) return false;
+    }
   if (!place_positions(positions, request)) return false;
   constexpr int64_t long_call = 16 * 1024;
   if (elements < long_call) {

@@ -15,25 +15,34 @@ from yarncore.turning import Turning
 from yarncore.turns import TurnsTable
 
 
-def attempt(turning: Turning, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool) -> Any:
-    """The results of a plain call: the arrays themselves when in place, else fresh ones. None: declined."""
+def attempt(turning: Turning, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any) -> Any:
+    """The results of a plain call: the arrays themselves when in place, `out`, or fresh ones. None: declined."""
     if type(q) is np.ndarray:
         short_cut = turning.short_cut or _prepare(turning)
-        targets = _targets(q, k, in_place)
+        targets = _targets(q, k, in_place, out)
         done = targets and short_cut and short_cut.rotate(q, k, *targets, positions, heads_axis, None)
         return (targets if k is not None else targets[0]) if done and targets else None
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(q, torch.Tensor) or torch.compiler.is_compiling():
         return None
-    return _attempt_torch(turning, q, k, positions, heads_axis, in_place)
+    return _attempt_torch(turning, q, k, positions, heads_axis, in_place, out)
 
 
-def _targets(q: Any, k: Any, in_place: bool) -> tuple[Any, Any] | None:
+def _targets(q: Any, k: Any, in_place: bool, out: Any) -> tuple[Any, Any] | None:
     if in_place:
         return q, k
+    if out is not None:
+        return _pair(out, k)
     if q.dtype.hasobject or not (k is None or type(k) is np.ndarray):
         return None
     return np.empty_like(q), None if k is None else np.empty_like(k)
+
+
+def _pair(out: Any, k: Any) -> tuple[Any, Any] | None:
+    """`out` as one target for q and one for k; None where it is not as many."""
+    if k is None:
+        return None if isinstance(out, (tuple, list)) else (out, None)
+    return (out[0], out[1]) if isinstance(out, (tuple, list)) and len(out) == 2 else None
 
 
 def _prepare(turning: Turning) -> Any:
@@ -51,7 +60,7 @@ def _prepare(turning: Turning) -> Any:
     return turning.short_cut
 
 
-def _attempt_torch(turning: Turning, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool) -> Any:
+def _attempt_torch(turning: Turning, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any) -> Any:
     import torch
 
     from yarncore.backends.torch import as_numpy, bump_version, memory_is_plain
@@ -67,14 +76,24 @@ def _attempt_torch(turning: Turning, q: Any, k: Any, positions: Any, heads_axis:
         return None
     if k is not None and k.dtype != q.dtype:
         return None
-    results = (q, k) if in_place else (torch.empty_like(q), None if k is None else torch.empty_like(k))
+    if in_place:
+        results: Any = (q, k)
+    elif out is not None:
+        results = _pair(out, k)
+        if results is None or not all(
+            memory_is_plain(y, True) and y.dtype == q.dtype for y in results if y is not None
+        ):
+            return None
+    else:
+        results = torch.empty_like(q), None if k is None else torch.empty_like(k)
     sources = [None if x is None else as_numpy(x) for x in (q, k)]
     targets = sources if in_place else [None if y is None else as_numpy(y) for y in results]
-    kind = 2 if q.dtype == torch.bfloat16 else 3 if q.dtype == torch.float16 else None  # ElementType, element_types.h
-    if not short_cut.rotate(*sources, *targets, positions, heads_axis, kind):
+    # NumPy sees 16-bit elements as uint16: only their name says which they are.
+    name = "bfloat16" if q.dtype == torch.bfloat16 else "float16" if q.dtype == torch.float16 else None
+    if not short_cut.rotate(*sources, *targets, positions, heads_axis, name):
         return None
-    if in_place:
-        for x in results:
-            if x is not None:
-                bump_version(x)
+    if in_place or out is not None:
+        for y in results:
+            if y is not None:
+                bump_version(y)
     return results if k is not None else results[0]
