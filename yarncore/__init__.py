@@ -1,5 +1,6 @@
 """yarncore: rotary embeddings past their trained length."""
 
+import yarncore.scaling
 from yarncore._version import __version__ as __version__
 from yarncore.backends.choice import backend_for
 from yarncore.configs.dialects import from_config, ropes_from_config
@@ -7,36 +8,15 @@ from yarncore.errors import BackendUnavailable, ConfigError, ConfigWarning
 from yarncore.key_cache import packed_positions, rerotate_, shift_
 from yarncore.rope import Rope
 from yarncore.rotation import Rotation
-from yarncore.scaling import (
-    DynamicNTK,
-    DynamicPositionInterpolation,
-    DynamicYaRN,
-    Llama3,
-    LongRoPE,
-    NTKAware,
-    NTKByParts,
-    PositionInterpolation,
-    Proportional,
-    YaRN,
-)
+from yarncore.scaling import *  # noqa: F403  # each method is named once, there
 from yarncore.threads import get_num_threads, set_num_threads
 
 __all__ = [
     "BackendUnavailable",
     "ConfigError",
     "ConfigWarning",
-    "DynamicNTK",
-    "DynamicPositionInterpolation",
-    "DynamicYaRN",
-    "Llama3",
-    "LongRoPE",
-    "NTKAware",
-    "NTKByParts",
-    "PositionInterpolation",
-    "Proportional",
     "Rope",
     "Rotation",
-    "YaRN",
     "backend_for",
     "from_config",
     "get_num_threads",
@@ -46,3 +26,4 @@ __all__ = [
     "set_num_threads",
     "shift_",
 ]
+__all__ += yarncore.scaling.__all__

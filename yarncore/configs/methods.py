@@ -16,9 +16,9 @@ from yarncore.scaling import (
     NTKAware,
     PositionInterpolation,
     Proportional,
-    Scaling,
     YaRN,
 )
+from yarncore.scaling.scaling import Scaling
 
 
 @dataclass(frozen=True, slots=True)

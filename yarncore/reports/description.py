@@ -148,21 +148,21 @@ def _pair_rows(
     rope: Rope, scaled: npt.NDArray[np.float64], original: int | None, factor: float | None
 ) -> tuple[PairRow, ...]:
     theta = unscaled_inverse_frequencies(rope.base, rope.rotary_dim)
+    has_ramp = rope.scaling is not None and rope.scaling.prepare(theta) is not None
     rows = []
     for pair, (before, after) in enumerate(zip(theta.tolist(), scaled.tolist(), strict=True)):
         multiplier = after / before
         wavelength = 2 * math.pi / before
         turns = math.nan if original is None else original / wavelength
-        rows.append(PairRow(pair, wavelength, turns, _regime(rope, multiplier, factor), multiplier))
+        rows.append(PairRow(pair, wavelength, turns, _regime(multiplier, factor, has_ramp), multiplier))
     return tuple(rows)
 
 
-def _regime(rope: Rope, multiplier: float, factor: float | None) -> str:
+def _regime(multiplier: float, factor: float | None, has_ramp: bool) -> str:
     if multiplier == 0:
         return "still"
     if multiplier == 1:
         return "kept"
     if factor and math.isclose(multiplier * factor, 1, rel_tol=1e-12):
         return "interpolated"
-    by_parts = type(rope.scaling).__name__ in ("YaRN", "NTKByParts", "DynamicYaRN", "Llama3")
-    return "blended" if by_parts else "stretched"
+    return "blended" if has_ramp else "stretched"
