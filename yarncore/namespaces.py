@@ -130,5 +130,8 @@ def is_traced(x: object) -> bool:
         plain = type(x) in (torch.Tensor, torch.nn.Parameter)
         return not plain or x.device.type != "cpu" or torch._C._functorch.is_functorch_wrapped_tensor(x)  # type: ignore[attr-defined]
     if is_jax(x):
-        return isinstance(x, sys.modules["jax"].core.Tracer)
+        if isinstance(x, sys.modules["jax"].core.Tracer):
+            return True
+        array: Any = x
+        return any(device.platform != "cpu" for device in array.devices())
     return framework_of(x) != "array_api_strict"

@@ -198,10 +198,9 @@ class Rope:
         assert self.scaling is not None
         assert self._steps is not None
         xp = namespace_of(lengths)
-        narrow = str(lengths.dtype).rpartition(".")[2] in ("int8", "int16", "int32", "uint8", "uint16", "uint32")
         rows = xp.zeros_like(lengths, dtype=xp.int32)
         for last in (self.scaling.step_lengths() or ())[:-1]:
-            if not narrow or last < 2**31 - 1:
+            if last < xp.iinfo(lengths.dtype).max:  # else no length of this dtype is beyond it
                 rows = rows + xp.astype(lengths > last, xp.int32)
         return of_rows(*self._steps, rows, **self._layout())
 

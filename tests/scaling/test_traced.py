@@ -183,3 +183,13 @@ def test_lengths_as_arrays_of_each_namespace(name, xp):
     rope = yc.Rope(32, scaling=(STEPPED | CONTINUOUS)[name])
     rotation = rope.at(xp.asarray(LENGTHS[5]))
     assert np.array_equal(np.asarray(rotation.inverse_frequencies), rope.at(LENGTHS[5]).inverse_frequencies)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "uint32", "int64"])
+def test_lengths_of_any_integer_dtype_under_jit(dtype):
+    rope = yc.Rope(32, scaling=STEPPED["doubling"])
+    with jax.enable_x64(True):
+        lengths = np.array([[1], [np.iinfo(dtype).max // 3], [np.iinfo(dtype).max]], dtype=dtype)
+        lengths = np.minimum(lengths, np.array(min(2**50, np.iinfo(dtype).max), dtype=dtype))
+        jitted = jax.jit(lambda n: rope.at(n).inverse_frequencies)(jnp.asarray(lengths))
+    assert np.array_equal(jitted, rope.at(lengths).inverse_frequencies)

@@ -18,7 +18,7 @@ from yarncore.turns import TurnsTable
 def attempt(turning: Turning, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any) -> Any:
     """The results of a plain call: the arrays themselves when in place, `out`, or fresh ones. None: declined."""
     if type(q) is np.ndarray:
-        short_cut = turning.short_cut or _prepare(turning)
+        short_cut = _prepare(turning) if turning.short_cut is None else turning.short_cut
         targets = _targets(q, k, in_place, out)
         done = targets and short_cut and short_cut.rotate(q, k, *targets, positions, heads_axis, None)
         return (targets if k is not None else targets[0]) if done and targets else None
@@ -65,7 +65,7 @@ def _attempt_torch(turning: Turning, q: Any, k: Any, positions: Any, heads_axis:
 
     from yarncore.backends.torch import as_numpy, bump_version, memory_is_plain
 
-    short_cut = turning.short_cut or _prepare(turning)
+    short_cut = _prepare(turning) if turning.short_cut is None else turning.short_cut
     if not short_cut or not memory_is_plain(q, in_place) or not (k is None or memory_is_plain(k, in_place)):
         return None
     if isinstance(positions, torch.Tensor):
