@@ -248,28 +248,3 @@ def threads_with_environment(text):
     code = "import yarncore; print(yarncore.get_num_threads())"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     return int(output.stdout)
-
-
-def test_python_threads_and_fork():
-    """Eight threads at once on their own arrays, then a forked child that rotates."""
-    code = """
-import os, threading
-import numpy as np, yarncore as yc
-yc.set_num_threads(2)
-rope = yc.Rope(64)
-x = np.random.default_rng(0).standard_normal((1, 2000, 8, 64)).astype(np.float32)
-expected = rope.rotate(x, None, None, heads_axis=-2)
-results = [None] * 8
-def work(i):
-    for _ in range(5):
-        results[i] = rope.rotate(x, None, None, heads_axis=-2)
-threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
-[t.start() for t in threads]; [t.join() for t in threads]
-assert all(np.array_equal(r, expected) for r in results)
-child = os.fork()
-if child == 0:
-    os._exit(0 if np.array_equal(rope.rotate(x, None, None, heads_axis=-2), expected) else 1)
-_, status = os.waitpid(child, 0)
-assert status == 0
-"""
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)

@@ -7,6 +7,7 @@
 #include "../request.h"
 #include "arrays.h"
 #include "short_cut.h"
+#include "without_gil.h"
 
 namespace py = pybind11;
 
@@ -27,8 +28,7 @@ void rotate(const Turns& turns, std::vector<py::array> inputs, std::vector<py::a
   for (int n = 0; n < request.operand_count; ++n)
     elements += request.tokens() * request.operands[n].heads * request.operands[n].head_dim;
   if (elements < long_call) return cpu::rotate(request);
-  const py::gil_scoped_release released;
-  cpu::rotate(request);
+  without_gil([&] { cpu::rotate(request); });
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "../cpu/rotate.h"
+#include "without_gil.h"
 
 namespace yarncore::python {
 namespace {
@@ -179,8 +180,7 @@ bool ShortCut::rotate(py::handle q, py::handle k, py::handle q_out, py::handle k
   if (elements < long_call) {
     cpu::rotate(request);
   } else {
-    const py::gil_scoped_release released;
-    cpu::rotate(request);
+    without_gil([&] { cpu::rotate(request); });
   }
   return true;
 }
