@@ -26,13 +26,19 @@ struct Operand {
 };
 
 // One or several rows of turns. Row r, word w, pair i stands at words[(r * 5 + w) * pairs + i]: four words of
-// fraction, the least first, then the signed integer part (which only fractional positions need).
+// fraction, the least first, then the signed integer part (which only fractional positions need). The words of
+// fraction stand once more in 64-bit lanes, as kernels multiply them, at lanes[(r * 4 + w) * capacity + i], with zeros
+// after the last pair.
 struct TurnsTable {
   const uint32_t* words;
+  const uint64_t* lanes;
   const double* factors;  // attention factor of each row
   int64_t rows;
   int64_t pairs;
+  int64_t capacity;  // pairs, rounded up to the widest register of any instruction set
 };
+
+static inline int64_t turns_capacity(int64_t pairs) { return (pairs + 31) / 32 * 32; }
 
 struct Request {
   int operand_count;  // 1 or 2
@@ -57,8 +63,10 @@ struct Request {
   const int64_t* slots;
   int64_t slot_count;
 
-  // Fetch what will be read next: pays where a thread's share of the work exceeds its cache.
-  bool prefetch;
+  // How to go about it, decided by cpu/dispatch.cpp.
+  bool prefetch;             // fetch what will be read next
+  bool stream;               // write past the caches; the outputs are aligned to 16 bytes
+  int64_t tokens_per_block;  // 1: all heads of a token in turn; more: for each head, the tokens of a block
 
   bool conjugate;    // turn backwards
   bool interleaved;  // pairs (2i, 2i+1), otherwise (i, i + pairs)

@@ -12,10 +12,11 @@
 
 namespace yarncore {
 
-// The top 96 of the 128 fraction bits of a phase, in turns. Each word holds 32 bits of a 64-bit lane.
+// The top 96 of the 128 fraction bits of a phase, in turns.
 template <class U64>
 struct Phase {
-  U64 high, middle, low;
+  U64 high;  // 64 bits
+  U64 low;   // 32 bits in a 64-bit lane
 };
 
 // |position| * turns mod 1. `m0`, `m1`: the low and high 32 bits of the magnitude. The lowest word of the
@@ -28,7 +29,7 @@ inline Phase<U64> phase_of(U64 m0, U64 m1, U64 f0, U64 f1, U64 f2, U64 f3) {
   const U64 word1 = (p00 >> 32) + (p01 & mask) + (p10 & mask);
   const U64 word2 = (word1 >> 32) + (p01 >> 32) + (p10 >> 32) + (p02 & mask) + (p11 & mask);
   const U64 word3 = (word2 >> 32) + (p02 >> 32) + (p11 >> 32) + p03 + p12;
-  return {word3 & mask, word2 & mask, word1 & mask};
+  return {(word3 << 32) | (word2 & mask), word1 & mask};
 }
 
 // The same for a magnitude below 2^32, which nearly every position is.
@@ -39,7 +40,7 @@ inline Phase<U64> phase_of(U64 m0, U64 f0, U64 f1, U64 f2, U64 f3) {
   const U64 word1 = (Ops::mul32(m0, f0) >> 32) + (p01 & mask);
   const U64 word2 = (word1 >> 32) + (p01 >> 32) + (p02 & mask);
   const U64 word3 = (word2 >> 32) + (p02 >> 32) + Ops::mul32(m0, f3);
-  return {word3 & mask, word2 & mask, word1 & mask};
+  return {(word3 << 32) | (word2 & mask), word1 & mask};
 }
 
 // sin x = x + x z Q(z) and cos x = 1 - z/2 + z^2 P(z) with z = x^2 and |x| <= pi/4. Chebyshev fits in 50 digits.
@@ -65,26 +66,15 @@ struct CosSin {
   F64 cos, sin;
 };
 
-// The unsigned 32-bit number in a 64-bit lane, as a double: put under the exponent of 2^52, which is then removed.
-template <class Ops, class U64>
-inline typename Ops::F64 word_to_double(U64 word, double two_52_plus_bias) {
-  return Ops::as_f64(word | Ops::u64(0x4330000000000000u)) - Ops::f64(two_52_plus_bias);
-}
-
-// cos and sin of 2 pi phase. `negate` flips the sign of sin: all ones in its sign bit for a turn backwards.
+// cos and sin of 2 pi phase.
 template <class Ops, class Coefficients, class U64>
-inline CosSin<typename Ops::F64> cos_sin_of(Phase<U64> phase, U64 negate) {
+inline CosSin<typename Ops::F64> cos_sin_of(Phase<U64> phase) {
   using F64 = typename Ops::F64;
-  // Split off the nearest quarter turn; the rest lies in [-1/8, 1/8) turn and is signed.
-  const U64 shifted = phase.high + Ops::u64(1u << 29);
-  const U64 quarter = shifted >> 30;
-  constexpr double two_52 = 4503599627370496.0;
-  const F64 high = word_to_double<Ops>(shifted & Ops::u64((1u << 30) - 1), two_52 + (1 << 29));
-  const F64 middle = word_to_double<Ops>(phase.middle, two_52);
-  const F64 low = word_to_double<Ops>(phase.low, two_52);
-  // high * 2^32 + middle is a 62-bit integer, rounded once; where it cancels it is exact and `low` counts.
-  const F64 rest = (high * Ops::f64(0x1p32) + middle) + low * Ops::f64(0x1p-32);
-  const F64 x = rest * Ops::f64(0x1.921fb54442d18p+2 * 0x1p-64);
+  // The nearest quarter turn stands in the upper two bits of `nearest`. What is left, in [-1/8, 1/8) turn, is the
+  // rest of the bits as a signed number: rounded once, but exact where it is small, and there `low` counts.
+  const U64 nearest = phase.high + Ops::u64(uint64_t{1} << 61);
+  const F64 rest = Ops::of_signed(phase.high << 2) + Ops::of_word(phase.low) * Ops::f64(0x1p-30);
+  const F64 x = rest * Ops::f64(0x1.921fb54442d18p+2 * 0x1p-66);
   const F64 z = x * x;
   F64 q = Ops::f64(Coefficients::q[Coefficients::terms - 1]);
   F64 p = Ops::f64(Coefficients::p[Coefficients::terms - 1]);
@@ -95,21 +85,26 @@ inline CosSin<typename Ops::F64> cos_sin_of(Phase<U64> phase, U64 negate) {
   const F64 sin_rest = x + x * (z * q);
   const F64 cos_rest = (Ops::f64(1.0) - z * Ops::f64(0.5)) + (z * z) * p;
   // Quarter 0: (c, s), 1: (-s, c), 2: (-c, -s), 3: (s, -c).
-  const U64 odd = Ops::u64(0) - (quarter & Ops::u64(1));
-  const U64 c_bits = Ops::as_u64(cos_rest), s_bits = Ops::as_u64(sin_rest);
-  const U64 cos_bits = (c_bits & ~odd) | (s_bits & odd);
-  const U64 sin_bits = (s_bits & ~odd) | (c_bits & odd);
-  const U64 cos_sign = ((quarter + Ops::u64(1)) & Ops::u64(2)) << 62;
-  const U64 sin_sign = ((quarter & Ops::u64(2)) << 62) ^ negate;
-  return {Ops::as_f64(cos_bits ^ cos_sign), Ops::as_f64(sin_bits ^ sin_sign)};
+  const U64 odd = nearest & Ops::u64(uint64_t{1} << 62), sign = Ops::u64(uint64_t{1} << 63);
+  const U64 cos_bits = Ops::as_u64(Ops::where(odd, sin_rest, cos_rest));
+  const U64 sin_bits = Ops::as_u64(Ops::where(odd, cos_rest, sin_rest));
+  return {Ops::as_f64(cos_bits ^ ((nearest + Ops::u64(uint64_t{1} << 62)) & sign)),
+          Ops::as_f64(sin_bits ^ (nearest & sign))};
 }
 
 // One pair turned. Every product is rounded: contraction is off wherever this is compiled, so that all
 // instruction sets and devices give the same bits.
-template <class Ops, class F>
+template <class F>
 inline void rotate_pair(F x0, F x1, F c, F s, F& y0, F& y1) {
   y0 = x0 * c - x1 * s;
   y1 = x1 * c + x0 * s;
+}
+
+// The same for lanes that hold both members of interleaved pairs: `partner` is the other member of each lane,
+// `signed_s` is -s in a first member's lane and s in a second's. The same bits: negation is exact.
+template <class F>
+inline F rotate_members(F x, F partner, F c, F signed_s) {
+  return x * c + partner * signed_s;
 }
 
 }  // namespace yarncore

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from yarncore.arguments import boolean, integer, one_of, real_number, token_count
+from yarncore.backends.short_cut import tries_short_cut
 from yarncore.namespaces import (
     Array,
     Namespace,
@@ -90,6 +91,7 @@ class Rope:
     _original: Rotation | None = field(init=False, repr=False, compare=False, hash=False)
     _steps: tuple[TurnsTable, tuple[float, ...]] | None = field(init=False, repr=False, compare=False, hash=False)
     _pair_section: npt.NDArray[np.uint8] | None = field(init=False, repr=False, compare=False, hash=False)
+    _short_cut: Any = field(init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
         def put(name: str, value: Any) -> None:
@@ -115,6 +117,8 @@ class Rope:
         put("_prepared", None if self.scaling is None else self.scaling.prepare(self._unscaled))
         put("_original", self._resolve(None))
         put("_steps", self._resolve_steps())
+        needs_length = self.scaling is not None and self.scaling.needs_length
+        put("_short_cut", False if needs_length or self._original is None else self._original._short_cut)
 
     # Resolving
 
@@ -240,6 +244,7 @@ class Rope:
 
     # Rotating
 
+    @tries_short_cut(in_place=False)
     def rotate(
         self,
         q: Array,
@@ -287,6 +292,7 @@ class Rope:
         turning = self._turning_for(length)
         return run(turning, q, k, positions, heads_axis=heads_axis, out=out, backend=backend)
 
+    @tries_short_cut(in_place=True)
     def rotate_(
         self,
         q: Array,

@@ -9,14 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from yarncore.arguments import boolean, integer
-from yarncore.namespaces import (
-    Array,
-    is_array,
-    is_numpy,
-    is_traced,
-    namespace_of,
-    widest_float,
-)
+from yarncore.backends.short_cut import prepare, tries_short_cut
+from yarncore.namespaces import Array, is_array, is_numpy, is_traced, namespace_of, widest_float
 from yarncore.own_numbers import checked_head_dim, host_factors, host_frequencies, written_out
 from yarncore.request import AUTOMATIC_HEADS_AXIS
 from yarncore.rotating import REQUIRED, cos_sin, run
@@ -49,13 +43,14 @@ class Rotation:
         Where a value is of the wrong type, not finite, not positive, or of the wrong shape.
     """
 
-    __slots__ = ("_cache", "_continuous", "_softmax", "_text", "_turning")
+    __slots__ = ("_cache", "_continuous", "_short_cut", "_softmax", "_text", "_turning")
 
     _turning: Turning
     _softmax: Any
     _text: Callable[[], str]
     _continuous: bool
     _cache: dict[str, Any]
+    _short_cut: Any
 
     def __init__(
         self,
@@ -85,7 +80,7 @@ class Rotation:
                 head_dim=checked_head_dim(head_dim, 2 * theta.shape[-1]),
                 interleaved=boolean("interleaved", interleaved),
             )
-        for name in ("_turning", "_softmax", "_text", "_continuous", "_cache"):
+        for name in Rotation.__slots__:
             setattr(self, name, getattr(built, name))
 
     # What it is
@@ -165,6 +160,7 @@ class Rotation:
 
     # What it does
 
+    @tries_short_cut(in_place=False)
     def rotate(
         self,
         q: Array,
@@ -178,6 +174,7 @@ class Rotation:
         """Rotate q and k; see Rope.rotate."""
         return run(self._turning, q, k, positions, heads_axis=heads_axis, out=out, backend=backend)
 
+    @tries_short_cut(in_place=True)
     def rotate_(
         self,
         q: Array,
@@ -335,6 +332,7 @@ def _assemble(turning: Turning, softmax: Any, text: Callable[[], str], continuou
     rotation._text = text
     rotation._continuous = continuous
     rotation._cache = {}
+    rotation._short_cut = prepare(turning)
     return rotation
 
 

@@ -5,8 +5,10 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "caches.h"
 #include "float_mode.h"
 #include "rotate.h"
+#include "scratch.h"
 #include "threads.h"
 
 namespace yarncore::cpu {
@@ -45,20 +47,72 @@ std::atomic<const KernelTable*>& current_table() {
   return table;
 }
 
-int64_t scratch_bytes(const Request& request) {
-  int64_t head = 0;
-  for (int n = 0; n < request.operand_count; ++n) head = std::max(head, request.operands[n].head_dim);
-  return row_capacity(request) * (9 * 8 + 2 * 4) + head * 8;
-}
-
-// Bytes that the request reads and writes, and the cost of its rows counted as bytes.
-int64_t work_bytes(const Request& request) {
-  int64_t token = 0;
+// Bytes that are read and written in one pass over the tensors of a token, the cost of its row counted as bytes.
+int64_t token_bytes(const Request& request) {
+  int64_t bytes = request.turns.pairs * 16;
   for (int n = 0; n < request.operand_count; ++n) {
     const Operand& x = request.operands[n];
-    token += x.heads * x.head_dim * static_cast<int64_t>(element_size(x.type));
+    bytes += x.heads * x.head_dim * static_cast<int64_t>(element_size(x.type));
   }
-  return request.tokens() * (token + request.turns.pairs * 16);
+  return bytes;
+}
+
+// 256 KiB a thread is what a helping thread must be worth; waking one that sleeps takes tens of microseconds.
+// See benchmarks/do_threads_help.py.
+int useful_threads(int64_t bytes) {
+  constexpr int64_t worth_a_thread = 256 * 1024, worth_waking = 4 * 1024 * 1024;
+  if (bytes < 2 * worth_a_thread || (bytes < worth_waking && !helpers_awake())) return 1;
+  return static_cast<int>(std::clamp<int64_t>(bytes / worth_a_thread, 1, thread_count()));
+}
+
+// Stores past the caches need rows of whole lines, and pay where source and result do not fit the last-level cache.
+bool should_stream(const Request& request, int64_t bytes) {
+  if (2 * bytes < caches().stream_from || request.slots) return false;
+  for (int n = 0; n < request.operand_count; ++n) {
+    const Operand& x = request.operands[n];
+    const auto size = static_cast<int64_t>(element_size(x.type));
+    const auto aligned = [](int64_t value) { return value % 16 == 0; };
+    bool fits = x.in != x.out && x.out_element == size && request.turns.pairs * size % 64 == 0 &&
+                aligned(static_cast<int64_t>(reinterpret_cast<intptr_t>(x.out))) && aligned(x.out_head);
+    for (int axis = 0; axis < request.token_axes; ++axis) fits &= aligned(x.out_token[axis]);
+    if (!fits) return false;
+  }
+  return true;
+}
+
+// Where heads lie further apart than tokens, as in (batch, heads, seq, dim), and the data is not in a cache, a
+// token's heads are as many streams: then tokens are taken in blocks, head after head.
+bool should_block(const Request& request, int64_t bytes_a_thread) {
+  if (request.slots || request.token_axes == 0 || bytes_a_thread <= caches().l2) return false;
+  for (int n = 0; n < request.operand_count; ++n) {
+    const Operand& x = request.operands[n];
+    if (x.heads < 2 || std::abs(x.in_head) <= std::abs(x.in_token[request.token_axes - 1])) return false;
+  }
+  return true;
+}
+
+// Heads [part / parts, (part + 1) / parts) of every operand.
+Request part_of_heads(const Request& whole, int64_t part, int64_t parts) {
+  Request request = whole;
+  for (int n = 0; n < request.operand_count; ++n) {
+    Operand& x = request.operands[n];
+    const int64_t first = x.heads * part / parts, last = x.heads * (part + 1) / parts;
+    x.in += first * x.in_head, x.out += first * x.out_head;
+    x.heads = last - first;
+  }
+  return request;
+}
+
+// Gives `work` the memory it needs: on the stack, where that is little.
+template <class Work>
+void with_scratch(const Request& request, const Work& work) {
+  const int64_t bytes = lay_out_scratch(request, nullptr).bytes;
+  constexpr int64_t line = 64;
+  alignas(line) char small[32 * 1024];
+  if (bytes <= static_cast<int64_t>(sizeof small)) return work(small);
+  std::vector<char> large(static_cast<size_t>(bytes + line));
+  const auto start = reinterpret_cast<uintptr_t>(large.data());
+  work(large.data() + (line - start % line));
 }
 
 }  // namespace
@@ -73,28 +127,32 @@ std::string instruction_set() { return current_table().load()->name; }
 
 void use_instruction_set(const std::string& name) { current_table().store(table_named(name)); }
 
-void rotate(const Request& request) {
-  const int64_t tokens = request.tokens();
-  for (int n = 0; n < request.operand_count; ++n)
-    if (request.operands[n].heads == 0 && request.operand_count == 1) return;
-  if (tokens == 0) return;
+void rotate(const Request& given) {
+  const int64_t tokens = given.tokens();
+  int64_t most_heads = 0;
+  for (int n = 0; n < given.operand_count; ++n) most_heads = std::max(most_heads, given.operands[n].heads);
+  if (tokens == 0 || most_heads == 0) return;
+  Request request = given;
+  const int64_t bytes = tokens * token_bytes(request);
+  const int threads = useful_threads(bytes);
+  request.prefetch = bytes / threads > caches().l2;
+  request.stream = should_stream(request, bytes);
+  request.tokens_per_block = should_block(request, bytes / threads) ? 32 : 1;
   const KernelTable* table = current_table().load();
-  const int64_t bytes = scratch_bytes(request);
-  Request tuned = request;
-  // 256 KiB a thread is what waking one must be worth; see benchmarks/do_threads_help.py.
-  constexpr int64_t bytes_per_thread = 256 * 1024;
-  const int64_t threads =
-      std::clamp<int64_t>(work_bytes(request) / bytes_per_thread, 1, std::min<int64_t>(tokens, thread_count()));
-  constexpr int64_t cache_of_a_core = 1024 * 1024;
-  tuned.prefetch = work_bytes(request) / threads > cache_of_a_core;
-  parallel_for(tokens, static_cast<int>(threads), [&](int64_t begin, int64_t end) {
+  if (threads == 1 || tokens >= 2 * threads) {
+    parallel_for(tokens, threads, request.tokens_per_block, [&](int64_t begin, int64_t end) {
+      const DefaultFloatMode mode;
+      with_scratch(request, [&](char* memory) { table->rotate_tokens(request, begin, end, memory); });
+    });
+    return;
+  }
+  // Fewer tokens than would keep the threads busy: heads are shared out too.
+  const int64_t parts = std::min<int64_t>(most_heads, 2 * threads);
+  parallel_for(tokens * parts, threads, 1, [&](int64_t begin, int64_t end) {
     const DefaultFloatMode mode;
-    alignas(64) char small[32 * 1024];
-    if (bytes <= static_cast<int64_t>(sizeof small)) {
-      table->rotate_tokens(tuned, begin, end, small);
-    } else {
-      std::vector<double> large(static_cast<size_t>(bytes / 8 + 1));
-      table->rotate_tokens(tuned, begin, end, reinterpret_cast<char*>(large.data()));
+    for (int64_t unit = begin; unit < end; ++unit) {
+      const Request part = part_of_heads(request, unit % parts, parts);
+      with_scratch(part, [&](char* memory) { table->rotate_tokens(part, unit / parts, unit / parts + 1, memory); });
     }
   });
 }

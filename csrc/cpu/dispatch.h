@@ -20,7 +20,4 @@ extern const KernelTable neon_kernels;
 #endif
 extern const KernelTable baseline_kernels;
 
-// The pairs of a row, rounded up to the widest register of any instruction set.
-static inline int64_t row_capacity(const Request& request) { return (request.turns.pairs + 31) / 32 * 32; }
-
 }  // namespace yarncore::cpu

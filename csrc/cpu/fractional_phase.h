@@ -38,8 +38,8 @@ static inline double tiny_angle(const uint32_t (&product)[7], int exponent, bool
 }
 
 static inline void fractional_row(const uint32_t* words, int64_t pairs, const uint8_t* pair_section,
-                                  const Position* positions, uint64_t* high, uint64_t* middle, uint64_t* low,
-                                  uint64_t* negate, double* tiny) {
+                                  const Position* positions, uint64_t* high, uint64_t* low, uint64_t* negate,
+                                  double* tiny) {
   for (int64_t i = 0; i < pairs; ++i) {
     const Position& position = positions[pair_section ? pair_section[i] : 0];
     uint32_t turns[5], product[7] = {};
@@ -55,11 +55,11 @@ static inline void fractional_row(const uint32_t* words, int64_t pairs, const ui
       product[a + 5] = static_cast<uint32_t>(carry);
     }
     // The binary point stands at bit 128 - exponent of the product.
-    high[i] = bits_at(product, 96 - int64_t{position.exponent});
-    middle[i] = bits_at(product, 64 - int64_t{position.exponent});
+    high[i] = uint64_t{bits_at(product, 96 - int64_t{position.exponent})} << 32 |
+              bits_at(product, 64 - int64_t{position.exponent});
     low[i] = bits_at(product, 32 - int64_t{position.exponent});
     negate[i] = negative ? uint64_t{1} << 63 : 0;
-    tiny[i] = high[i] | middle[i] ? 0 : tiny_angle(product, position.exponent, negative);
+    tiny[i] = high[i] ? 0 : tiny_angle(product, position.exponent, negative);
   }
 }
 

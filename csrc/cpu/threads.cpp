@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <deque>
@@ -81,13 +82,16 @@ class Pool {
       job->helpers_wanted = std::min(helpers, workers_);
       if (job->helpers_wanted == 0) return;
       jobs_.push_back(job);
+      queued_.store(static_cast<int>(jobs_.size()));
     }
     helpers == 1 ? wake_.notify_one() : wake_.notify_all();
   }
   void withdraw(const std::shared_ptr<Job>& job) {
     const std::lock_guard lock(mutex_);
     jobs_.erase(std::remove(jobs_.begin(), jobs_.end(), job), jobs_.end());
+    queued_.store(static_cast<int>(jobs_.size()));
   }
+  bool awake() const { return awake_.load() > 0; }
 
  private:
   // False where the system gives no more threads: the caller then does the work.
@@ -104,17 +108,31 @@ class Pool {
     std::unique_lock lock(mutex_);
     for (;;) {
       wake_.wait(lock, [this] { return !jobs_.empty(); });
-      const std::shared_ptr<Job> job = jobs_.front();
-      if (--job->helpers_wanted <= 0) jobs_.pop_front();
-      lock.unlock();
-      job->run();
-      lock.lock();
+      ++awake_;
+      while (!jobs_.empty()) {
+        const std::shared_ptr<Job> job = jobs_.front();
+        if (--job->helpers_wanted <= 0) jobs_.pop_front();
+        queued_.store(static_cast<int>(jobs_.size()));
+        lock.unlock();
+        job->run();
+        look_for_more();
+        lock.lock();
+      }
+      --awake_;
+    }
+  }
+  // Short, so as not to take a processor from the threads of others.
+  void look_for_more() const {
+    constexpr auto moment = std::chrono::microseconds(20);
+    const auto end = std::chrono::steady_clock::now() + moment;
+    while (queued_.load() == 0 && std::chrono::steady_clock::now() < end) {
     }
   }
 
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::shared_ptr<Job>> jobs_;
+  std::atomic<int> queued_{0}, awake_{0};
   int workers_ = 0;
 };
 
@@ -143,7 +161,12 @@ int thread_count() { return configured_count().load(); }
 
 void set_thread_count(int count) { configured_count().store(std::clamp(count, 1, max_threads)); }
 
-void parallel_for(int64_t count, int threads, const std::function<void(int64_t, int64_t)>& work) {
+bool helpers_awake() {
+  const Pool* existing = current_pool.load();
+  return existing && existing->awake();
+}
+
+void parallel_for(int64_t count, int threads, int64_t grain, const std::function<void(int64_t, int64_t)>& work) {
   if (threads <= 1) {
     work(0, count);
     return;
@@ -152,7 +175,8 @@ void parallel_for(int64_t count, int threads, const std::function<void(int64_t, 
   job->work = &work;
   job->count = count;
   // Several chunks a thread, so that one that is held up does not hold up the call.
-  job->chunk = std::max<int64_t>(1, count / (threads * 4));
+  const int64_t chunk = std::max<int64_t>(1, count / (threads * 4));
+  job->chunk = (chunk + grain - 1) / grain * grain;
   Pool& shared = pool();
   shared.submit(job, threads - 1);
   job->run();

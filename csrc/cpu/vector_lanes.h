@@ -7,6 +7,10 @@
 
 #include <cstdint>
 
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
+
 #include "../element_types.h"
 
 namespace yarncore::cpu {
@@ -19,6 +23,7 @@ struct VectorTypes<4> {
   typedef float F32 __attribute__((vector_size(16)));
   typedef uint32_t U32 __attribute__((vector_size(16)));
   typedef uint16_t U16 __attribute__((vector_size(8)));
+  typedef uint16_t U16Pairs __attribute__((vector_size(16)));
   typedef double F64 __attribute__((vector_size(16)));
   typedef uint64_t U64 __attribute__((vector_size(16)));
   typedef uint32_t U32Half __attribute__((vector_size(8)));
@@ -29,6 +34,7 @@ struct VectorTypes<8> {
   typedef float F32 __attribute__((vector_size(32)));
   typedef uint32_t U32 __attribute__((vector_size(32)));
   typedef uint16_t U16 __attribute__((vector_size(16)));
+  typedef uint16_t U16Pairs __attribute__((vector_size(32)));
   typedef double F64 __attribute__((vector_size(32)));
   typedef uint64_t U64 __attribute__((vector_size(32)));
   typedef uint32_t U32Half __attribute__((vector_size(16)));
@@ -39,6 +45,7 @@ struct VectorTypes<16> {
   typedef float F32 __attribute__((vector_size(64)));
   typedef uint32_t U32 __attribute__((vector_size(64)));
   typedef uint16_t U16 __attribute__((vector_size(32)));
+  typedef uint16_t U16Pairs __attribute__((vector_size(64)));
   typedef double F64 __attribute__((vector_size(64)));
   typedef uint64_t U64 __attribute__((vector_size(64)));
   typedef uint32_t U32Half __attribute__((vector_size(32)));
@@ -52,7 +59,8 @@ struct VectorLanes {
 
   using F32 = typename VectorTypes<width_>::F32;
   using U32 = typename VectorTypes<width_>::U32;
-  using U16 = typename VectorTypes<width_>::U16;
+  using U16 = typename VectorTypes<width_>::U16;            // as many lanes as F32 has
+  using U16Pairs = typename VectorTypes<width_>::U16Pairs;  // a whole register
   using F64 = typename VectorTypes<width_>::F64;
   using U64 = typename VectorTypes<width_>::U64;
   using U32Half = typename VectorTypes<width_>::U32Half;  // as many lanes as F64 has
@@ -68,15 +76,22 @@ struct VectorLanes {
   static inline void store(void* to, V v) {
     __builtin_memcpy(to, &v, sizeof v);
   }
+  // Past the caches, where the platform has such stores; `to` is a multiple of 16.
   template <class V>
-  static inline V load_part(const void* from, int64_t bytes) {
-    V v = {};
-    __builtin_memcpy(&v, from, static_cast<size_t>(bytes));
-    return v;
+  static inline void stream(void* to, V v) {
+#if defined(__x86_64__)
+    __m128i parts[sizeof v / 16];
+    __builtin_memcpy(parts, &v, sizeof v);
+    for (size_t i = 0; i < sizeof v / 16; ++i) _mm_stream_si128(static_cast<__m128i*>(to) + i, parts[i]);
+#else
+    store(to, v);
+#endif
   }
-  template <class V>
-  static inline void store_part(void* to, V v, int64_t bytes) {
-    __builtin_memcpy(to, &v, static_cast<size_t>(bytes));
+  // Before another thread may read what was streamed.
+  static inline void finish_streaming() {
+#if defined(__x86_64__)
+    _mm_sfence();
+#endif
   }
 
   // What rotation_math.h asks of its Ops.
@@ -86,22 +101,30 @@ struct VectorLanes {
   static inline U64 as_u64(F64 value) { return reinterpret_cast<U64>(value); }
   static inline U64 mul32(U64 a, U64 b) { return (a & u64(0xffffffffu)) * (b & u64(0xffffffffu)); }
 
-  static inline U64 load_words(const uint32_t* from) {
-    return __builtin_convertvector(load<U32Half>(from), U64);
+  static inline F64 where(U64 condition, F64 yes, F64 no) { return condition != 0 ? yes : no; }
+  // A signed integer, rounded once: the upper half under the exponent of 2^84, biased, the lower under that of 2^52;
+  // without the exponents the upper is exact.
+  static inline F64 of_signed(U64 bits) {
+    const F64 high = as_f64((bits >> 32) ^ u64(0x4530000080000000u)) - f64(0x1p84 + 0x1p63 + 0x1p52);
+    return high + as_f64((bits & u64(0xffffffffu)) | u64(0x4330000000000000u));
   }
-  static inline U64 load_words_part(const uint32_t* from, int64_t count) {
-    return __builtin_convertvector(load_part<U32Half>(from, count * 4), U64);
-  }
+  // An unsigned integer below 2^32, exactly.
+  static inline F64 of_word(U64 word) { return as_f64(word | u64(0x4330000000000000u)) - f64(0x1p52); }
+
   static inline void store_rounded(float* to, F64 v) { store(to, __builtin_convertvector(v, F32Half)); }
 
-  // bfloat16 is the upper half of a float. Rounding to nearest even in integers needs no test for NaN: an operand
-  // widened from bfloat16 has a zero low half, cos and sin are finite, and a default NaN has a zero low half too.
-  static inline F32 widen_bfloat16(U16 bits) {
-    return reinterpret_cast<F32>(__builtin_convertvector(bits, U32) << 16);
-  }
-  static inline U16 narrow_bfloat16(F32 value) {
-    const U32 bits = reinterpret_cast<U32>(value);
-    return __builtin_convertvector((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16, U16);
+  // A bfloat16 is the upper half of a float. A register holds neighbours in 32-bit lanes, and is widened to the
+  // even ones and the odd ones: no lane moves.
+  static inline F32 widen_even(U32 bits) { return reinterpret_cast<F32>(bits << 16); }
+  static inline F32 widen_odd(U32 bits) { return reinterpret_cast<F32>(bits & 0xffff0000u); }
+  // Rounding to nearest even in integers, both halves at once, needs no test for NaN: an operand widened from
+  // bfloat16 has a zero low half, cos and sin are finite, and a default NaN has a zero low half too.
+  static inline U32 narrow_even_odd(F32 even, F32 odd) {
+    const U32 a = reinterpret_cast<U32>(even), b = reinterpret_cast<U32>(odd);
+    const U16Pairs high = reinterpret_cast<U16Pairs>((a >> 16) | (b & 0xffff0000u));
+    const U16Pairs low = reinterpret_cast<U16Pairs>((a & 0xffffu) | (b << 16));
+    const U16Pairs rounds_up = reinterpret_cast<U16Pairs>(low > uint16_t{0x8000} - (high & uint16_t{1}));
+    return reinterpret_cast<U32>(high - rounds_up);
   }
 
   // float16 by arithmetic on bits, for sets without the conversion instruction.
@@ -127,19 +150,29 @@ struct VectorLanes {
     return __builtin_convertvector(magnitude | sign, U16);
   }
 
-  // Pairs (2i, 2i+1) of two registers to and from (first members, second members).
+  // Neighbours change places: each lane of an interleaved pair gets its partner.
   template <class V>
-  static inline void split_pairs(V a, V b, V& first, V& second) {
-    constexpr int n = sizeof(V) / sizeof(a[0]);
-    split_pairs_of(a, b, first, second, typename Sequence<n>::type{});
+  static inline V partners(V v) {
+    return partners_of(v, typename Sequence<lanes<V>>::type{});
+  }
+  // Each lane of the lower half twice.
+  template <class V>
+  static inline V doubled(V v) {
+    return doubled_of(v, typename Sequence<lanes<V>>::type{});
   }
   template <class V>
-  static inline void join_pairs(V first, V second, V& a, V& b) {
-    constexpr int n = sizeof(V) / sizeof(first[0]);
-    join_pairs_of(first, second, a, b, typename Sequence<n>::type{});
+  static inline V even_negated(V v) {
+    return even_negated_of(v, typename Sequence<lanes<V>>::type{});
+  }
+  // Even and odd lanes of two registers.
+  template <class V>
+  static inline void split(V a, V b, V& even, V& odd) {
+    split_of(a, b, even, odd, typename Sequence<lanes<V>>::type{});
   }
 
  private:
+  template <class V>
+  static constexpr int lanes = sizeof(V) / sizeof(V{}[0]);
   template <int... i>
   struct Indices {};
   template <int n, int... i>
@@ -149,19 +182,26 @@ struct VectorLanes {
     using type = Indices<i...>;
   };
   template <class V, int... i>
-  static inline void split_pairs_of(V a, V b, V& first, V& second, Indices<i...>) {
-    first = __builtin_shufflevector(a, b, (2 * i)...);
-    second = __builtin_shufflevector(a, b, (2 * i + 1)...);
+  static inline V partners_of(V v, Indices<i...>) {
+    return __builtin_shufflevector(v, v, (i ^ 1)...);
   }
   template <class V, int... i>
-  static inline void join_pairs_of(V first, V second, V& a, V& b, Indices<i...>) {
-    constexpr int n = sizeof...(i);
-    a = __builtin_shufflevector(first, second, (i / 2 + (i % 2) * n)...);
-    b = __builtin_shufflevector(first, second, ((n + i) / 2 + (i % 2) * n)...);
+  static inline V doubled_of(V v, Indices<i...>) {
+    return __builtin_shufflevector(v, v, (i / 2)...);
+  }
+  template <class V, int... i>
+  static inline V even_negated_of(V v, Indices<i...>) {
+    return v * V{(i % 2 ? 1 : -1)...};
+  }
+  template <class V, int... i>
+  static inline void split_of(V a, V b, V& even, V& odd, Indices<i...>) {
+    even = __builtin_shufflevector(a, b, (2 * i)...);
+    odd = __builtin_shufflevector(a, b, (2 * i + 1)...);
   }
 };
 
-// How a tensor of each element type is read into and written from the type its arithmetic is done in.
+// How a tensor of each element type is held in registers: `Stored` is what memory has, `Values` are the registers
+// of `parts` times as many lanes that the arithmetic is done in.
 template <class Lanes, ElementType type>
 struct Elements;
 
@@ -170,32 +210,39 @@ struct Elements<Lanes, ElementType::float32> {
   using Value = typename Lanes::F32;
   using Stored = Value;
   using Factor = float;
-  static inline Value widen(Stored v) { return v; }
-  static inline Stored narrow(Value v) { return v; }
+  static constexpr int parts = 1;
+  static inline void widen(Stored v, Value (&values)[1]) { values[0] = v; }
+  static inline Stored narrow(const Value (&values)[1]) { return values[0]; }
 };
 template <class Lanes>
 struct Elements<Lanes, ElementType::float64> {
   using Value = typename Lanes::F64;
   using Stored = Value;
   using Factor = double;
-  static inline Value widen(Stored v) { return v; }
-  static inline Stored narrow(Value v) { return v; }
-};
-template <class Lanes>
-struct Elements<Lanes, ElementType::bfloat16> {
-  using Value = typename Lanes::F32;
-  using Stored = typename Lanes::U16;
-  using Factor = float;
-  static inline Value widen(Stored v) { return Lanes::widen_bfloat16(v); }
-  static inline Stored narrow(Value v) { return Lanes::narrow_bfloat16(v); }
+  static constexpr int parts = 1;
+  static inline void widen(Stored v, Value (&values)[1]) { values[0] = v; }
+  static inline Stored narrow(const Value (&values)[1]) { return values[0]; }
 };
 template <class Lanes>
 struct Elements<Lanes, ElementType::float16> {
   using Value = typename Lanes::F32;
   using Stored = typename Lanes::U16;
   using Factor = float;
-  static inline Value widen(Stored v) { return Lanes::widen_float16(v); }
-  static inline Stored narrow(Value v) { return Lanes::narrow_float16(v); }
+  static constexpr int parts = 1;
+  static inline void widen(Stored v, Value (&values)[1]) { values[0] = Lanes::widen_float16(v); }
+  static inline Stored narrow(const Value (&values)[1]) { return Lanes::narrow_float16(values[0]); }
+};
+// Part 0 holds the even elements, part 1 the odd ones.
+template <class Lanes>
+struct Elements<Lanes, ElementType::bfloat16> {
+  using Value = typename Lanes::F32;
+  using Stored = typename Lanes::U32;
+  using Factor = float;
+  static constexpr int parts = 2;
+  static inline void widen(Stored v, Value (&values)[2]) {
+    values[0] = Lanes::widen_even(v), values[1] = Lanes::widen_odd(v);
+  }
+  static inline Stored narrow(const Value (&values)[2]) { return Lanes::narrow_even_odd(values[0], values[1]); }
 };
 
 }  // namespace yarncore::cpu

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
+
+#include "array_view.h"
 
 namespace yarncore::python {
 namespace {
@@ -13,6 +16,28 @@ void require(bool condition, const char* what) {
 }
 
 const char* data_of(const py::array& array) { return static_cast<const char*>(array.data()); }
+
+ArrayView view_of(const py::array& array, ElementType type) {
+  ArrayView view{};
+  view.data = static_cast<char*>(const_cast<void*>(array.data()));
+  view.dimensions = static_cast<int>(array.ndim());
+  view.itemsize = array.itemsize();
+  view.writable = array.writeable();
+  view.type = type;
+  std::copy_n(array.shape(), view.dimensions, view.shape);
+  std::copy_n(array.strides(), view.dimensions, view.strides);
+  return view;
+}
+
+// Input and output of an operand; throws where they do not fit each other.
+std::pair<ArrayView, ArrayView> views_of(const py::array& in, const py::array& out, ElementType type) {
+  require(static_cast<size_t>(in.itemsize()) == element_size(type) && out.itemsize() == in.itemsize(),
+          "element type and item size differ");
+  require(out.ndim() == in.ndim() && std::equal(in.shape(), in.shape() + in.ndim(), out.shape()),
+          "input and output differ in shape");
+  require(out.writeable(), "output is read-only");
+  return {view_of(in, type), view_of(out, type)};
+}
 
 // The axes of an operand that are neither heads nor elements.
 std::vector<int> token_axes_of(const Call& call, int dimensions) {
@@ -55,31 +80,6 @@ PositionKind position_kind(const py::dtype& dtype) {
   throw std::invalid_argument("positions of this dtype cannot be read");
 }
 
-Operand make_operand(const py::array& in, const py::array& out, ElementType type, bool has_heads_axis, int heads_axis,
-                     const int* token_axes, int token_axis_count) {
-  const int last = static_cast<int>(in.ndim()) - 1;
-  Operand x{};
-  x.in = data_of(in);
-  x.out = static_cast<char*>(const_cast<void*>(out.data()));
-  x.type = type;
-  require(static_cast<size_t>(in.itemsize()) == element_size(type) && out.itemsize() == in.itemsize(),
-          "element type and item size differ");
-  require(out.ndim() == in.ndim() && std::equal(in.shape(), in.shape() + in.ndim(), out.shape()),
-          "input and output differ in shape");
-  require(out.writeable(), "output is read-only");
-  x.heads = has_heads_axis ? in.shape(heads_axis) : 1;
-  x.head_dim = in.shape(last);
-  x.in_head = has_heads_axis ? in.strides(heads_axis) : 0;
-  x.out_head = has_heads_axis ? out.strides(heads_axis) : 0;
-  x.in_element = in.strides(last);
-  x.out_element = out.strides(last);
-  for (int axis = 0; axis < token_axis_count; ++axis) {
-    x.in_token[axis] = in.strides(token_axes[axis]);
-    x.out_token[axis] = out.strides(token_axes[axis]);
-  }
-  return x;
-}
-
 Turns::Turns(const py::array_t<uint32_t, py::array::c_style>& words,
              const py::array_t<double, py::array::c_style>& factors) {
   require(words.ndim() == 3 && words.shape(1) == 5, "turns have the shape (rows, 5, pairs)");
@@ -88,6 +88,11 @@ Turns::Turns(const py::array_t<uint32_t, py::array::c_style>& words,
   pairs_ = words.shape(2);
   words_.assign(words.data(), words.data() + words.size());
   factors_.assign(factors.data(), factors.data() + factors.size());
+  capacity_ = turns_capacity(pairs_);
+  lanes_.resize(static_cast<size_t>(rows_ * 4 * capacity_));
+  for (int64_t row = 0; row < rows_; ++row)
+    for (int64_t word = 0; word < 4; ++word)
+      std::copy_n(words_.data() + (row * 5 + word) * pairs_, pairs_, lanes_.data() + (row * 4 + word) * capacity_);
 }
 
 Request make_request(const Turns& turns, const Call& call) {
@@ -110,8 +115,9 @@ Request make_request(const Turns& turns, const Call& call) {
     require(call.inputs[n].ndim() == dimensions, "arrays differ in the number of axes");
     for (size_t axis = 0; axis < axes.size(); ++axis)
       require(call.inputs[n].shape(axes[axis]) == request.extent[axis], "arrays differ in their tokens");
-    request.operands[n] = make_operand(call.inputs[n], call.outputs[n], element_type(call.types[n]), call.has_heads_axis,
-                                       call.heads_axis, axes.data(), request.token_axes);
+    const auto [in, out] = views_of(call.inputs[n], call.outputs[n], element_type(call.types[n]));
+    request.operands[n] =
+        make_operand(in, out, call.has_heads_axis ? call.heads_axis : -1, axes.data(), request.token_axes);
     require(request.operands[n].head_dim >= 2 * request.turns.pairs, "head_dim is smaller than rotary_dim");
   }
   if (call.slots) {

@@ -17,12 +17,13 @@ class Turns {
  public:
   Turns(const pybind11::array_t<uint32_t, pybind11::array::c_style>& words,
         const pybind11::array_t<double, pybind11::array::c_style>& factors);
-  TurnsTable table() const { return {words_.data(), factors_.data(), rows_, pairs_}; }
+  TurnsTable table() const { return {words_.data(), lanes_.data(), factors_.data(), rows_, pairs_, capacity_}; }
 
  private:
   std::vector<uint32_t> words_;
+  std::vector<uint64_t> lanes_;
   std::vector<double> factors_;
-  int64_t rows_, pairs_;
+  int64_t rows_, pairs_, capacity_;
 };
 
 // What a call brings. The arrays have been checked by yarncore/request.py; shapes are checked again here, since
@@ -39,9 +40,8 @@ struct Call {
 
 Request make_request(const Turns& turns, const Call& call);
 
-// One operand. `token_axes`: the axes that are neither heads nor elements. Throws where in and out do not fit.
-Operand make_operand(const pybind11::array& in, const pybind11::array& out, ElementType type, bool has_heads_axis,
-                     int heads_axis, const int* token_axes, int token_axis_count);
+// From this many elements on, giving up the GIL costs less than it can bring.
+constexpr int64_t long_call = 16 * 1024;
 
 // Throws for a name that is not in element_names.
 ElementType element_type(const std::string& name);

@@ -22,8 +22,6 @@ void rotate(const Turns& turns, std::vector<py::array> inputs, std::vector<py::a
                   heads_axis.value_or(-1), interleaved,            conjugate,        std::move(rows),
                   std::move(positions),    std::move(pair_section), std::move(slots), offset};
   const Request request = make_request(turns, call);
-  // Below this many elements, giving up the GIL costs more than it can bring.
-  constexpr int64_t long_call = 16 * 1024;
   int64_t elements = 0;
   for (int n = 0; n < request.operand_count; ++n)
     elements += request.tokens() * request.operands[n].heads * request.operands[n].head_dim;
@@ -40,10 +38,7 @@ PYBIND11_MODULE(_core, m) {
   py::class_<python::Turns>(m, "Turns", "Rows of fixed-point turns with their factors; immutable.")
       .def(py::init<const py::array_t<uint32_t, py::array::c_style>&, const py::array_t<double, py::array::c_style>&>(),
            py::arg("words"), py::arg("factors"));
-  py::class_<python::ShortCut>(m, "ShortCut", "Rotates plain NumPy arrays at once, or declines with nothing written.")
-      .def(py::init<const python::Turns&, int64_t, bool, bool>(), py::arg("turns"), py::arg("head_dim"),
-           py::arg("interleaved"), py::arg("conjugate"))
-      .def("rotate", &python::ShortCut::rotate);
+  python::add_short_cut(m);
   m.def("rotate", &python::rotate, py::arg("turns"), py::arg("inputs"), py::arg("outputs"), py::arg("types"),
         py::kw_only(), py::arg("heads_axis"), py::arg("interleaved"), py::arg("conjugate"), py::arg("rows"),
         py::arg("positions"), py::arg("offset"), py::arg("pair_section"), py::arg("slots"),

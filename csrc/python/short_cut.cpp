@@ -1,188 +1,218 @@
 #include "short_cut.h"
 
-#include <algorithm>
-#include <cstdlib>
+#include <pybind11/pybind11.h>
+#include <structmember.h>
 
-#include "../cpu/rotate.h"
-#include "without_gil.h"
+#include "arrays.h"
+#include "plain_call.h"
+#include "torch_tensors.h"
 
 namespace yarncore::python {
 namespace {
 
 namespace py = pybind11;
 
-constexpr int max_axes = max_token_axes + 2;
-
-// An array that is exactly numpy.ndarray: a subclass may mean more than its memory.
-bool is_plain_array(py::handle object) {
-  return Py_TYPE(object.ptr()) == py::detail::npy_api::get().PyArray_Type_;
-}
-
-bool native_order(const py::dtype& dtype) {
-  const char order = dtype.byteorder();
-  return order == '=' || order == '|' || order == '<';
-}
-
-bool same_elements(const py::array& in, const py::array& out) {
-  return in.dtype().num() == out.dtype().num() && native_order(out.dtype()) && in.ndim() == out.ndim() &&
-         std::equal(in.shape(), in.shape() + in.ndim(), out.shape());
-}
-
-// The element type by the dtype; false for any that is not plainly one.
-bool element_type_of(const py::array& array, ElementType& type) {
-  switch (array.dtype().num()) {
-    case py::detail::npy_api::NPY_FLOAT_: type = ElementType::float32; break;
-    case py::detail::npy_api::NPY_DOUBLE_: type = ElementType::float64; break;
-    case 23: type = ElementType::float16; break;  // NPY_HALF
-    default: return false;
-  }
-  return native_order(array.dtype());
-}
-
-struct Extent {
-  const char *first, *last;
-  bool meets(const Extent& other) const { return first < other.last && other.first < last; }
+// Immutable after it is made.
+struct ShortCut {
+  PyObject_HEAD
+  PyObject* owner;  // keeps the turns alive
+  PlainRotation rotation;
 };
 
-// The bytes from the first to the last element; false unless no two elements share one, shown by nested strides.
-bool extent_of(const py::array& array, Extent& extent_bytes) {
-  int64_t strides[max_axes], extents[max_axes];
-  int axes = 0;
-  auto& [first, last] = extent_bytes;
-  first = static_cast<const char*>(array.data());
-  last = first + array.itemsize();
-  for (int axis = 0; axis < array.ndim(); ++axis) {
-    const int64_t extent = array.shape(axis), stride = array.strides(axis);
-    if (extent == 0) return false;
-    if (extent == 1) continue;
-    (stride < 0 ? first : last) += stride * (extent - 1);
-    int place = axes++;
-    for (; place > 0 && strides[place - 1] > std::abs(stride); --place)
-      strides[place] = strides[place - 1], extents[place] = extents[place - 1];
-    strides[place] = std::abs(stride), extents[place] = extent;
+// C++ exceptions end here: what calls these functions is C.
+template <class Work>
+PyObject* in_python_terms(const Work& work) {
+  try {
+    return work();
+  } catch (py::error_already_set& error) {
+    error.restore();
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
   }
-  int64_t span = array.itemsize();
-  for (int axis = 0; axis < axes; ++axis) {
-    if (strides[axis] < span) return false;
-    span += strides[axis] * (extents[axis] - 1);
-  }
-  return true;
+  return nullptr;
 }
 
-// The axis of heads counted from the front, or -1 for none; false where it is not given and cannot be guessed.
-bool heads_axis_of(py::handle given, int dimensions, bool counted, int& axis) {
-  if (given.is_none()) {
-    axis = -1;
-    return true;
-  }
-  long value = -2;
-  if (PyLong_CheckExact(given.ptr())) {
-    value = PyLong_AsLong(given.ptr());
-    if (value == -1 && PyErr_Occurred()) {
-      PyErr_Clear();
-      return false;
-    }
-  } else if (given.ptr() != Py_Ellipsis || (counted && dimensions >= 4)) {
-    return false;
-  }
-  if (value < 0) value += dimensions;
-  axis = static_cast<int>(value);
-  return value >= 0 && value < dimensions - 1;
+PyObject* new_short_cut(PyTypeObject* type, PyObject* arguments, PyObject*) {
+  PyObject* turns;
+  long long head_dim;
+  int interleaved, conjugate;
+  if (!PyArg_ParseTuple(arguments, "OLpp", &turns, &head_dim, &interleaved, &conjugate)) return nullptr;
+  return in_python_terms([&]() -> PyObject* {
+    const TurnsTable table = py::cast<const Turns&>(py::handle(turns)).table();
+    if (table.rows != 1) throw std::invalid_argument("the short cut is for a single row of turns");
+    auto* self = reinterpret_cast<ShortCut*>(type->tp_alloc(type, 0));
+    if (!self) return nullptr;
+    self->owner = Py_NewRef(turns);
+    self->rotation = {table, head_dim, interleaved != 0, conjugate != 0};
+    return reinterpret_cast<PyObject*>(self);
+  });
 }
 
-// Positions that broadcast against the token axes, or an offset; false for anything else.
-bool place_positions(py::handle given, Request& request) {
-  if (given.is_none()) return true;
-  if (PyLong_CheckExact(given.ptr())) {
-    request.offset = PyLong_AsLongLong(given.ptr());
-    if (request.offset == -1 && PyErr_Occurred()) {
-      PyErr_Clear();
-      return false;
-    }
-    constexpr int64_t far = int64_t{1} << 62;  // so that counting on cannot overflow
-    return request.offset > -far && request.offset < far;
-  }
-  if (!is_plain_array(given)) return false;
-  const auto array = py::reinterpret_borrow<py::array>(given);
-  const char kind = array.dtype().kind();
-  if ((kind != 'i' && kind != 'u') || !native_order(array.dtype()) || array.ndim() < 1 ||
-      array.ndim() > request.token_axes)
-    return false;
-  const int leading = request.token_axes - static_cast<int>(array.ndim());
-  for (int axis = 0; axis < array.ndim(); ++axis) {
-    const int64_t extent = array.shape(axis);
-    if (extent != 1 && extent != request.extent[leading + axis]) return false;
-    request.position_stride[leading + axis] = extent == 1 ? 0 : array.strides(axis);
-  }
-  request.position_kind = position_kind(array.dtype());
-  request.positions = static_cast<const char*>(array.data());
-  return true;
+void free_short_cut(PyObject* object) {
+  PyTypeObject* type = Py_TYPE(object);
+  Py_DECREF(reinterpret_cast<ShortCut*>(object)->owner);
+  type->tp_free(object);
+  Py_DECREF(type);
 }
+
+PyObject* short_cut_attempt(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+  if (count != 6) {
+    PyErr_SetString(PyExc_TypeError, "attempt takes q, k, positions, heads_axis, in_place, out");
+    return nullptr;
+  }
+  PyObject* result = in_python_terms([&] {
+    return rotate_if_plain(reinterpret_cast<ShortCut*>(self)->rotation, arguments[0], arguments[1], arguments[2], arguments[3],
+                   arguments[4] == Py_True, arguments[5]);
+  });
+  return result || PyErr_Occurred() ? result : Py_NewRef(Py_None);
+}
+
+PyMethodDef short_cut_methods[] = {
+    {"attempt", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(short_cut_attempt)), METH_FASTCALL, "The result, or None: declined."},
+    {nullptr, nullptr, 0, nullptr}};
+PyType_Slot short_cut_slots[] = {{Py_tp_new, reinterpret_cast<void*>(new_short_cut)},
+                                 {Py_tp_dealloc, reinterpret_cast<void*>(free_short_cut)},
+                                 {Py_tp_methods, short_cut_methods},
+                                 {0, nullptr}};
+PyType_Spec short_cut_spec = {"yarncore._core.ShortCut", sizeof(ShortCut), 0,
+                              Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE, short_cut_slots};
+PyTypeObject* short_cut_type = nullptr;
+
+// The descriptor: in a class body it stands for the Python function that it wraps and behaves as that function
+// does, but first asks the ShortCut in the object's attribute `_short_cut`.
+struct Method {
+  PyObject_HEAD
+  vectorcallfunc vectorcall;
+  PyObject *function, *name, *qualname, *module, *doc;
+  char in_place;
+};
+
+PyObject *short_cut_name, *heads_axis_name, *positions_name, *out_name;
+
+PyObject* call_method(PyObject* object, PyObject* const* arguments, size_t flags, PyObject* names) {
+  const Method& method = *reinterpret_cast<Method*>(object);
+  const Py_ssize_t count = PyVectorcall_NARGS(flags), named = names ? PyTuple_GET_SIZE(names) : 0;
+  PyObject *positions = count == 4 ? arguments[3] : nullptr, *heads_axis = Py_Ellipsis, *out = Py_None;
+  bool known = count == 3 || count == 4;
+  for (Py_ssize_t n = 0; n < named && known; ++n) {
+    PyObject *name = PyTuple_GET_ITEM(names, n), *value = arguments[count + n];
+    if (name == heads_axis_name)
+      heads_axis = value;
+    else if (name == positions_name && !positions)
+      positions = value;
+    else if (name == out_name && !method.in_place)
+      out = value;
+    else
+      known = false;
+  }
+  if (known && positions) {
+    PyObject* short_cut = PyObject_GetAttr(arguments[0], short_cut_name);
+    if (!short_cut) {
+      if (!PyErr_ExceptionMatches(PyExc_AttributeError)) return nullptr;
+      PyErr_Clear();
+    } else if (Py_TYPE(short_cut) == short_cut_type) {
+      PyObject* result = in_python_terms([&] {
+        return rotate_if_plain(reinterpret_cast<ShortCut*>(short_cut)->rotation, arguments[1], arguments[2], positions,
+                               heads_axis, method.in_place, out);
+      });
+      Py_DECREF(short_cut);
+      if (result || PyErr_Occurred()) return result;
+    } else {
+      Py_DECREF(short_cut);
+    }
+  }
+  return PyObject_Vectorcall(method.function, arguments, flags & ~PY_VECTORCALL_ARGUMENTS_OFFSET, names);
+}
+
+PyObject* new_method(PyTypeObject* type, PyObject* arguments, PyObject*) {
+  PyObject* function;
+  int in_place;
+  if (!PyArg_ParseTuple(arguments, "Op", &function, &in_place)) return nullptr;
+  auto* self = reinterpret_cast<Method*>(type->tp_alloc(type, 0));
+  if (!self) return nullptr;
+  self->vectorcall = call_method;
+  self->in_place = static_cast<char>(in_place);
+  self->function = Py_NewRef(function);
+  self->name = PyObject_GetAttrString(function, "__name__");
+  self->qualname = PyObject_GetAttrString(function, "__qualname__");
+  self->module = PyObject_GetAttrString(function, "__module__");
+  self->doc = PyObject_GetAttrString(function, "__doc__");
+  if (self->name && self->qualname && self->module && self->doc) return reinterpret_cast<PyObject*>(self);
+  Py_DECREF(self);
+  return nullptr;
+}
+
+int traverse_method(PyObject* object, visitproc visit, void* arg) {
+  const auto* self = reinterpret_cast<Method*>(object);
+  Py_VISIT(Py_TYPE(object));
+  for (PyObject* held : {self->function, self->name, self->qualname, self->module, self->doc}) Py_VISIT(held);
+  return 0;
+}
+int clear_method(PyObject* object) {
+  auto* self = reinterpret_cast<Method*>(object);
+  for (PyObject** held : {&self->function, &self->name, &self->qualname, &self->module, &self->doc}) Py_CLEAR(*held);
+  return 0;
+}
+void free_method(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
+  clear_method(self);
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+PyObject* bind_method(PyObject* self, PyObject* object, PyObject*) {
+  return object && object != Py_None ? PyMethod_New(self, object) : Py_NewRef(self);
+}
+
+// What one asks of a function.
+PyMemberDef method_members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(Method, vectorcall), READONLY, nullptr},
+                                {"__wrapped__", T_OBJECT_EX, offsetof(Method, function), READONLY, nullptr},
+                                {"__name__", T_OBJECT_EX, offsetof(Method, name), READONLY, nullptr},
+                                {"__qualname__", T_OBJECT_EX, offsetof(Method, qualname), READONLY, nullptr},
+                                {"__module__", T_OBJECT_EX, offsetof(Method, module), READONLY, nullptr},
+                                {"__doc__", T_OBJECT_EX, offsetof(Method, doc), READONLY, nullptr},
+                                {nullptr, 0, 0, 0, nullptr}};
+PyType_Slot method_slots[] = {{Py_tp_new, reinterpret_cast<void*>(new_method)},
+                              {Py_tp_dealloc, reinterpret_cast<void*>(free_method)},
+                              {Py_tp_traverse, reinterpret_cast<void*>(traverse_method)},
+                              {Py_tp_clear, reinterpret_cast<void*>(clear_method)},
+                              {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+                              {Py_tp_descr_get, reinterpret_cast<void*>(bind_method)},
+                              {Py_tp_members, method_members},
+                              {0, nullptr}};
+PyType_Spec method_spec = {"yarncore._core.Method", sizeof(Method), 0,
+                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
+                               Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_IMMUTABLETYPE,
+                           method_slots};
 
 }  // namespace
 
-ShortCut::ShortCut(const Turns& turns, int64_t head_dim, bool interleaved, bool conjugate)
-    : turns_(turns), head_dim_(head_dim), interleaved_(interleaved), conjugate_(conjugate) {
-  if (turns.table().rows != 1) throw std::invalid_argument("the short cut is for a single row of turns");
-}
-
-bool ShortCut::rotate(py::handle q, py::handle k, py::handle q_out, py::handle k_out, py::handle positions,
-                      py::handle heads_axis, py::handle type) const {
-  const py::handle inputs[] = {q, k}, outputs[] = {q_out, k_out};
-  Request request{};
-  request.operand_count = k.is_none() ? 1 : 2;
-  request.turns = turns_.table();
-  request.interleaved = interleaved_;
-  request.conjugate = conjugate_;
-  request.position_kind = PositionKind::arange;
-  const bool counted = positions.is_none() || PyLong_CheckExact(positions.ptr());
-  Extent read[2], written[2];
-  bool in_place[2];
-  int64_t elements = 0;
-  for (int n = 0; n < request.operand_count; ++n) {
-    if (!is_plain_array(inputs[n]) || !is_plain_array(outputs[n])) return false;
-    const auto in = py::reinterpret_borrow<py::array>(inputs[n]), out = py::reinterpret_borrow<py::array>(outputs[n]);
-    const int dimensions = static_cast<int>(in.ndim());
-    int heads = -1;
-    if (dimensions < 1 || dimensions > max_axes || !out.writeable() ||
-        !heads_axis_of(heads_axis, dimensions, counted, heads))
-      return false;
-    ElementType element{};
-    if (type.is_none()) {
-      if (!element_type_of(in, element)) return false;
-    } else {
-      element = element_type(type.cast<std::string>());
-    }
-    int axes[max_axes], count = 0;
-    for (int axis = 0; axis < dimensions - 1; ++axis)
-      if (axis != heads) axes[count++] = axis;
-    if (count > max_token_axes) return false;
-    if (n == 0) request.token_axes = count;
-    if (count != request.token_axes) return false;
-    for (int axis = 0; axis < count; ++axis) {
-      if (n == 0) request.extent[axis] = in.shape(axes[axis]);
-      if (in.shape(axes[axis]) != request.extent[axis]) return false;
-    }
-    const int64_t head_dim = in.shape(dimensions - 1);
-    if ((head_dim_ >= 0 && head_dim != head_dim_) || head_dim < 2 * request.turns.pairs) return false;
-    in_place[n] = inputs[n].is(outputs[n]);
-    if (!extent_of(out, written[n]) || (!in_place[n] && !(extent_of(in, read[n]) && same_elements(in, out)))) return false;
-    request.operands[n] = make_operand(in, out, element, heads >= 0, heads, axes, count);
-    elements += in.size();
-  }
-  for (int n = 0; n < request.operand_count; ++n)
-    for (int other = 0; other < request.operand_count; ++other) {
-      if (n < other && written[n].meets(written[other])) return false;
-      if (!in_place[other] && written[n].meets(read[other])) return false;
-    }
-  if (!place_positions(positions, request)) return false;
-  constexpr int64_t long_call = 16 * 1024;
-  if (elements < long_call) {
-    cpu::rotate(request);
-  } else {
-    without_gil([&] { cpu::rotate(request); });
-  }
-  return true;
+void add_short_cut(py::module_& module) {
+  short_cut_name = PyUnicode_InternFromString("_short_cut");
+  heads_axis_name = PyUnicode_InternFromString("heads_axis");
+  positions_name = PyUnicode_InternFromString("positions");
+  out_name = PyUnicode_InternFromString("out");
+  const auto add = [&](const char* name, PyType_Spec& spec) {
+    const auto type = py::reinterpret_steal<py::object>(PyType_FromSpec(&spec));
+    if (!type) throw py::error_already_set();
+    module.attr(name) = type;
+    return reinterpret_cast<PyTypeObject*>(type.ptr());
+  };
+  short_cut_type = add("ShortCut", short_cut_spec);
+  PyTypeObject* method_type = add("Method", method_spec);
+  module.def("set_fresh_like", [](py::function function) { set_fresh_like(function.ptr()); });
+  // torch.compile does not run __get__ but looks it up and traces it, where it is a Python function: such a one
+  // stands in the type's dictionary, and Python itself goes on using the slot.
+  module.def("set_traced_get", [method_type](py::function function) {
+    if (PyDict_SetItemString(method_type->tp_dict, "__get__", function.ptr()) != 0) throw py::error_already_set();
+    PyType_Modified(method_type);
+  });
+  module.def("register_torch", [](py::tuple types, py::object table, py::tuple functions, py::dict forward_ad) {
+    register_torch(types.ptr(), table.ptr(), functions.ptr(), forward_ad.ptr());
+  });
 }
 
 }  // namespace yarncore::python

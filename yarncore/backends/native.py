@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from yarncore.backends.fresh import fresh_like
 from yarncore.element_types import element_type
 from yarncore.errors import BackendUnavailable
 from yarncore.namespaces import Array, framework_of, is_numpy, is_torch
@@ -19,6 +20,11 @@ except ImportError as error:
     warnings.warn(
         f"{_missing}. NumPy and torch CPU arrays are rotated by slow array operations", RuntimeWarning, stacklevel=2
     )
+
+
+def available_extension() -> Any:
+    """The extension module; None where it cannot be loaded."""
+    return _core
 
 
 def extension() -> Any:
@@ -67,7 +73,7 @@ class NativeBackend:
     def rotate(self, request: RotationRequest) -> list[Array]:
         turning = request.turning
         assert isinstance(turning.turns, TurnsTable)
-        results = request.outputs if request.outputs is not None else [_empty_like(x) for x in request.inputs]
+        results = request.outputs if request.outputs is not None else [fresh_like(x) for x in request.inputs]
         grid = request.token_shape if request.slots is None else request.slots.shape
         positions = request.positions.array
         # NumPy views of the same memory, made before the call: they keep it alive while the GIL is released.
@@ -122,11 +128,3 @@ def _memory(x: Array) -> np.ndarray[Any, Any]:
 
 def _positions(positions: Any) -> np.ndarray[Any, Any]:
     return positions.detach().numpy()  # type: ignore[no-any-return]
-
-
-def _empty_like(x: Array) -> Array:
-    if is_torch(x):
-        import torch
-
-        return torch.empty_like(x)
-    return np.empty_like(x, dtype=x.dtype.newbyteorder("="), subok=False)

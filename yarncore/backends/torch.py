@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch.autograd import forward_ad
 
+from yarncore.backends.native import extension
+
 
 def why_not_plain(x: torch.Tensor) -> str | None:
     """Why the memory of a tensor must not be touched directly; None when it may.
@@ -32,19 +34,34 @@ def why_not_plain(x: torch.Tensor) -> str | None:
     return None
 
 
-_SIMPLE = frozenset([torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.int32, torch.int64])
+_registered = False
 
 
-def memory_is_plain(x: torch.Tensor, in_place: bool) -> bool:
-    """Whether the short cut may read (and, in place, write) the memory of `x`, as quickly as that can be told."""
-    return (
-        isinstance(x, torch.Tensor)
-        and x.dtype in _SIMPLE
-        and x.layout is torch.strided
-        and not x.is_neg()
-        and why_not_plain(x) is None
-        and not (in_place and x.is_inference() and not torch.is_inference_mode_enabled())
+def register_once() -> None:
+    """Hand the extension what it needs to read tensors without torch's headers: see csrc/python/torch_tensors.cpp.
+
+    A torch without DLPack's exchange table (before 2.10) is not registered: its tensors go through this module.
+    """
+    global _registered
+    table = getattr(torch.Tensor, "__dlpack_c_exchange_api__", None)
+    if _registered or table is None:
+        return
+    functions = (
+        torch._C._len_torch_dispatch_stack,
+        torch.is_grad_enabled,
+        torch.is_inference_mode_enabled,
+        torch.Tensor.requires_grad,
+        torch.Tensor._version,
+        torch.Tensor.is_neg,
+        torch._C._increment_version,
     )
+    extension().register_torch((torch.Tensor, torch.nn.Parameter), table, functions, vars(forward_ad))
+    _registered = True
+
+
+def fresh_tensor_like(x: torch.Tensor) -> torch.Tensor:
+    """Uninitialised memory for a result; torch aligns it to 64 bytes."""
+    return torch.empty_like(x, requires_grad=False)
 
 
 def as_numpy(x: torch.Tensor) -> Any:

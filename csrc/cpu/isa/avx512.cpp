@@ -1,15 +1,20 @@
 // AVX-512 F, BW, DQ and VL: every server CPU that has AVX-512 at all since 2017.
-#include <immintrin.h>
-
 #include "../rotate_rows.h"
+#include "f16c_lanes.h"
 
 namespace yarncore::cpu {
 namespace {
 
-struct Lanes : VectorLanes<16, Lanes> {
+struct Lanes16 : VectorLanes<16, Lanes16> {
+  static constexpr bool narrowest = false;
+  using Narrower = Lanes8;
   static inline U64 mul32(U64 a, U64 b) {
     return reinterpret_cast<U64>(_mm512_mul_epu32(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
   }
+  static inline F64 of_signed(U64 bits) {
+    return reinterpret_cast<F64>(_mm512_cvtepi64_pd(reinterpret_cast<__m512i>(bits)));
+  }
+  static inline F64 of_word(U64 word) { return of_signed(word); }
   static inline F32 widen_float16(U16 bits) {
     return reinterpret_cast<F32>(_mm512_cvtph_ps(reinterpret_cast<__m256i>(bits)));
   }
@@ -20,6 +25,6 @@ struct Lanes : VectorLanes<16, Lanes> {
 
 }  // namespace
 
-extern constexpr KernelTable avx512_kernels = {"avx512", &rotate_tokens<Lanes>};
+extern constexpr KernelTable avx512_kernels = {"avx512", &rotate_tokens<Lanes16>};
 
 }  // namespace yarncore::cpu

@@ -4,7 +4,9 @@
 namespace yarncore::cpu {
 namespace {
 
-struct Lanes : VectorLanes<4, Lanes> {};
+struct Lanes : VectorLanes<4, Lanes> {
+  static constexpr bool narrowest = true;
+};
 
 }  // namespace
 

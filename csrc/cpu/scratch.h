@@ -1,0 +1,62 @@
+// The memory that a thread works in: rows of a block of tokens, and what making them needs.
+// `static inline`: each unit keeps its own copy.
+#pragma once
+
+#include <cstdint>
+
+#include "../request.h"
+#include "make_row.h"
+#include "token_positions.h"
+
+namespace yarncore::cpu {
+
+// A token of the block that is being worked on.
+struct Token {
+  int64_t in[2], out[2];  // byte offset in each operand
+  int64_t row;            // which of the block's rows
+  bool identity;
+};
+
+struct Scratch {
+  Row<float> float_rows;
+  Row<double> double_rows;
+  Token* tokens;
+  char* head;  // one head, contiguous
+  PhaseScratch phases;
+  int64_t bytes;
+};
+
+// With a null `memory`, only `bytes` counts.
+static inline Scratch lay_out_scratch(const Request& request, char* memory) {
+  Scratch scratch{};
+  const auto take = [&](int64_t bytes) {
+    char* taken = memory + scratch.bytes;
+    scratch.bytes += (bytes + 63) / 64 * 64;
+    return taken;
+  };
+  const int64_t numbers = request.turns.capacity * request.tokens_per_block;
+  int64_t head_bytes = 0;
+  bool floats = false, doubles = false;
+  for (int n = 0; n < request.operand_count; ++n) {
+    const Operand& x = request.operands[n];
+    (x.type == ElementType::float64 ? doubles : floats) = true;
+    const int64_t bytes = x.head_dim * static_cast<int64_t>(element_size(x.type));
+    if (bytes > head_bytes) head_bytes = bytes;
+  }
+  if (floats) scratch.float_rows = {reinterpret_cast<float*>(take(4 * numbers)), reinterpret_cast<float*>(take(4 * numbers))};
+  if (doubles)
+    scratch.double_rows = {reinterpret_cast<double*>(take(8 * numbers)), reinterpret_cast<double*>(take(8 * numbers))};
+  take(64);  // a block may read a register beyond its row
+  scratch.tokens = reinterpret_cast<Token*>(take(static_cast<int64_t>(sizeof(Token)) * request.tokens_per_block));
+  scratch.head = take(head_bytes);
+  if (request.pair_section || request.position_kind >= PositionKind::float32) {
+    const auto words = [&] { return reinterpret_cast<uint64_t*>(take(8 * request.turns.capacity)); };
+    PhaseScratch& phases = scratch.phases;
+    phases.high = words(), phases.low = words(), phases.negate = words();
+    phases.tiny = reinterpret_cast<double*>(words());
+    for (uint64_t*& mask : phases.section_masks) mask = words();
+  }
+  return scratch;
+}
+
+}  // namespace yarncore::cpu

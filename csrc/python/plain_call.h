@@ -1,0 +1,26 @@
+// A call on plain arrays, checked and carried out at once, or declined without a word and with nothing written.
+// Whatever is declined goes through yarncore/request.py, which has the rules in words.
+#pragma once
+
+#include <Python.h>
+
+#include "../request.h"
+
+namespace yarncore::python {
+
+// A rotation with one row of turns and one position a token.
+struct PlainRotation {
+  TurnsTable turns;
+  int64_t head_dim;  // -1: any that is large enough
+  bool interleaved, conjugate;
+};
+
+// The result, a new reference; null with no error set where it declines. `k`, `out` may be None; `heads_axis`
+// Ellipsis stands for one that is not given.
+PyObject* rotate_if_plain(const PlainRotation& rotation, PyObject* q, PyObject* k, PyObject* positions,
+                          PyObject* heads_axis, bool in_place, PyObject* out);
+
+// What makes the results of calls that give no `out`.
+void set_fresh_like(PyObject* function);
+
+}  // namespace yarncore::python

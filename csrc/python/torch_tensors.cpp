@@ -1,0 +1,139 @@
+#include "torch_tensors.h"
+
+#include <stdexcept>
+
+#include "dlpack_exchange.h"
+
+namespace yarncore::python {
+namespace {
+
+// Borrowed for ever: the references are never given back, since torch is never unloaded.
+struct Torch {
+  PyTypeObject *tensor = nullptr, *parameter = nullptr;
+  const dlpack::ExchangeTable* table = nullptr;
+  PyObject *dispatch_modes, *grad_enabled, *inference_mode;       // functions without arguments
+  PyObject *requires_grad, *version, *is_negated;                 // descriptors of Tensor
+  PyObject* increment_version;                                    // function of a tuple
+  PyObject *forward_ad, *forward_level_name;                      // a module's dictionary and the name in it
+};
+Torch torch;
+
+// Truth of a call; an error counts as true, which declines.
+bool is_true(PyObject* result) {
+  if (!result) {
+    PyErr_Clear();
+    return true;
+  }
+  const bool truth = result != Py_False && result != Py_None && PyObject_IsTrue(result) != 0;
+  Py_DECREF(result);
+  return truth;
+}
+
+bool holds(PyObject* function) { return is_true(PyObject_CallNoArgs(function)); }
+bool holds(PyObject* method, PyObject* tensor) { return is_true(PyObject_CallOneArg(method, tensor)); }
+PyObject* get(PyObject* descriptor, PyObject* tensor) {
+  const PyGetSetDef* definition = reinterpret_cast<PyGetSetDescrObject*>(descriptor)->d_getset;
+  return definition->get(tensor, definition->closure);
+}
+
+// Inference tensors have no version.
+bool has_version(PyObject* tensor) {
+  PyObject* version = get(torch.version, tensor);
+  if (!version) PyErr_Clear();
+  Py_XDECREF(version);
+  return version != nullptr;
+}
+
+bool view_memory(PyObject* object, dlpack::Tensor& tensor, ArrayView& view) {
+  if (torch.table->tensor_from_object(object, &tensor) != 0) {
+    PyErr_Clear();
+    return false;
+  }
+  // Fake and functional tensors have none; those that a transform wraps are refused by the table.
+  if (tensor.device.type != dlpack::cpu_device || !tensor.data || tensor.ndim < 1 || tensor.ndim > max_axes ||
+      !tensor.strides || tensor.dtype.lanes != 1)
+    return false;
+  view.data = static_cast<char*>(tensor.data) + tensor.byte_offset;
+  view.dimensions = tensor.ndim;
+  view.itemsize = tensor.dtype.bits / 8;
+  for (int axis = 0; axis < tensor.ndim; ++axis) {
+    view.shape[axis] = tensor.shape[axis];
+    view.strides[axis] = tensor.strides[axis] * view.itemsize;
+  }
+  return true;
+}
+
+}  // namespace
+
+void register_torch(PyObject* types, PyObject* capsule, PyObject* functions, PyObject* forward_ad) {
+  Torch known;
+  known.table = static_cast<const dlpack::ExchangeTable*>(PyCapsule_GetPointer(capsule, "dlpack_exchange_api"));
+  if (!known.table || !PyArg_ParseTuple(types, "OO", &known.tensor, &known.parameter) ||
+      !PyArg_ParseTuple(functions, "OOOOOOO", &known.dispatch_modes, &known.grad_enabled, &known.inference_mode,
+                        &known.requires_grad, &known.version, &known.is_negated, &known.increment_version)) {
+    PyErr_Clear();
+    throw std::invalid_argument("the exchange table or the functions of torch are not as expected");
+  }
+  if (known.table->header.version.major != dlpack::major_version || !known.table->tensor_from_object)
+    throw std::invalid_argument("the exchange table of torch has another version");
+  for (PyObject* descriptor : {known.requires_grad, known.version})
+    if (Py_TYPE(descriptor) != &PyGetSetDescr_Type) throw std::invalid_argument("an attribute of Tensor is no getter");
+  if (!PyDict_Check(forward_ad)) throw std::invalid_argument("forward_ad is no dictionary");
+  known.forward_ad = forward_ad;
+  known.forward_level_name = PyUnicode_InternFromString("_current_level");
+  for (PyObject* kept : {types, capsule, functions, forward_ad}) Py_INCREF(kept);
+  torch = known;
+}
+
+bool is_torch_tensor(PyObject* object) {
+  PyTypeObject* type = Py_TYPE(object);
+  return type == torch.tensor || (type == torch.parameter && torch.parameter);
+}
+
+TorchState torch_state() {
+  PyObject* level = PyDict_GetItemWithError(torch.forward_ad, torch.forward_level_name);  // -1 outside of it
+  const bool differentiating = !level || !PyLong_Check(level) || PyLong_AsLong(level) >= 0;
+  if (PyErr_Occurred()) PyErr_Clear();
+  const bool plain = !differentiating && !holds(torch.dispatch_modes);
+  return {plain, plain && holds(torch.grad_enabled), plain && holds(torch.inference_mode)};
+}
+
+bool view_torch_tensor(PyObject* object, const TorchState& state, bool write, ArrayView& view) {
+  dlpack::Tensor tensor;
+  if (!view_memory(object, tensor, view)) return false;
+  switch (tensor.dtype.code << 8 | tensor.dtype.bits) {
+    case dlpack::floating << 8 | 64: view.type = ElementType::float64; break;
+    case dlpack::floating << 8 | 32: view.type = ElementType::float32; break;
+    case dlpack::floating << 8 | 16: view.type = ElementType::float16; break;
+    case dlpack::brain_floating << 8 | 16: view.type = ElementType::bfloat16; break;
+    default: return false;
+  }
+  view.writable = true;
+  // A negated view's memory holds other values; a gradient would be lost; an inference tensor may be written in
+  // inference mode only.
+  return !(state.grad_enabled && is_true(get(torch.requires_grad, object))) && !holds(torch.is_negated, object) &&
+         !(write && !state.inference_mode && !has_version(object));
+}
+
+bool view_torch_positions(PyObject* object, ArrayView& view, PositionKind& kind) {
+  dlpack::Tensor tensor;
+  if (!view_memory(object, tensor, view) || tensor.dtype.code != dlpack::signed_integer) return false;
+  if (tensor.dtype.bits == 64)
+    kind = PositionKind::int64;
+  else if (tensor.dtype.bits == 32)
+    kind = PositionKind::int32;
+  else
+    return false;
+  return true;
+}
+
+bool bump_versions(PyObject* first, PyObject* second) {
+  PyObject* changed = second ? PyTuple_Pack(2, first, second) : PyTuple_Pack(1, first);
+  if (!changed) return false;
+  PyObject* done = PyObject_CallOneArg(torch.increment_version, changed);
+  Py_DECREF(changed);
+  Py_XDECREF(done);
+  return done != nullptr;
+}
+
+}  // namespace yarncore::python

@@ -1,0 +1,32 @@
+// torch's tensors without torch's headers: their memory by DLPack's exchange table, and the gates before it.
+#pragma once
+
+#include <Python.h>
+
+#include "array_view.h"
+
+namespace yarncore::python {
+
+// What yarncore/backends/torch.py hands over, once, when the first tensor is seen. The names stand there.
+void register_torch(PyObject* types, PyObject* exchange_capsule, PyObject* functions, PyObject* forward_ad);
+
+// Whether the object is exactly a torch Tensor or Parameter (false before register_torch).
+bool is_torch_tensor(PyObject* object);
+
+// Whether nothing watches what this thread does with tensors: no dispatch mode, no forward-mode differentiation.
+// Once a call. (Function transforms are seen on the tensors that they wrap.)
+struct TorchState {
+  bool plain, grad_enabled, inference_mode;
+};
+TorchState torch_state();
+
+// The memory of a tensor; false where it must not be read (or written) directly. Leaves no Python error.
+bool view_torch_tensor(PyObject* tensor, const TorchState& state, bool write, ArrayView& view);
+
+// The same for integer positions, with their kind.
+bool view_torch_positions(PyObject* tensor, ArrayView& view, PositionKind& kind);
+
+// Tells autograd that tensors have changed; false with a Python error set.
+bool bump_versions(PyObject* first, PyObject* second);
+
+}  // namespace yarncore::python
