@@ -65,7 +65,7 @@ struct Request {
 
   // How to go about it, decided by cpu/dispatch.cpp.
   bool prefetch;             // fetch what will be read next
-  bool stream;               // write past the caches; the outputs are aligned to 16 bytes
+  int64_t stream_alignment;  // write past the caches, to outputs aligned to so many bytes (>= 16); 0: do not
   int64_t tokens_per_block;  // 1: all heads of a token in turn; more: for each head, the tokens of a block
 
   bool conjugate;    // turn backwards

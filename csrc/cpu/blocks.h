@@ -8,6 +8,20 @@
 
 namespace yarncore::cpu {
 
+// How a register is written. Streaming goes past the caches: whole, where the target is aligned to the register, or in
+// parts of 16 bytes.
+enum class Store { plain, streamed, streamed_in_parts };
+
+template <class Lanes, Store how, class V>
+inline void store_as(char* out, V v) {
+  if constexpr (how == Store::plain)
+    Lanes::store(out, v);
+  else if constexpr (how == Store::streamed)
+    Lanes::stream(out, v);
+  else
+    Lanes::stream_in_parts(out, v);
+}
+
 // Half-split: the two members of a pair lie `apart` bytes from each other, in two registers.
 template <class Lanes, ElementType type, bool interleaved>
 struct Block {
@@ -45,13 +59,9 @@ struct Block {
     for (int part = 0; part < E::parts; ++part) rotate_pair(a[part], b[part], f.c[part], f.s[part], y0[part], y1[part]);
     return {E::narrow(y0), E::narrow(y1)};
   }
-  template <bool streamed>
+  template <Store how>
   static inline void store(char* out, int64_t apart, const Members& y) {
-    if constexpr (streamed) {
-      Lanes::stream(out, y.first), Lanes::stream(out + apart, y.second);
-    } else {
-      Lanes::store(out, y.first), Lanes::store(out + apart, y.second);
-    }
+    store_as<Lanes, how>(out, y.first), store_as<Lanes, how>(out + apart, y.second);
   }
 };
 
@@ -92,12 +102,9 @@ struct Block<Lanes, type, true> {
       return E::narrow(y);
     }
   }
-  template <bool streamed>
+  template <Store how>
   static inline void store(char* out, int64_t, const Members& y) {
-    if constexpr (streamed)
-      Lanes::stream(out, y);
-    else
-      Lanes::store(out, y);
+    store_as<Lanes, how>(out, y);
   }
 };
 

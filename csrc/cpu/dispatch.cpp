@@ -65,23 +65,24 @@ int useful_threads(int64_t bytes) {
   return static_cast<int>(std::clamp<int64_t>(bytes / worth_a_thread, 1, thread_count()));
 }
 
-// Stores past the caches need rows of whole lines, and pay where source and result do not fit the last-level cache.
-bool should_stream(const Request& request, int64_t bytes) {
-  if (2 * bytes < caches().stream_from || request.slots) return false;
+// Stores past the caches pay where source and result do not fit the last-level cache, and need heads of whole lines.
+// Returns the alignment of the outputs, or 0: plain stores.
+int64_t stream_alignment(const Request& request, int64_t bytes) {
+  if (2 * bytes < caches().stream_from || request.slots) return 0;
+  uint64_t addresses = 64;
   for (int n = 0; n < request.operand_count; ++n) {
     const Operand& x = request.operands[n];
     const auto size = static_cast<int64_t>(element_size(x.type));
-    const auto aligned = [](int64_t value) { return value % 16 == 0; };
-    bool fits = x.in != x.out && x.out_element == size && request.turns.pairs * size % 64 == 0 &&
-                aligned(static_cast<int64_t>(reinterpret_cast<intptr_t>(x.out))) && aligned(x.out_head);
-    for (int axis = 0; axis < request.token_axes; ++axis) fits &= aligned(x.out_token[axis]);
-    if (!fits) return false;
+    if (x.in == x.out || x.out_element != size || request.turns.pairs * size % 64 != 0) return 0;
+    addresses |= reinterpret_cast<uintptr_t>(x.out) | static_cast<uint64_t>(x.out_head);
+    for (int axis = 0; axis < request.token_axes; ++axis) addresses |= static_cast<uint64_t>(x.out_token[axis]);
   }
-  return true;
+  const auto alignment = static_cast<int64_t>(addresses & (~addresses + 1));
+  return alignment >= 16 ? alignment : 0;
 }
 
 // Where heads lie further apart than tokens, as in (batch, heads, seq, dim), and the data is not in a cache, a
-// token's heads are as many streams: then tokens are taken in blocks, head after head.
+// token's heads are more streams than a processor follows: then tokens are taken in blocks, a few heads at a time.
 bool should_block(const Request& request, int64_t bytes_a_thread) {
   if (request.slots || request.token_axes == 0 || bytes_a_thread <= caches().l2) return false;
   for (int n = 0; n < request.operand_count; ++n) {
@@ -135,8 +136,8 @@ void rotate(const Request& given) {
   Request request = given;
   const int64_t bytes = tokens * token_bytes(request);
   const int threads = useful_threads(bytes);
-  request.prefetch = bytes / threads > caches().l2;
-  request.stream = should_stream(request, bytes);
+  request.prefetch = caches().prefetch_helps && bytes / threads > caches().l2;
+  request.stream_alignment = stream_alignment(request, bytes);
   request.tokens_per_block = should_block(request, bytes / threads) ? 32 : 1;
   const KernelTable* table = current_table().load();
   if (threads == 1 || tokens >= 2 * threads) {

@@ -19,13 +19,18 @@ struct Prefetch {
   }
 };
 
-// The heads of a token: `count` of them.
+// Heads of a token, `count` of them.
 struct Heads {
   const char* in;
   char* out;
   int64_t count, in_stride, out_stride;
-  int64_t head_dim;
+  const void *cos, *sin;  // the token's row, in the factor type of the elements
+  int64_t pairs, head_dim;
+  Prefetch prefetch;
 };
+
+// Turns heads whose elements are contiguous.
+using RotateHeads = void (*)(const Heads&);
 
 template <ElementType type>
 struct TypeConstant {
@@ -40,51 +45,54 @@ inline void copy_rest(const char* in, char* out, int64_t pairs, int64_t head_dim
 }
 
 // Exactly `blocks` blocks, whose factors stay in registers for all heads.
-template <class B, int64_t size, int blocks>
-void rotate_in_registers(const Heads& heads, const void* cos_row, const void* sin_row, int64_t, Prefetch prefetch) {
+template <class B, int64_t size, int blocks, Store how>
+void rotate_in_registers(const Heads& heads) {
   constexpr int64_t pairs = blocks * B::pairs, apart = pairs * size;
-  const auto *cos = static_cast<const typename B::Factor*>(cos_row), *sin = static_cast<const typename B::Factor*>(sin_row);
+  const auto *cos = static_cast<const typename B::Factor*>(heads.cos), *sin = static_cast<const typename B::Factor*>(heads.sin);
   typename B::Factors factors[blocks];
   for (int b = 0; b < blocks; ++b) factors[b] = B::factors(cos + b * B::pairs, sin + b * B::pairs);
   const char* in = heads.in;
   char* out = heads.out;
-  for (int64_t head = 0; head < heads.count; ++head, in += heads.in_stride, out += heads.out_stride) {
+  const Prefetch prefetch = heads.prefetch;
+  for (int64_t n = 0; n < heads.count; ++n, in += heads.in_stride, out += heads.out_stride) {
     prefetch(in, 2 * pairs * size);
 #pragma GCC unroll 16
     for (int b = 0; b < blocks; ++b)
-      B::template store<false>(out + b * B::bytes, apart, B::turned(B::load(in + b * B::bytes, apart), factors[b]));
+      B::template store<how>(out + b * B::bytes, apart, B::turned(B::load(in + b * B::bytes, apart), factors[b]));
     copy_rest<size>(in, out, pairs, heads.head_dim);
   }
 }
 
-// Any number of pairs from one block on. The last block may overlap the one before: its members are loaded before
-// anything is stored, so that both write the same values.
-template <class B, int64_t size, bool streamed>
-void rotate_in_blocks(const Heads& heads, const void* cos_row, const void* sin_row, int64_t pairs, Prefetch prefetch) {
-  const auto *cos = static_cast<const typename B::Factor*>(cos_row), *sin = static_cast<const typename B::Factor*>(sin_row);
-  const int64_t apart = pairs * size, whole = pairs / B::pairs, last = pairs - B::pairs;
+// Any number of pairs from one block on. The last block may overlap the one before: its members are loaded before anything is stored, so that both write the same values.
+template <class B, int64_t size, Store how>
+void rotate_in_blocks(const Heads& heads) {
+  const int64_t pairs = heads.pairs, apart = pairs * size;
+  const int64_t whole = pairs / B::pairs, last = pairs - B::pairs;
   const int64_t last_offset = last / B::pairs * B::bytes + last % B::pairs * (B::bytes / B::pairs);
   const bool overlapping = pairs % B::pairs != 0;
+  const auto *cos = static_cast<const typename B::Factor*>(heads.cos), *sin = static_cast<const typename B::Factor*>(heads.sin);
   const char* in = heads.in;
   char* out = heads.out;
-  for (int64_t head = 0; head < heads.count; ++head, in += heads.in_stride, out += heads.out_stride) {
+  const Prefetch prefetch = heads.prefetch;
+  for (int64_t n = 0; n < heads.count; ++n, in += heads.in_stride, out += heads.out_stride) {
     prefetch(in, 2 * pairs * size);
-    const typename B::Members tail = B::load(in + last_offset, apart);
+    const auto tail = B::load(in + last_offset, apart);
     for (int64_t b = 0; b < whole; ++b)
-      B::template store<streamed>(out + b * B::bytes, apart,
-                                  B::turned(B::load(in + b * B::bytes, apart),
-                                            B::factors(cos + b * B::pairs, sin + b * B::pairs)));
+      B::template store<how>(out + b * B::bytes, apart,
+                             B::turned(B::load(in + b * B::bytes, apart),
+                                       B::factors(cos + b * B::pairs, sin + b * B::pairs)));
     if (overlapping)
-      B::template store<false>(out + last_offset, apart, B::turned(tail, B::factors(cos + last, sin + last)));
+      B::template store<Store::plain>(out + last_offset, apart, B::turned(tail, B::factors(cos + last, sin + last)));
     copy_rest<size>(in, out, pairs, heads.head_dim);
   }
 }
 
 // Fewer pairs than any block has: through a block of its own.
 template <class B, int64_t size, bool interleaved>
-void rotate_few_pairs(const Heads& heads, const void* cos_row, const void* sin_row, int64_t pairs, Prefetch) {
-  const auto *cos = static_cast<const typename B::Factor*>(cos_row), *sin = static_cast<const typename B::Factor*>(sin_row);
+void rotate_few_pairs(const Heads& heads) {
   constexpr int64_t apart = B::pairs * size;
+  const int64_t pairs = heads.pairs;
+  const auto *cos = static_cast<const typename B::Factor*>(heads.cos), *sin = static_cast<const typename B::Factor*>(heads.sin);
   const char* in = heads.in;
   char* out = heads.out;
   const auto copy = [pairs](const char* from, int64_t from_apart, char* to, int64_t to_apart) {
@@ -95,47 +103,52 @@ void rotate_few_pairs(const Heads& heads, const void* cos_row, const void* sin_r
       __builtin_memcpy(to + to_apart, from + from_apart, static_cast<size_t>(pairs * size));
     }
   };
-  for (int64_t head = 0; head < heads.count; ++head, in += heads.in_stride, out += heads.out_stride) {
+  for (int64_t n = 0; n < heads.count; ++n, in += heads.in_stride, out += heads.out_stride) {
     char block[2 * apart] = {};
     copy(in, pairs * size, block, apart);
-    B::template store<false>(block, apart, B::turned(B::load(block, apart), B::factors(cos, sin)));
+    B::template store<Store::plain>(block, apart, B::turned(B::load(block, apart), B::factors(cos, sin)));
     copy(block, apart, out, pairs * size);
     copy_rest<size>(in, out, pairs, heads.head_dim);
   }
 }
 
-// Turns heads whose elements are contiguous. `cos`, `sin`: rows of the factor type of the elements.
-using RotateHeads = void (*)(const Heads&, const void* cos, const void* sin, int64_t pairs, Prefetch);
+template <class B, int64_t size, Store how>
+inline RotateHeads choose_by_blocks(int64_t pairs) {
+  switch (pairs % B::pairs == 0 ? pairs / B::pairs : 0) {
+    case 1: return rotate_in_registers<B, size, 1, how>;
+    case 2: return rotate_in_registers<B, size, 2, how>;
+    case 3: return rotate_in_registers<B, size, 3, how>;
+    case 4: return rotate_in_registers<B, size, 4, how>;
+    case 6: return rotate_in_registers<B, size, 6, how>;
+    case 8: return rotate_in_registers<B, size, 8, how>;
+    case 16: return rotate_in_registers<B, size, 16, how>;
+    default: return rotate_in_blocks<B, size, how>;
+  }
+}
 
 template <class Lanes, ElementType type, bool interleaved>
-inline RotateHeads choose_rotate_heads(int64_t pairs, bool streamed) {
+inline RotateHeads choose_rotate_heads(int64_t pairs, int64_t stream_alignment) {
   using B = Block<Lanes, type, interleaved>;
   constexpr int64_t size = element_size(type);
   if (pairs < B::pairs) {
     if constexpr (Lanes::narrowest)
       return rotate_few_pairs<B, size, interleaved>;
     else
-      return choose_rotate_heads<typename Lanes::Narrower, type, interleaved>(pairs, streamed);
+      return choose_rotate_heads<typename Lanes::Narrower, type, interleaved>(pairs, stream_alignment);
   }
-  if (streamed) return rotate_in_blocks<B, size, true>;
-  switch (pairs % B::pairs == 0 ? pairs / B::pairs : 0) {
-    case 1: return rotate_in_registers<B, size, 1>;
-    case 2: return rotate_in_registers<B, size, 2>;
-    case 3: return rotate_in_registers<B, size, 3>;
-    case 4: return rotate_in_registers<B, size, 4>;
-    case 6: return rotate_in_registers<B, size, 6>;
-    case 8: return rotate_in_registers<B, size, 8>;
-    case 16: return rotate_in_registers<B, size, 16>;
-    default: return rotate_in_blocks<B, size, false>;
-  }
+  if (stream_alignment >= B::bytes) return choose_by_blocks<B, size, Store::streamed>(pairs);
+  if (stream_alignment) return choose_by_blocks<B, size, Store::streamed_in_parts>(pairs);
+  return choose_by_blocks<B, size, Store::plain>(pairs);
 }
 
+// `stream_alignment`: 0 for plain stores.
 template <class Lanes>
-inline RotateHeads choose_rotate_heads(ElementType type, bool interleaved, int64_t pairs, bool streamed) {
+inline RotateHeads choose_rotate_heads(ElementType type, bool interleaved, int64_t pairs,
+                                       int64_t stream_alignment) {
   const auto of_type = [&](auto constant) {
     constexpr ElementType known = decltype(constant)::value;
-    return interleaved ? choose_rotate_heads<Lanes, known, true>(pairs, streamed)
-                       : choose_rotate_heads<Lanes, known, false>(pairs, streamed);
+    return interleaved ? choose_rotate_heads<Lanes, known, true>(pairs, stream_alignment)
+                       : choose_rotate_heads<Lanes, known, false>(pairs, stream_alignment);
   };
   switch (type) {
     case ElementType::float64: return of_type(TypeConstant<ElementType::float64>{});

@@ -30,28 +30,30 @@ static inline void copy_elements(int64_t size, const char* in, int64_t in_stride
 // A token whose rotation is the identity is copied, bit for bit; in place nothing happens.
 static inline void copy_heads(const Operand& x, const Heads& heads) {
   if (heads.in == heads.out) return;
-  const int64_t size = element_size(x.type);
   const char* in = heads.in;
   char* out = heads.out;
-  for (int64_t head = 0; head < heads.count; ++head, in += heads.in_stride, out += heads.out_stride)
-    copy_elements(size, in, x.in_element, out, x.out_element, x.head_dim);
+  for (int64_t n = 0; n < heads.count; ++n, in += heads.in_stride, out += heads.out_stride)
+    copy_elements(element_size(x.type), in, x.in_element, out, x.out_element, x.head_dim);
 }
 
 // Elements that are not contiguous: gather a head, turn it, scatter it.
-static inline void rotate_scattered_heads(const Operand& x, const Heads& heads, RotateHeads rotate, char* gathered,
-                                          const void* cos, const void* sin, int64_t pairs) {
+static inline void rotate_scattered(const Operand& x, const Heads& heads, RotateHeads rotate, char* gathered) {
   const int64_t size = element_size(x.type);
+  Heads one = heads;
+  one.in = one.out = gathered;
+  one.count = 1;
+  one.prefetch = {nullptr};
   const char* in = heads.in;
   char* out = heads.out;
-  for (int64_t head = 0; head < heads.count; ++head, in += heads.in_stride, out += heads.out_stride) {
+  for (int64_t n = 0; n < heads.count; ++n, in += heads.in_stride, out += heads.out_stride) {
     copy_elements(size, in, x.in_element, gathered, size, x.head_dim);
-    rotate({gathered, gathered, 1, 0, 0, x.head_dim}, cos, sin, pairs, {nullptr});
+    rotate(one);
     copy_elements(size, gathered, size, out, x.out_element, x.head_dim);
   }
 }
 
-// Fetching ahead ends where this thread's part of an operand ends. Where heads lie inside of a token: the processor
-// itself follows the streams of the other layout.
+// Fetching ahead ends where this thread's part of an operand ends. Not in blocks of tokens: few streams are followed
+// well.
 static inline Prefetch prefetch_of(const Request& request, const Operand& x, int64_t end) {
   if (!request.prefetch || request.slots || request.tokens_per_block > 1) return {nullptr};
   const TokenIndex last(request, end - 1);
@@ -59,6 +61,46 @@ static inline Prefetch prefetch_of(const Request& request, const Operand& x, int
   for (int axis = 0; axis < request.token_axes; ++axis) part_end += last.at[axis] * x.in_token[axis];
   return {part_end};
 }
+
+// One operand in the hands of one thread. (A template so that no other unit shares its code.)
+template <class Lanes>
+struct OperandWork {
+  const Operand& x;
+  const Scratch& scratch;
+  int64_t pairs, capacity;
+  bool contiguous;
+  RotateHeads rotate;
+  Prefetch prefetch;
+
+  // `count` heads of a token, from head `first` on. `n`: which operand this is.
+  void turn(int n, const Token& token, int64_t first, int64_t count) const {
+    Heads heads{};
+    heads.in = x.in + token.in[n] + first * x.in_head;
+    heads.out = x.out + token.out[n] + first * x.out_head;
+    heads.count = count, heads.in_stride = x.in_head, heads.out_stride = x.out_head;
+    heads.pairs = pairs, heads.head_dim = x.head_dim;
+    heads.prefetch = prefetch;
+    const int64_t row = token.row * 2 * capacity;
+    if (x.type == ElementType::float64)
+      heads.cos = scratch.double_rows.cos + row, heads.sin = scratch.double_rows.sin + row;
+    else
+      heads.cos = scratch.float_rows.cos + row, heads.sin = scratch.float_rows.sin + row;
+    if (token.identity)
+      copy_heads(x, heads);
+    else if (contiguous)
+      rotate(heads);
+    else
+      rotate_scattered(x, heads, rotate, scratch.head);
+  }
+
+  // A few heads at a time, all tokens of a block: so many streams the processor can follow, and so few heads share
+  // the loading of a row.
+  void turn_block(int n, const Token* tokens, int64_t count) const {
+    constexpr int64_t together = 8;
+    for (int64_t first = 0; first < x.heads; first += together)
+      for (int64_t t = 0; t < count; ++t) turn(n, tokens[t], first, x.heads - first < together ? x.heads - first : together);
+  }
+};
 
 // Tokens [begin, end) of the request, in C order of the token axes (or of the slots).
 template <class Lanes>
@@ -68,25 +110,21 @@ void rotate_tokens(const Request& request, int64_t begin, int64_t end, char* mem
   const int64_t pairs = turns.pairs, sections = request.pair_section ? section_count(request) : 1;
   if (request.pair_section) fill_section_masks(request, scratch.phases, turns.capacity);
 
-  RotateHeads rotate[2] = {};
-  Prefetch prefetch[2] = {};
-  for (int n = 0; n < request.operand_count; ++n) {
-    const Operand& x = request.operands[n];
-    rotate[n] = choose_rotate_heads<Lanes>(x.type, request.interleaved, pairs, request.stream);
-    prefetch[n] = prefetch_of(request, x, end);
-  }
+  const bool one_row = request.tokens_per_block == 1;
+  const auto work_on = [&](const Operand& x) {
+    const int64_t size = element_size(x.type);
+    return OperandWork<Lanes>{x, scratch, pairs, turns.capacity, x.in_element == size && x.out_element == size,
+                       choose_rotate_heads<Lanes>(x.type, request.interleaved, pairs, request.stream_alignment),
+                       prefetch_of(request, x, end)};
+  };
+  const OperandWork<Lanes> work[] = {work_on(request.operands[0]), work_on(request.operands[request.operand_count - 1])};
 
   Position positions[max_sections], previous[max_sections];
   int32_t previous_table_row = -1;
   TokenIndex index(request, begin);
   for (int64_t block = begin; block < end; block += request.tokens_per_block) {
     const int64_t block_end = block + request.tokens_per_block < end ? block + request.tokens_per_block : end;
-    int64_t count = 0, row = -1;
-    if (request.tokens_per_block == 1) {
-      row = 0;  // what the token before left there may serve again
-    } else {
-      previous_table_row = -1;
-    }
+    int64_t count = 0;
     for (int64_t token = block; token < block_end; ++token, index.advance(request)) {
       if (request.slots) {
         if (request.slots[token] < 0) continue;
@@ -97,7 +135,7 @@ void rotate_tokens(const Request& request, int64_t begin, int64_t end, char* mem
       if (request.row_index)
         __builtin_memcpy(&table_row, request.row_index + offset_of(request, at, token, request.row_stride), 4);
       const char* from = request.positions + offset_of(request, at, token, request.position_stride);
-      bool origin = true, repeated = table_row == previous_table_row;
+      bool origin = true, repeated = one_row && table_row == previous_table_row;
       for (int64_t section = 0; section < sections; ++section) {
         positions[section] = request.position_kind == PositionKind::arange
                                  ? arange_position(request.offset, request.token_axes ? at[request.token_axes - 1] : 0)
@@ -108,10 +146,10 @@ void rotate_tokens(const Request& request, int64_t begin, int64_t end, char* mem
       }
       Token& to = scratch.tokens[count++];
       to = {};
+      to.row = one_row ? 0 : count - 1;  // a lone row may serve the next token again
       to.identity = origin && turns.factors[table_row] == 1.0;
       if (!to.identity && !repeated) {
-        if (request.tokens_per_block > 1) ++row;
-        const int64_t first = row * turns.capacity;
+        const int64_t first = to.row * 2 * turns.capacity;
         if (scratch.float_rows.cos)
           make_row<Lanes, DoubleToFloat>(request, scratch.float_rows.from(first), scratch.phases, table_row, positions, sections);
         if (scratch.double_rows.cos)
@@ -120,7 +158,6 @@ void rotate_tokens(const Request& request, int64_t begin, int64_t end, char* mem
         for (int64_t section = 0; section < sections; ++section) previous[section] = positions[section];
         previous_table_row = table_row;
       }
-      to.row = row;
       for (int n = 0; n < request.operand_count; ++n)
         for (int axis = 0; axis < request.token_axes; ++axis) {
           to.in[n] += at[axis] * request.operands[n].in_token[axis];
@@ -128,32 +165,13 @@ void rotate_tokens(const Request& request, int64_t begin, int64_t end, char* mem
         }
     }
     for (int n = 0; n < request.operand_count; ++n) {
-      const Operand& x = request.operands[n];
-      const int64_t size = element_size(x.type);
-      const bool contiguous = x.in_element == size && x.out_element == size;
-      const auto turn = [&](const Token& token, int64_t first_head, int64_t heads) {
-        const Heads work = {x.in + token.in[n] + first_head * x.in_head, x.out + token.out[n] + first_head * x.out_head,
-                            heads, x.in_head, x.out_head, x.head_dim};
-        const int64_t first = token.row * turns.capacity;
-        const bool wide = x.type == ElementType::float64;
-        const void* cos = wide ? static_cast<const void*>(scratch.double_rows.cos + first) : scratch.float_rows.cos + first;
-        const void* sin = wide ? static_cast<const void*>(scratch.double_rows.sin + first) : scratch.float_rows.sin + first;
-        if (token.identity)
-          copy_heads(x, work);
-        else if (contiguous)
-          rotate[n](work, cos, sin, pairs, prefetch[n]);
-        else
-          rotate_scattered_heads(x, work, rotate[n], scratch.head, cos, sin, pairs);
-      };
-      if (request.tokens_per_block == 1) {
-        for (int64_t t = 0; t < count; ++t) turn(scratch.tokens[t], 0, x.heads);
-      } else {
-        for (int64_t head = 0; head < x.heads; ++head)
-          for (int64_t t = 0; t < count; ++t) turn(scratch.tokens[t], head, 1);
-      }
+      if (one_row && count)
+        work[n].turn(n, scratch.tokens[0], 0, request.operands[n].heads);
+      else
+        work[n].turn_block(n, scratch.tokens, count);
     }
   }
-  if (request.stream) Lanes::finish_streaming();
+  if (request.stream_alignment) Lanes::finish_streaming();
 }
 
 }  // namespace yarncore::cpu

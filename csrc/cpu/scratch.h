@@ -26,6 +26,12 @@ struct Scratch {
   int64_t bytes;
 };
 
+// Rows one after the other, in each first cos, then sin.
+template <class Factor>
+static inline Row<Factor> rows_at(Factor* memory, int64_t capacity) {
+  return {memory, memory + capacity};
+}
+
 // With a null `memory`, only `bytes` counts.
 static inline Scratch lay_out_scratch(const Request& request, char* memory) {
   Scratch scratch{};
@@ -34,7 +40,7 @@ static inline Scratch lay_out_scratch(const Request& request, char* memory) {
     scratch.bytes += (bytes + 63) / 64 * 64;
     return taken;
   };
-  const int64_t numbers = request.turns.capacity * request.tokens_per_block;
+  const int64_t numbers = 2 * request.turns.capacity * request.tokens_per_block;
   int64_t head_bytes = 0;
   bool floats = false, doubles = false;
   for (int n = 0; n < request.operand_count; ++n) {
@@ -43,9 +49,8 @@ static inline Scratch lay_out_scratch(const Request& request, char* memory) {
     const int64_t bytes = x.head_dim * static_cast<int64_t>(element_size(x.type));
     if (bytes > head_bytes) head_bytes = bytes;
   }
-  if (floats) scratch.float_rows = {reinterpret_cast<float*>(take(4 * numbers)), reinterpret_cast<float*>(take(4 * numbers))};
-  if (doubles)
-    scratch.double_rows = {reinterpret_cast<double*>(take(8 * numbers)), reinterpret_cast<double*>(take(8 * numbers))};
+  if (floats) scratch.float_rows = rows_at(reinterpret_cast<float*>(take(4 * numbers)), request.turns.capacity);
+  if (doubles) scratch.double_rows = rows_at(reinterpret_cast<double*>(take(8 * numbers)), request.turns.capacity);
   take(64);  // a block may read a register beyond its row
   scratch.tokens = reinterpret_cast<Token*>(take(static_cast<int64_t>(sizeof(Token)) * request.tokens_per_block));
   scratch.head = take(head_bytes);

@@ -76,16 +76,22 @@ struct VectorLanes {
   static inline void store(void* to, V v) {
     __builtin_memcpy(to, &v, sizeof v);
   }
-  // Past the caches, where the platform has such stores; `to` is a multiple of 16.
+  // Past the caches, where the platform has such stores; `to` is aligned to 16 bytes, for a whole register to that.
+  template <class V>
+  static inline void stream_in_parts(void* to, V v) {
+#if defined(__x86_64__)
+    if constexpr (sizeof v >= 16) {
+      __m128i parts[sizeof v / 16];
+      __builtin_memcpy(parts, &v, sizeof v);
+      for (size_t i = 0; i < sizeof v / 16; ++i) _mm_stream_si128(static_cast<__m128i*>(to) + i, parts[i]);
+      return;
+    }
+#endif
+    store(to, v);
+  }
   template <class V>
   static inline void stream(void* to, V v) {
-#if defined(__x86_64__)
-    __m128i parts[sizeof v / 16];
-    __builtin_memcpy(parts, &v, sizeof v);
-    for (size_t i = 0; i < sizeof v / 16; ++i) _mm_stream_si128(static_cast<__m128i*>(to) + i, parts[i]);
-#else
-    store(to, v);
-#endif
+    Unit::stream_in_parts(to, v);
   }
   // Before another thread may read what was streamed.
   static inline void finish_streaming() {

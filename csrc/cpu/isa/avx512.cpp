@@ -15,6 +15,13 @@ struct Lanes16 : VectorLanes<16, Lanes16> {
     return reinterpret_cast<F64>(_mm512_cvtepi64_pd(reinterpret_cast<__m512i>(bits)));
   }
   static inline F64 of_word(U64 word) { return of_signed(word); }
+  template <class V>
+  static inline void stream(void* to, V v) {
+    if constexpr (sizeof v == 64)
+      _mm512_stream_si512(static_cast<__m512i*>(to), reinterpret_cast<__m512i>(v));
+    else
+      _mm256_stream_si256(static_cast<__m256i*>(to), reinterpret_cast<__m256i>(v));
+  }
   static inline F32 widen_float16(U16 bits) {
     return reinterpret_cast<F32>(_mm512_cvtph_ps(reinterpret_cast<__m256i>(bits)));
   }

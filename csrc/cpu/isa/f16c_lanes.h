@@ -28,6 +28,13 @@ struct Lanes8 : VectorLanes<8, Lanes8> {
   static inline U64 mul32(U64 a, U64 b) {
     return reinterpret_cast<U64>(_mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
   }
+  template <class V>
+  static inline void stream(void* to, V v) {
+    if constexpr (sizeof v == 32)
+      _mm256_stream_si256(static_cast<__m256i*>(to), reinterpret_cast<__m256i>(v));
+    else
+      stream_in_parts(to, v);
+  }
   static inline F32 widen_float16(U16 bits) {
     return reinterpret_cast<F32>(_mm256_cvtph_ps(reinterpret_cast<__m128i>(bits)));
   }
