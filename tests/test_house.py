@@ -84,7 +84,12 @@ class TestSources:
             path = todo.pop().resolve()
             seen.add(path.name)
             lines = path.read_text().splitlines()
-            todo += [n for line in lines if line.startswith('#include "') if (n := path.parent / line[10:-1]).name not in seen]
+            todo += [
+                n
+                for line in lines
+                if line.startswith('#include "')
+                if (n := path.parent / line[10:-1]).name not in seen
+            ]
             for line in lines:
                 if line.startswith("#include <"):
                     assert line[10:-1] in allowed, f"{path.name}: {line}"

@@ -15,7 +15,15 @@ class Turns:
 
 @final
 class ShortCut:
-    def __init__(self, turns: Turns, head_dim: int, interleaved: bool, conjugate: bool) -> None: ...
+    def __init__(
+        self,
+        turns: Turns,
+        head_dim: int,
+        interleaved: bool,
+        conjugate: bool,
+        pair_section: npt.NDArray[np.uint8] | None,
+        /,
+    ) -> None: ...
     def attempt(self, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any, /) -> Any: ...
 
 @final
@@ -38,7 +46,7 @@ def rotate(
     pair_section: npt.NDArray[np.uint8] | None,
     slots: npt.NDArray[np.int64] | None,
 ) -> None: ...
-def set_fresh_like(function: Callable[[Any], Any]) -> None: ...
+def fresh_like(x: Any, /) -> Any: ...
 def set_traced_get(function: Callable[[Any, Any, Any], Any]) -> None: ...
 def register_torch(
     types: tuple[Any, ...], exchange_table: Any, functions: tuple[Any, ...], forward_ad: dict[str, Any]

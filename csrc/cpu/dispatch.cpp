@@ -128,12 +128,11 @@ std::string instruction_set() { return current_table().load()->name; }
 
 void use_instruction_set(const std::string& name) { current_table().store(table_named(name)); }
 
-void rotate(const Request& given) {
-  const int64_t tokens = given.tokens();
+void rotate(Request& request) {
+  const int64_t tokens = request.tokens();
   int64_t most_heads = 0;
-  for (int n = 0; n < given.operand_count; ++n) most_heads = std::max(most_heads, given.operands[n].heads);
+  for (int n = 0; n < request.operand_count; ++n) most_heads = std::max(most_heads, request.operands[n].heads);
   if (tokens == 0 || most_heads == 0) return;
-  Request request = given;
   const int64_t bytes = tokens * token_bytes(request);
   const int threads = useful_threads(bytes);
   request.prefetch = caches().prefetch_helps && bytes / threads > caches().l2;

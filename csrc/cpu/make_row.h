@@ -13,16 +13,9 @@ namespace yarncore::cpu {
 // Phases of one row while it is made, for pairs that do not share an integer position.
 struct PhaseScratch {
   uint64_t *high, *low, *negate;  // phases; the sign bit where sin changes its sign
-  double* tiny;                           // angles of phases that are almost 0, else 0
-  uint64_t* section_masks[max_sections];  // all ones in the pairs of a section
+  double* tiny;         // angles of phases that are almost 0, else 0
+  uint8_t* section_of;  // the section of each pair, readable up to the capacity of a row
 };
-
-static inline void fill_section_masks(const Request& request, const PhaseScratch& scratch, int64_t capacity) {
-  for (int section = 0; section < max_sections; ++section)
-    for (int64_t i = 0; i < capacity; ++i)
-      scratch.section_masks[section][i] =
-          i < request.turns.pairs && request.pair_section[i] == section ? ~uint64_t{0} : 0;
-}
 
 // The row's numbers: float or double.
 template <class Factor>
@@ -80,25 +73,29 @@ template <class Lanes, class Coefficients, class Factor>
 
 // Each pair at the integer position of its section.
 template <class Lanes, class Coefficients, class Factor>
-[[gnu::noinline]] static void make_sectioned_row(Row<Factor> row, const PhaseScratch& scratch, const uint64_t* lanes,
+[[gnu::noinline]] static void make_sectioned_row(Row<Factor> row, const uint8_t* section_of, const uint64_t* lanes,
                                                  int64_t capacity, int64_t pairs, double factor,
                                                  const Position* positions, int64_t sections) {
   using U64 = typename Lanes::U64;
+  uint64_t bits = 0;
+  bool any_negative = false;
+  for (int64_t n = 0; n < sections; ++n) bits |= positions[n].magnitude, any_negative |= positions[n].negative;
+  const bool below_2_32 = bits >> 32 == 0;
   const auto cos_factor = Lanes::f64(factor);
-  bool all_below_2_32 = true;
-  for (int64_t n = 0; n < sections; ++n) all_below_2_32 &= positions[n].magnitude >> 32 == 0;
   for (int64_t i = 0; i < pairs; i += Lanes::wide) {
-    U64 magnitude = Lanes::u64(0), negate = Lanes::u64(0);
-    for (int64_t n = 0; n < sections; ++n) {
-      const U64 mask = Lanes::template load<U64>(scratch.section_masks[n] + i);
-      magnitude |= mask & Lanes::u64(positions[n].magnitude);
-      negate |= mask & Lanes::u64(positions[n].negative ? uint64_t{1} << 63 : 0);
-    }
     const Words<Lanes> w(lanes, i, capacity);
+    const U64 section = Lanes::load_bytes(section_of + i);
+    U64 magnitude = Lanes::u64(positions[0].magnitude);
+    for (int64_t n = 1; n < sections; ++n)
+      magnitude = Lanes::equal(section, n) ? Lanes::u64(positions[n].magnitude) : magnitude;
+    auto sin_factor = cos_factor;
+    if (any_negative)
+      for (int64_t n = 0; n < sections; ++n)
+        sin_factor = Lanes::equal(section, n) ? Lanes::f64(positions[n].negative ? -factor : factor) : sin_factor;
     const U64 m0 = magnitude & Lanes::u64(0xffffffffu);
-    const auto phase = all_below_2_32 ? phase_of<Lanes>(m0, w.f0, w.f1, w.f2, w.f3)
-                                      : phase_of<Lanes>(m0, magnitude >> 32, w.f0, w.f1, w.f2, w.f3);
-    store_cos_sin<Lanes, Coefficients>(row, i, phase, cos_factor, Lanes::as_f64(Lanes::as_u64(cos_factor) ^ negate));
+    const auto phase = below_2_32 ? phase_of<Lanes>(m0, w.f0, w.f1, w.f2, w.f3)
+                                  : phase_of<Lanes>(m0, magnitude >> 32, w.f0, w.f1, w.f2, w.f3);
+    store_cos_sin<Lanes, Coefficients>(row, i, phase, cos_factor, sin_factor);
   }
 }
 
@@ -120,6 +117,13 @@ template <class Lanes, class Coefficients, class Factor>
     if (scratch.tiny[i] != 0) row.sin[i] = static_cast<Factor>(scratch.tiny[i] * factor);
 }
 
+// A token of text among images: its positions in all sections are the same.
+static inline bool all_the_same(const Position* positions, int64_t sections) {
+  for (int64_t n = 1; n < sections; ++n)
+    if (!same_position(positions[n], positions[0])) return false;
+  return true;
+}
+
 // Row `table_row` of the table at the positions of a token.
 template <class Lanes, class Coefficients, class Factor>
 inline void make_row(const Request& request, Row<Factor> row, const PhaseScratch& scratch, int64_t table_row,
@@ -130,8 +134,8 @@ inline void make_row(const Request& request, Row<Factor> row, const PhaseScratch
   if (request.position_kind >= PositionKind::float32)
     make_fractional_row<Lanes, Coefficients>(request, row, scratch, turns.words + table_row * 5 * turns.pairs, factor,
                                              positions);
-  else if (request.pair_section)
-    make_sectioned_row<Lanes, Coefficients>(row, scratch, lanes, turns.capacity, turns.pairs, factor, positions, sections);
+  else if (request.pair_section && !all_the_same(positions, sections))
+    make_sectioned_row<Lanes, Coefficients>(row, scratch.section_of, lanes, turns.capacity, turns.pairs, factor, positions, sections);
   else
     make_plain_row<Lanes, Coefficients>(row, lanes, turns.capacity, turns.pairs, factor, positions[0]);
 }

@@ -8,8 +8,9 @@
 
 namespace yarncore::cpu {
 
-// Turns every token of the request with the instruction set in use, on as many threads as pay.
-void rotate(const Request& request);
+// Turns every token of the request with the instruction set in use, on as many threads as pay. Decides how to go
+// about it: those fields of the request are written.
+void rotate(Request& request);
 
 // Instruction sets of this build that this CPU runs, the best first.
 std::vector<std::string> instruction_sets();

@@ -63,26 +63,39 @@ void rotate_in_registers(const Heads& heads) {
   }
 }
 
-// Any number of pairs from one block on. The last block may overlap the one before: its members are loaded before anything is stored, so that both write the same values.
-template <class B, int64_t size, Store how>
+// Pairs [first, pairs) of a head: as many blocks as fit, the rest in narrower ones.
+template <class Lanes, ElementType type, bool interleaved, Store how>
+inline int64_t rotate_from(int64_t first, int64_t pairs, const char* in, char* out, int64_t apart,
+                           const typename Elements<Lanes, type>::Factor* cos,
+                           const typename Elements<Lanes, type>::Factor* sin) {
+  using B = Block<Lanes, type, interleaved>;
+  for (; first + B::pairs <= pairs; first += B::pairs) {
+    const int64_t offset = first * (B::bytes / B::pairs);
+    B::template store<how>(out + offset, apart, B::turned(B::load(in + offset, apart), B::factors(cos + first, sin + first)));
+  }
+  if constexpr (!Lanes::narrowest)
+    if (first < pairs)
+      return rotate_from<typename Lanes::Narrower, type, interleaved, Store::plain>(first, pairs, in, out, apart, cos, sin);
+  return first;
+}
+
+// Any number of pairs from one narrowest block on. What is left after all blocks is turned by one that overlaps the
+// one before: its members are loaded before anything is stored, so that both write the same values.
+template <class Lanes, ElementType type, bool interleaved, Store how>
 void rotate_in_blocks(const Heads& heads) {
-  const int64_t pairs = heads.pairs, apart = pairs * size;
-  const int64_t whole = pairs / B::pairs, last = pairs - B::pairs;
-  const int64_t last_offset = last / B::pairs * B::bytes + last % B::pairs * (B::bytes / B::pairs);
-  const bool overlapping = pairs % B::pairs != 0;
-  const auto *cos = static_cast<const typename B::Factor*>(heads.cos), *sin = static_cast<const typename B::Factor*>(heads.sin);
+  using Last = Block<typename Lanes::Narrowest, type, interleaved>;
+  constexpr int64_t size = element_size(type);
+  const int64_t pairs = heads.pairs, apart = pairs * size, last = pairs - Last::pairs;
+  const int64_t last_offset = last * (Last::bytes / Last::pairs);
+  const auto *cos = static_cast<const typename Last::Factor*>(heads.cos), *sin = static_cast<const typename Last::Factor*>(heads.sin);
   const char* in = heads.in;
   char* out = heads.out;
   const Prefetch prefetch = heads.prefetch;
   for (int64_t n = 0; n < heads.count; ++n, in += heads.in_stride, out += heads.out_stride) {
     prefetch(in, 2 * pairs * size);
-    const auto tail = B::load(in + last_offset, apart);
-    for (int64_t b = 0; b < whole; ++b)
-      B::template store<how>(out + b * B::bytes, apart,
-                             B::turned(B::load(in + b * B::bytes, apart),
-                                       B::factors(cos + b * B::pairs, sin + b * B::pairs)));
-    if (overlapping)
-      B::template store<Store::plain>(out + last_offset, apart, B::turned(tail, B::factors(cos + last, sin + last)));
+    const auto tail = Last::load(in + last_offset, apart);
+    if (rotate_from<Lanes, type, interleaved, how>(0, pairs, in, out, apart, cos, sin) < pairs)
+      Last::template store<Store::plain>(out + last_offset, apart, Last::turned(tail, Last::factors(cos + last, sin + last)));
     copy_rest<size>(in, out, pairs, heads.head_dim);
   }
 }
@@ -112,8 +125,10 @@ void rotate_few_pairs(const Heads& heads) {
   }
 }
 
-template <class B, int64_t size, Store how>
+template <class Lanes, ElementType type, bool interleaved, Store how>
 inline RotateHeads choose_by_blocks(int64_t pairs) {
+  using B = Block<Lanes, type, interleaved>;
+  constexpr int64_t size = element_size(type);
   switch (pairs % B::pairs == 0 ? pairs / B::pairs : 0) {
     case 1: return rotate_in_registers<B, size, 1, how>;
     case 2: return rotate_in_registers<B, size, 2, how>;
@@ -122,23 +137,22 @@ inline RotateHeads choose_by_blocks(int64_t pairs) {
     case 6: return rotate_in_registers<B, size, 6, how>;
     case 8: return rotate_in_registers<B, size, 8, how>;
     case 16: return rotate_in_registers<B, size, 16, how>;
-    default: return rotate_in_blocks<B, size, how>;
+    default: return rotate_in_blocks<Lanes, type, interleaved, how>;
   }
 }
 
 template <class Lanes, ElementType type, bool interleaved>
 inline RotateHeads choose_rotate_heads(int64_t pairs, int64_t stream_alignment) {
   using B = Block<Lanes, type, interleaved>;
-  constexpr int64_t size = element_size(type);
   if (pairs < B::pairs) {
     if constexpr (Lanes::narrowest)
-      return rotate_few_pairs<B, size, interleaved>;
+      return rotate_few_pairs<B, element_size(type), interleaved>;
     else
       return choose_rotate_heads<typename Lanes::Narrower, type, interleaved>(pairs, stream_alignment);
   }
-  if (stream_alignment >= B::bytes) return choose_by_blocks<B, size, Store::streamed>(pairs);
-  if (stream_alignment) return choose_by_blocks<B, size, Store::streamed_in_parts>(pairs);
-  return choose_by_blocks<B, size, Store::plain>(pairs);
+  if (stream_alignment >= B::bytes) return choose_by_blocks<Lanes, type, interleaved, Store::streamed>(pairs);
+  if (stream_alignment) return choose_by_blocks<Lanes, type, interleaved, Store::streamed_in_parts>(pairs);
+  return choose_by_blocks<Lanes, type, interleaved, Store::plain>(pairs);
 }
 
 // `stream_alignment`: 0 for plain stores.

@@ -108,7 +108,8 @@ void rotate_tokens(const Request& request, int64_t begin, int64_t end, char* mem
   const Scratch scratch = lay_out_scratch(request, memory);
   const TurnsTable& turns = request.turns;
   const int64_t pairs = turns.pairs, sections = request.pair_section ? section_count(request) : 1;
-  if (request.pair_section) fill_section_masks(request, scratch.phases, turns.capacity);
+  for (int64_t i = 0; request.pair_section && i < turns.capacity; ++i)
+    scratch.phases.section_of[i] = i < pairs ? request.pair_section[i] : 0;
 
   const bool one_row = request.tokens_per_block == 1;
   const auto work_on = [&](const Operand& x) {

@@ -59,7 +59,7 @@ static inline Scratch lay_out_scratch(const Request& request, char* memory) {
     PhaseScratch& phases = scratch.phases;
     phases.high = words(), phases.low = words(), phases.negate = words();
     phases.tiny = reinterpret_cast<double*>(words());
-    for (uint64_t*& mask : phases.section_masks) mask = words();
+    phases.section_of = reinterpret_cast<uint8_t*>(take(request.turns.capacity));
   }
   return scratch;
 }

@@ -20,6 +20,7 @@ template <int width>
 struct VectorTypes;
 template <>
 struct VectorTypes<4> {
+  typedef uint8_t U8Wide __attribute__((vector_size(2)));
   typedef float F32 __attribute__((vector_size(16)));
   typedef uint32_t U32 __attribute__((vector_size(16)));
   typedef uint16_t U16 __attribute__((vector_size(8)));
@@ -31,6 +32,7 @@ struct VectorTypes<4> {
 };
 template <>
 struct VectorTypes<8> {
+  typedef uint8_t U8Wide __attribute__((vector_size(4)));
   typedef float F32 __attribute__((vector_size(32)));
   typedef uint32_t U32 __attribute__((vector_size(32)));
   typedef uint16_t U16 __attribute__((vector_size(16)));
@@ -42,6 +44,7 @@ struct VectorTypes<8> {
 };
 template <>
 struct VectorTypes<16> {
+  typedef uint8_t U8Wide __attribute__((vector_size(8)));
   typedef float F32 __attribute__((vector_size(64)));
   typedef uint32_t U32 __attribute__((vector_size(64)));
   typedef uint16_t U16 __attribute__((vector_size(32)));
@@ -107,6 +110,10 @@ struct VectorLanes {
   static inline U64 as_u64(F64 value) { return reinterpret_cast<U64>(value); }
   static inline U64 mul32(U64 a, U64 b) { return (a & u64(0xffffffffu)) * (b & u64(0xffffffffu)); }
 
+  static inline U64 load_bytes(const uint8_t* from) {
+    return __builtin_convertvector(load<typename VectorTypes<width_>::U8Wide>(from), U64);
+  }
+  static inline auto equal(U64 lanes, int64_t value) { return lanes == u64(static_cast<uint64_t>(value)); }
   static inline F64 where(U64 condition, F64 yes, F64 no) { return condition != 0 ? yes : no; }
   // A signed integer, rounded once: the upper half under the exponent of 2^84, biased, the lower under that of 2^52;
   // without the exponents the upper is exact.

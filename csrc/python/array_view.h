@@ -24,12 +24,12 @@ struct ArrayView {
   }
 };
 
-// One operand of a request, of views with the same shape. `heads_axis`: counted from the front, -1 for none.
+// Fills one operand of a request, which is all zeros, of views with the same shape. `heads_axis`: counted from the front, -1 for none.
 // `token_axes`: the axes that are neither heads nor elements.
-inline Operand make_operand(const ArrayView& in, const ArrayView& out, int heads_axis, const int* token_axes,
-                            int token_axis_count) {
+// (In place: a copy of what has just been written would wait for it.)
+inline void fill_operand(Operand& x, const ArrayView& in, const ArrayView& out, int heads_axis, const int* token_axes,
+                         int token_axis_count) {
   const int last = in.dimensions - 1;
-  Operand x{};
   x.in = in.data;
   x.out = out.data;
   x.type = in.type;
@@ -43,7 +43,6 @@ inline Operand make_operand(const ArrayView& in, const ArrayView& out, int heads
     x.in_token[axis] = in.strides[token_axes[axis]];
     x.out_token[axis] = out.strides[token_axes[axis]];
   }
-  return x;
 }
 
 }  // namespace yarncore::python

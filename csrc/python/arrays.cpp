@@ -116,8 +116,8 @@ Request make_request(const Turns& turns, const Call& call) {
     for (size_t axis = 0; axis < axes.size(); ++axis)
       require(call.inputs[n].shape(axes[axis]) == request.extent[axis], "arrays differ in their tokens");
     const auto [in, out] = views_of(call.inputs[n], call.outputs[n], element_type(call.types[n]));
-    request.operands[n] =
-        make_operand(in, out, call.has_heads_axis ? call.heads_axis : -1, axes.data(), request.token_axes);
+    fill_operand(request.operands[n], in, out, call.has_heads_axis ? call.heads_axis : -1, axes.data(),
+                 request.token_axes);
     require(request.operands[n].head_dim >= 2 * request.turns.pairs, "head_dim is smaller than rotary_dim");
   }
   if (call.slots) {

@@ -10,6 +10,7 @@
 #include "../cpu/rotate.h"
 #include "array_view.h"
 #include "arrays.h"
+#include "fresh_results.h"
 #include "torch_tensors.h"
 #include "without_gil.h"
 
@@ -103,10 +104,12 @@ bool heads_axis_of(PyObject* given, int dimensions, bool counted, int& axis) {
 }
 
 // Positions that broadcast against the token axes, or an offset; false for anything else. Tensors serve tensors only.
-bool place_positions(PyObject* given, bool torch, Request& request) {
+// With sections there is one more leading axis.
+bool place_positions(PyObject* given, bool torch, const PlainRotation& rotation, Request& request) {
   request.position_kind = PositionKind::arange;
-  if (given == Py_None) return true;
+  if (given == Py_None) return !rotation.pair_section;
   if (PyLong_CheckExact(given)) {
+    if (rotation.pair_section) return false;
     request.offset = PyLong_AsLongLong(given);
     if (request.offset == -1 && PyErr_Occurred()) {
       PyErr_Clear();
@@ -124,12 +127,18 @@ bool place_positions(PyObject* given, bool torch, Request& request) {
   } else if (!torch || !is_torch_tensor(given) || !view_torch_positions(given, view, request.position_kind)) {
     return false;
   }
-  if (view.dimensions > request.token_axes) return false;
-  const int leading = request.token_axes - view.dimensions;
-  for (int axis = 0; axis < view.dimensions; ++axis) {
-    const int64_t extent = view.shape[axis];
+  const int first = rotation.pair_section ? 1 : 0;  // axis of the positions that goes along tokens
+  if (rotation.pair_section) {
+    if (view.dimensions != request.token_axes + 1 || view.shape[0] != rotation.sections) return false;
+    request.pair_section = rotation.pair_section;
+    request.section_stride = view.strides[0];
+  }
+  const int leading = request.token_axes - (view.dimensions - first);
+  if (leading < 0) return false;
+  for (int axis = 0; axis < view.dimensions - first; ++axis) {
+    const int64_t extent = view.shape[first + axis];
     if (extent != 1 && extent != request.extent[leading + axis]) return false;
-    request.position_stride[leading + axis] = extent == 1 ? 0 : view.strides[axis];
+    request.position_stride[leading + axis] = extent == 1 ? 0 : view.strides[first + axis];
   }
   request.positions = view.data;
   return true;
@@ -157,8 +166,6 @@ class Pinned {
   int count_ = 0;
 };
 
-PyObject* fresh_like = nullptr;
-
 // What a call turns into what; all borrowed. k and k_out are null where there is no k.
 struct Arrays {
   PyObject *in[2], *out[2];
@@ -185,7 +192,7 @@ class Check {
           !tokens(n))
         return false;
     }
-    return place_positions(positions, torch_, request);
+    return place_positions(positions, torch_, rotation_, request);
   }
 
   bool outputs() {
@@ -196,7 +203,7 @@ class Check {
       if (!in_place && (!view_of(arrays_.out[n], true, out) || !fit(in_[n], out) || !memory_of(in_[n], read[n])))
         return false;
       if (!out.writable || !memory_of(out, written[n])) return false;
-      request.operands[n] = make_operand(in_[n], out, heads_[n], axes_[n], request.token_axes);
+      fill_operand(request.operands[n], in_[n], out, heads_[n], axes_[n], request.token_axes);
     }
     for (int n = 0; n < arrays_.count; ++n)
       for (int other = 0; other < arrays_.count; ++other) {
@@ -244,8 +251,6 @@ class Check {
 
 }  // namespace
 
-void set_fresh_like(PyObject* function) { fresh_like = Py_NewRef(function); }
-
 PyObject* rotate_if_plain(const PlainRotation& rotation, PyObject* q, PyObject* k, PyObject* positions,
                           PyObject* heads_axis, bool in_place, PyObject* out) {
   Arrays arrays{{q, k == Py_None ? nullptr : k}, {}, k == Py_None ? 1 : 2};
@@ -263,7 +268,7 @@ PyObject* rotate_if_plain(const PlainRotation& rotation, PyObject* q, PyObject* 
   py::object made[2];
   if (fresh)
     for (int n = 0; n < arrays.count; ++n) {
-      made[n] = py::reinterpret_steal<py::object>(PyObject_CallOneArg(fresh_like, arrays.in[n]));
+      made[n] = py::reinterpret_steal<py::object>(fresh_like(arrays.in[n]));
       if (!made[n]) return nullptr;
       arrays.out[n] = made[n].ptr();
     }

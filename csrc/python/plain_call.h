@@ -8,10 +8,12 @@
 
 namespace yarncore::python {
 
-// A rotation with one row of turns and one position a token.
+// A rotation with one row of turns.
 struct PlainRotation {
   TurnsTable turns;
-  int64_t head_dim;  // -1: any that is large enough
+  int64_t head_dim;              // -1: any that is large enough
+  const uint8_t* pair_section;   // one byte a pair; null where there is one position a token
+  int64_t sections;
   bool interleaved, conjugate;
 };
 
@@ -19,8 +21,5 @@ struct PlainRotation {
 // Ellipsis stands for one that is not given.
 PyObject* rotate_if_plain(const PlainRotation& rotation, PyObject* q, PyObject* k, PyObject* positions,
                           PyObject* heads_axis, bool in_place, PyObject* out);
-
-// What makes the results of calls that give no `out`.
-void set_fresh_like(PyObject* function);
 
 }  // namespace yarncore::python

@@ -1,9 +1,13 @@
 #include "short_cut.h"
 
+#include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <structmember.h>
 
+#include <algorithm>
+
 #include "arrays.h"
+#include "fresh_results.h"
 #include "plain_call.h"
 #include "torch_tensors.h"
 
@@ -15,7 +19,7 @@ namespace py = pybind11;
 // Immutable after it is made.
 struct ShortCut {
   PyObject_HEAD
-  PyObject* owner;  // keeps the turns alive
+  PyObject *turns, *pair_section;  // keep the memory of `rotation` alive
   PlainRotation rotation;
 };
 
@@ -35,24 +39,36 @@ PyObject* in_python_terms(const Work& work) {
 }
 
 PyObject* new_short_cut(PyTypeObject* type, PyObject* arguments, PyObject*) {
-  PyObject* turns;
+  PyObject *turns, *pair_section;
   long long head_dim;
   int interleaved, conjugate;
-  if (!PyArg_ParseTuple(arguments, "OLpp", &turns, &head_dim, &interleaved, &conjugate)) return nullptr;
+  if (!PyArg_ParseTuple(arguments, "OLppO", &turns, &head_dim, &interleaved, &conjugate, &pair_section)) return nullptr;
   return in_python_terms([&]() -> PyObject* {
     const TurnsTable table = py::cast<const Turns&>(py::handle(turns)).table();
     if (table.rows != 1) throw std::invalid_argument("the short cut is for a single row of turns");
+    const uint8_t* sections = nullptr;
+    int64_t count = 1;
+    if (pair_section != Py_None) {
+      const auto array = py::cast<py::array_t<uint8_t, py::array::c_style>>(py::handle(pair_section));
+      if (array.size() != table.pairs || array.ptr() != pair_section)
+        throw std::invalid_argument("pair_section has one byte a pair");
+      sections = array.data();
+      count = *std::max_element(sections, sections + table.pairs) + 1;
+    }
     auto* self = reinterpret_cast<ShortCut*>(type->tp_alloc(type, 0));
     if (!self) return nullptr;
-    self->owner = Py_NewRef(turns);
-    self->rotation = {table, head_dim, interleaved != 0, conjugate != 0};
+    self->turns = Py_NewRef(turns);
+    self->pair_section = Py_NewRef(pair_section);
+    self->rotation = {table, head_dim, sections, count, interleaved != 0, conjugate != 0};
     return reinterpret_cast<PyObject*>(self);
   });
 }
 
 void free_short_cut(PyObject* object) {
   PyTypeObject* type = Py_TYPE(object);
-  Py_DECREF(reinterpret_cast<ShortCut*>(object)->owner);
+  auto* self = reinterpret_cast<ShortCut*>(object);
+  Py_DECREF(self->turns);
+  Py_DECREF(self->pair_section);
   type->tp_free(object);
   Py_DECREF(type);
 }
@@ -87,12 +103,30 @@ struct Method {
   vectorcallfunc vectorcall;
   PyObject *function, *name, *qualname, *module, *doc;
   char in_place;
+  // Where objects of this type keep `_short_cut`, a slot of the class; null until the first call.
+  PyTypeObject* known_type;
+  Py_ssize_t offset;
 };
 
 PyObject *short_cut_name, *heads_axis_name, *positions_name, *out_name;
 
+// The object's attribute `_short_cut`, borrowed; null where it has none.
+PyObject* short_cut_of(Method& method, PyObject* object) {
+  PyTypeObject* type = Py_TYPE(object);
+  if (type != method.known_type) {
+    PyObject* slot = _PyType_Lookup(type, short_cut_name);
+    if (!slot || Py_TYPE(slot) != &PyMemberDescr_Type) return nullptr;
+    const PyMemberDef* member = reinterpret_cast<PyMemberDescrObject*>(slot)->d_member;
+    if (member->type != T_OBJECT_EX) return nullptr;
+    Py_INCREF(type);
+    Py_XSETREF(method.known_type, type);
+    method.offset = member->offset;
+  }
+  return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + method.offset);
+}
+
 PyObject* call_method(PyObject* object, PyObject* const* arguments, size_t flags, PyObject* names) {
-  const Method& method = *reinterpret_cast<Method*>(object);
+  Method& method = *reinterpret_cast<Method*>(object);
   const Py_ssize_t count = PyVectorcall_NARGS(flags), named = names ? PyTuple_GET_SIZE(names) : 0;
   PyObject *positions = count == 4 ? arguments[3] : nullptr, *heads_axis = Py_Ellipsis, *out = Py_None;
   bool known = count == 3 || count == 4;
@@ -108,19 +142,15 @@ PyObject* call_method(PyObject* object, PyObject* const* arguments, size_t flags
       known = false;
   }
   if (known && positions) {
-    PyObject* short_cut = PyObject_GetAttr(arguments[0], short_cut_name);
-    if (!short_cut) {
-      if (!PyErr_ExceptionMatches(PyExc_AttributeError)) return nullptr;
-      PyErr_Clear();
-    } else if (Py_TYPE(short_cut) == short_cut_type) {
+    PyObject* short_cut = short_cut_of(method, arguments[0]);
+    if (short_cut && Py_TYPE(short_cut) == short_cut_type) {
+      Py_INCREF(short_cut);
       PyObject* result = in_python_terms([&] {
         return rotate_if_plain(reinterpret_cast<ShortCut*>(short_cut)->rotation, arguments[1], arguments[2], positions,
                                heads_axis, method.in_place, out);
       });
       Py_DECREF(short_cut);
       if (result || PyErr_Occurred()) return result;
-    } else {
-      Py_DECREF(short_cut);
     }
   }
   return PyObject_Vectorcall(method.function, arguments, flags & ~PY_VECTORCALL_ARGUMENTS_OFFSET, names);
@@ -148,11 +178,13 @@ int traverse_method(PyObject* object, visitproc visit, void* arg) {
   const auto* self = reinterpret_cast<Method*>(object);
   Py_VISIT(Py_TYPE(object));
   for (PyObject* held : {self->function, self->name, self->qualname, self->module, self->doc}) Py_VISIT(held);
+  Py_VISIT(self->known_type);
   return 0;
 }
 int clear_method(PyObject* object) {
   auto* self = reinterpret_cast<Method*>(object);
   for (PyObject** held : {&self->function, &self->name, &self->qualname, &self->module, &self->doc}) Py_CLEAR(*held);
+  Py_CLEAR(self->known_type);
   return 0;
 }
 void free_method(PyObject* self) {
@@ -203,7 +235,11 @@ void add_short_cut(py::module_& module) {
   };
   short_cut_type = add("ShortCut", short_cut_spec);
   PyTypeObject* method_type = add("Method", method_spec);
-  module.def("set_fresh_like", [](py::function function) { set_fresh_like(function.ptr()); });
+  module.def("fresh_like", [](py::object x) {
+    auto result = py::reinterpret_steal<py::object>(fresh_like(x.ptr()));
+    if (!result) throw py::error_already_set();
+    return result;
+  });
   // torch.compile does not run __get__ but looks it up and traces it, where it is a Python function: such a one
   // stands in the type's dictionary, and Python itself goes on using the slot.
   module.def("set_traced_get", [method_type](py::function function) {

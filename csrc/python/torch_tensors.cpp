@@ -13,7 +13,7 @@ struct Torch {
   const dlpack::ExchangeTable* table = nullptr;
   PyObject *dispatch_modes, *grad_enabled, *inference_mode;       // functions without arguments
   PyObject *requires_grad, *version, *is_negated;                 // descriptors of Tensor
-  PyObject* increment_version;                                    // function of a tuple
+  PyObject *increment_version, *empty_like;                       // functions of a tuple and of a tensor
   PyObject *forward_ad, *forward_level_name;                      // a module's dictionary and the name in it
 };
 Torch torch;
@@ -45,7 +45,7 @@ bool has_version(PyObject* tensor) {
 }
 
 bool view_memory(PyObject* object, dlpack::Tensor& tensor, ArrayView& view) {
-  if (torch.table->tensor_from_object(object, &tensor) != 0) {
+  if (!torch.table || torch.table->tensor_from_object(object, &tensor) != 0) {
     PyErr_Clear();
     return false;
   }
@@ -69,8 +69,9 @@ void register_torch(PyObject* types, PyObject* capsule, PyObject* functions, PyO
   Torch known;
   known.table = static_cast<const dlpack::ExchangeTable*>(PyCapsule_GetPointer(capsule, "dlpack_exchange_api"));
   if (!known.table || !PyArg_ParseTuple(types, "OO", &known.tensor, &known.parameter) ||
-      !PyArg_ParseTuple(functions, "OOOOOOO", &known.dispatch_modes, &known.grad_enabled, &known.inference_mode,
-                        &known.requires_grad, &known.version, &known.is_negated, &known.increment_version)) {
+      !PyArg_ParseTuple(functions, "OOOOOOOO", &known.dispatch_modes, &known.grad_enabled, &known.inference_mode,
+                        &known.requires_grad, &known.version, &known.is_negated, &known.increment_version,
+                        &known.empty_like)) {
     PyErr_Clear();
     throw std::invalid_argument("the exchange table or the functions of torch are not as expected");
   }
@@ -94,8 +95,10 @@ TorchState torch_state() {
   PyObject* level = PyDict_GetItemWithError(torch.forward_ad, torch.forward_level_name);  // -1 outside of it
   const bool differentiating = !level || !PyLong_Check(level) || PyLong_AsLong(level) >= 0;
   if (PyErr_Occurred()) PyErr_Clear();
-  const bool plain = !differentiating && !holds(torch.dispatch_modes);
-  return {plain, plain && holds(torch.grad_enabled), plain && holds(torch.inference_mode)};
+  if (differentiating || holds(torch.dispatch_modes)) return {false, false, false};
+  // With gradients enabled inside of inference mode, its tensors are declined: seldom, and right.
+  const bool grad_enabled = holds(torch.grad_enabled);
+  return {true, grad_enabled, !grad_enabled && holds(torch.inference_mode)};
 }
 
 bool view_torch_tensor(PyObject* object, const TorchState& state, bool write, ArrayView& view) {
@@ -126,6 +129,13 @@ bool view_torch_positions(PyObject* object, ArrayView& view, PositionKind& kind)
     return false;
   return true;
 }
+
+bool view_torch_memory(PyObject* object, ArrayView& view) {
+  dlpack::Tensor tensor;
+  return view_memory(object, tensor, view);
+}
+
+PyObject* empty_tensor_like(PyObject* tensor) { return PyObject_CallOneArg(torch.empty_like, tensor); }
 
 bool bump_versions(PyObject* first, PyObject* second) {
   PyObject* changed = second ? PyTuple_Pack(2, first, second) : PyTuple_Pack(1, first);

@@ -26,6 +26,12 @@ bool view_torch_tensor(PyObject* tensor, const TorchState& state, bool write, Ar
 // The same for integer positions, with their kind.
 bool view_torch_positions(PyObject* tensor, ArrayView& view, PositionKind& kind);
 
+// The memory alone, whatever the tensor may mean by it.
+bool view_torch_memory(PyObject* tensor, ArrayView& view);
+
+// torch.empty_like: a new reference, or null with a Python error set.
+PyObject* empty_tensor_like(PyObject* tensor);
+
 // Tells autograd that tensors have changed; false with a Python error set.
 bool bump_versions(PyObject* first, PyObject* second);
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.backends.fresh import fresh_like
 from yarncore.element_types import element_type
 from yarncore.errors import BackendUnavailable
 from yarncore.namespaces import Array, framework_of, is_numpy, is_torch
@@ -73,7 +72,7 @@ class NativeBackend:
     def rotate(self, request: RotationRequest) -> list[Array]:
         turning = request.turning
         assert isinstance(turning.turns, TurnsTable)
-        results = request.outputs if request.outputs is not None else [fresh_like(x) for x in request.inputs]
+        results = request.outputs if request.outputs is not None else [_fresh_like(x) for x in request.inputs]
         grid = request.token_shape if request.slots is None else request.slots.shape
         positions = request.positions.array
         # NumPy views of the same memory, made before the call: they keep it alive while the GIL is released.
@@ -106,6 +105,17 @@ def native_turns(table: TurnsTable) -> Any:
     if table.native is None and _core is not None:
         object.__setattr__(table, "native", _core.Turns(table.words, table.factors_float64))
     return table.native
+
+
+def _fresh_like(x: Array) -> Array:
+    if is_torch(x):
+        from yarncore.backends.torch import register_once
+
+        if not register_once():
+            import torch
+
+            return torch.empty_like(x)
+    return _core.fresh_like(x)
 
 
 def _type_name(x: Array) -> str:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from yarncore.backends.fresh import fresh_like
 from yarncore.backends.native import available_extension, native_turns
 from yarncore.turning import Turning
 from yarncore.turns import TurnsTable
@@ -23,7 +22,6 @@ def _traced_get(self: Any, instance: Any, owner: Any = None) -> Any:
 
 _core = available_extension()
 if _core is not None:
-    _core.set_fresh_like(fresh_like)
     _core.set_traced_get(_traced_get)
 
 
@@ -41,18 +39,15 @@ def tries_short_cut(in_place: bool) -> Callable[[Function], Function]:
 
 
 def prepare(turning: Turning) -> Any:
-    """The extension's object for a rotation with one row and one position a token; False for any other."""
+    """The extension's object for a rotation with one row of turns; False for any other."""
     if turning.short_cut is None:
         table = turning.turns
         turning.short_cut = False
-        if (
-            _core is not None
-            and isinstance(table, TurnsTable)
-            and turning.rows is None
-            and turning.pair_section is None
-        ):
+        if _core is not None and isinstance(table, TurnsTable) and turning.rows is None:
             head_dim = -1 if turning.head_dim is None else turning.head_dim
-            turning.short_cut = _core.ShortCut(native_turns(table), head_dim, turning.interleaved, turning.conjugate)
+            turning.short_cut = _core.ShortCut(
+                native_turns(table), head_dim, turning.interleaved, turning.conjugate, turning.pair_section
+            )
     return turning.short_cut
 
 

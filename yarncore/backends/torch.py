@@ -37,15 +37,16 @@ def why_not_plain(x: torch.Tensor) -> str | None:
 _registered = False
 
 
-def register_once() -> None:
+def register_once() -> bool:
     """Hand the extension what it needs to read tensors without torch's headers: see csrc/python/torch_tensors.cpp.
 
-    A torch without DLPack's exchange table (before 2.10) is not registered: its tensors go through this module.
+    A torch without DLPack's exchange table (before 2.10) is not registered, and its tensors go through this module.
+    Returns whether it is.
     """
     global _registered
     table = getattr(torch.Tensor, "__dlpack_c_exchange_api__", None)
     if _registered or table is None:
-        return
+        return _registered
     functions = (
         torch._C._len_torch_dispatch_stack,
         torch.is_grad_enabled,
@@ -54,14 +55,11 @@ def register_once() -> None:
         torch.Tensor._version,
         torch.Tensor.is_neg,
         torch._C._increment_version,
+        torch.empty_like,
     )
     extension().register_torch((torch.Tensor, torch.nn.Parameter), table, functions, vars(forward_ad))
     _registered = True
-
-
-def fresh_tensor_like(x: torch.Tensor) -> torch.Tensor:
-    """Uninitialised memory for a result; torch aligns it to 64 bytes."""
-    return torch.empty_like(x, requires_grad=False)
+    return True
 
 
 def as_numpy(x: torch.Tensor) -> Any:

@@ -8,8 +8,12 @@ namespace {
 struct Lanes16 : VectorLanes<16, Lanes16> {
   static constexpr bool narrowest = false;
   using Narrower = Lanes8;
+  using Narrowest = Lanes4;
   static inline U64 mul32(U64 a, U64 b) {
     return reinterpret_cast<U64>(_mm512_mul_epu32(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+  }
+  static inline U64 load_bytes(const uint8_t* from) {
+    return reinterpret_cast<U64>(_mm512_cvtepu8_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
   }
   static inline F64 of_signed(U64 bits) {
     return reinterpret_cast<F64>(_mm512_cvtepi64_pd(reinterpret_cast<__m512i>(bits)));

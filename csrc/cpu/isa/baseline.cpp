@@ -6,6 +6,7 @@ namespace {
 
 struct Lanes : VectorLanes<4, Lanes> {
   static constexpr bool narrowest = true;
+  using Narrowest = Lanes;
 };
 
 }  // namespace

@@ -10,6 +10,7 @@ namespace {
 
 struct Lanes4 : VectorLanes<4, Lanes4> {
   static constexpr bool narrowest = true;
+  using Narrowest = Lanes4;
   static inline U64 mul32(U64 a, U64 b) {
     return reinterpret_cast<U64>(_mm_mul_epu32(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
   }
@@ -25,8 +26,12 @@ struct Lanes4 : VectorLanes<4, Lanes4> {
 struct Lanes8 : VectorLanes<8, Lanes8> {
   static constexpr bool narrowest = false;
   using Narrower = Lanes4;
+  using Narrowest = Lanes4;
   static inline U64 mul32(U64 a, U64 b) {
     return reinterpret_cast<U64>(_mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+  }
+  static inline U64 load_bytes(const uint8_t* from) {
+    return reinterpret_cast<U64>(_mm256_cvtepu8_epi64(_mm_cvtsi32_si128(load<int>(from))));
   }
   template <class V>
   static inline void stream(void* to, V v) {

@@ -8,6 +8,7 @@ namespace {
 
 struct Lanes : VectorLanes<4, Lanes> {
   static constexpr bool narrowest = true;
+  using Narrowest = Lanes;
   static inline U64 mul32(U64 a, U64 b) {
     return reinterpret_cast<U64>(
         vmull_u32(vmovn_u64(reinterpret_cast<uint64x2_t>(a)), vmovn_u64(reinterpret_cast<uint64x2_t>(b))));
