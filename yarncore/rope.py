@@ -3,7 +3,7 @@
 import decimal
 import functools
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +48,18 @@ def unscaled_inverse_frequencies(base: float, rotary_dim: int) -> npt.NDArray[np
     return array
 
 
+class _Series(NamedTuple):
+    """A series of unscaled inverse frequencies, and what its scaling computed of them once."""
+
+    unscaled: npt.NDArray[np.float64]
+    prepared: Array | None
+
+    @classmethod
+    def of(cls, base: float, pairs: int, scaling: Scaling | None) -> "_Series":
+        unscaled = unscaled_inverse_frequencies(base, 2 * pairs)
+        return cls(unscaled, None if scaling is None else scaling.prepare(unscaled))
+
+
 @dataclass(frozen=True, slots=True)
 class Rope:
     """A model's rotary embedding: it fully says what it computes.
@@ -70,8 +82,10 @@ class Rope:
     sections : sequence of int, optional
         Vision-language models: how many pairs turn by each of a token's positions (time, height, width); the sum
         is rotary_dim / 2. Positions then have one more leading axis.
-    section_order : "contiguous" or "interleaved"
-        Sections one after the other (Qwen2-VL), or dealt out in turn (Qwen3-VL).
+    section_order : "contiguous", "interleaved" or "axial"
+        Sections one after the other (Qwen2-VL), or dealt out in turn (Qwen3-VL), in both cases over one series of
+        frequencies; or one after the other, each with a series of its own, as image and video models have it: the
+        scaling is then applied to each.
 
     Raises
     ------
@@ -85,9 +99,8 @@ class Rope:
     rotary_dim: int = None  # type: ignore[assignment]  # None is replaced by head_dim
     interleaved: bool = False
     sections: tuple[int, ...] | None = None
-    section_order: Literal["contiguous", "interleaved"] = "contiguous"
-    _unscaled: npt.NDArray[np.float64] = field(init=False, repr=False, compare=False, hash=False)
-    _prepared: Array | None = field(init=False, repr=False, compare=False, hash=False)
+    section_order: Literal["contiguous", "interleaved", "axial"] = "contiguous"
+    _series: tuple[_Series, ...] = field(init=False, repr=False, compare=False, hash=False)
     _original: Rotation | None = field(init=False, repr=False, compare=False, hash=False)
     _steps: tuple[TurnsTable, tuple[float, ...]] | None = field(init=False, repr=False, compare=False, hash=False)
     _pair_section: npt.NDArray[np.uint8] | None = field(init=False, repr=False, compare=False, hash=False)
@@ -104,17 +117,20 @@ class Rope:
             raise ValueError(f"rotary_dim is {self.rotary_dim}; at most head_dim = {self.head_dim} is expected")
         put("base", real_number("base", self.base, above=1))
         put("interleaved", boolean("interleaved", self.interleaved))
-        if self.scaling is not None:
-            if not isinstance(self.scaling, Scaling):
-                raise TypeError(f"scaling is {self.scaling!r}; None or a scaling such as YaRN(...) is expected")
-            self.scaling.check_pairs(self.rotary_dim // 2)
-        one_of("section_order", self.section_order, ("contiguous", "interleaved"))
+        if self.scaling is not None and not isinstance(self.scaling, Scaling):
+            raise TypeError(f"scaling is {self.scaling!r}; None or a scaling such as YaRN(...) is expected")
+        one_of("section_order", self.section_order, ("contiguous", "interleaved", "axial"))
         if self.sections is not None:
             put("sections", _checked_sections(self.sections, self.rotary_dim // 2))
+        axial = self.section_order == "axial"
+        if axial and self.sections is None:
+            raise ValueError('section_order is "axial" and sections is None; the pairs of each axis are expected')
+        lengths = self.sections if axial and self.sections else (self.rotary_dim // 2,)
+        for pairs in lengths if self.scaling is not None else ():
+            self.scaling.check_pairs(pairs)
         put("_pair_section", None if self.sections is None else _pair_section(self.sections, self.section_order))
         # Resolved now, so that nothing has to be computed while a call is traced.
-        put("_unscaled", unscaled_inverse_frequencies(self.base, self.rotary_dim))
-        put("_prepared", None if self.scaling is None else self.scaling.prepare(self._unscaled))
+        put("_series", tuple(_Series.of(self.base, pairs, self.scaling) for pairs in lengths))
         put("_original", self._resolve(None))
         put("_steps", self._resolve_steps())
         needs_length = self.scaling is not None and self.scaling.needs_length
@@ -164,10 +180,13 @@ class Rope:
 
     def _scaled(self, length: Any, xp: Namespace) -> ScaledFrequencies:
         if self.scaling is None:
-            plain = real(xp, self._unscaled)
-            one = xp.ones_like(plain[0])
-            return ScaledFrequencies(plain, one, one)
-        return self.scaling.at(self._unscaled, length, xp, self._prepared)
+            parts = [real(xp, series.unscaled) for series in self._series]
+            one = xp.ones_like(parts[0][0])
+            return ScaledFrequencies(xp.concat(parts) if len(parts) > 1 else parts[0], one, one)
+        scaled = [self.scaling.at(series.unscaled, length, xp, series.prepared) for series in self._series]
+        if len(scaled) == 1:
+            return scaled[0]
+        return ScaledFrequencies(xp.concat([part[0] for part in scaled], axis=-1), *scaled[0][1:])
 
     def _resolve(self, length: int | npt.NDArray[Any] | None) -> Rotation:
         """A concrete Rotation, computed in NumPy."""
@@ -368,10 +387,10 @@ def _checked_sections(sections: Any, pairs: int) -> tuple[int, ...]:
 def _pair_section(sections: tuple[int, ...], order: str) -> npt.NDArray[np.uint8]:
     """The section of each pair.
 
-    Contiguous: one after the other (transformers, modeling_qwen2_vl.py). Interleaved: pair i belongs to section
+    Contiguous and axial: one after the other (transformers, modeling_qwen2_vl.py). Interleaved: pair i belongs to section
     i mod n while that section lasts, else to the first (modeling_qwen3_vl.py, apply_interleaved_mrope).
     """
-    if order == "contiguous":
+    if order != "interleaved":
         section: npt.NDArray[Any] = np.repeat(np.arange(len(sections)), sections)
     else:
         index = np.arange(sum(sections))
