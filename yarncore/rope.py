@@ -1,9 +1,8 @@
 """Rope: a model's rotary embedding."""
 
-import decimal
 import functools
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -26,38 +25,11 @@ from yarncore.request import AUTOMATIC_HEADS_AXIS
 from yarncore.rotating import REQUIRED, cos_sin, run
 from yarncore.rotation import Rotation, of_arrays, of_numbers, of_rows
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, real
+from yarncore.sections import checked_sections, section_of_pairs
+from yarncore.series import Series
 from yarncore.turns import TurnsTable
 
-_MOST_SECTIONS = 8
 _LARGEST_DIM = 2**16  # far beyond any head; a slip of the keyboard must not compute for hours
-
-
-@functools.lru_cache(maxsize=64)
-def unscaled_inverse_frequencies(base: float, rotary_dim: int) -> npt.NDArray[np.float64]:
-    """theta_i = base^(-2i / rotary_dim), i < rotary_dim / 2 (Su et al., arXiv:2104.09864), each the nearest float64.
-
-    In decimals of 40 digits: a power of NumPy differs in the last bit from one platform to the next, and so would
-    Rotation.id.
-    """
-    with decimal.localcontext() as context:
-        context.prec = 40
-        log_base = decimal.Decimal(base).ln()
-        theta = [(log_base * (-2 * i) / rotary_dim).exp() for i in range(rotary_dim // 2)]
-    array = np.array([float(value) for value in theta])
-    array.flags.writeable = False
-    return array
-
-
-class _Series(NamedTuple):
-    """A series of unscaled inverse frequencies, and what its scaling computed of them once."""
-
-    unscaled: npt.NDArray[np.float64]
-    prepared: Array | None
-
-    @classmethod
-    def of(cls, base: float, pairs: int, scaling: Scaling | None) -> "_Series":
-        unscaled = unscaled_inverse_frequencies(base, 2 * pairs)
-        return cls(unscaled, None if scaling is None else scaling.prepare(unscaled))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +72,7 @@ class Rope:
     interleaved: bool = False
     sections: tuple[int, ...] | None = None
     section_order: Literal["contiguous", "interleaved", "axial"] = "contiguous"
-    _series: tuple[_Series, ...] = field(init=False, repr=False, compare=False, hash=False)
+    _series: tuple[Series, ...] = field(init=False, repr=False, compare=False, hash=False)
     _original: Rotation | None = field(init=False, repr=False, compare=False, hash=False)
     _steps: tuple[TurnsTable, tuple[float, ...]] | None = field(init=False, repr=False, compare=False, hash=False)
     _pair_section: npt.NDArray[np.uint8] | None = field(init=False, repr=False, compare=False, hash=False)
@@ -121,16 +93,17 @@ class Rope:
             raise TypeError(f"scaling is {self.scaling!r}; None or a scaling such as YaRN(...) is expected")
         one_of("section_order", self.section_order, ("contiguous", "interleaved", "axial"))
         if self.sections is not None:
-            put("sections", _checked_sections(self.sections, self.rotary_dim // 2))
+            put("sections", checked_sections(self.sections, self.rotary_dim // 2))
         axial = self.section_order == "axial"
         if axial and self.sections is None:
             raise ValueError('section_order is "axial" and sections is None; the pairs of each axis are expected')
         lengths = self.sections if axial and self.sections else (self.rotary_dim // 2,)
-        for pairs in lengths if self.scaling is not None else ():
-            self.scaling.check_pairs(pairs)
-        put("_pair_section", None if self.sections is None else _pair_section(self.sections, self.section_order))
+        if self.scaling is not None:
+            for pairs in lengths:
+                self.scaling.check_pairs(pairs)
+        put("_pair_section", None if self.sections is None else section_of_pairs(self.sections, self.section_order))
         # Resolved now, so that nothing has to be computed while a call is traced.
-        put("_series", tuple(_Series.of(self.base, pairs, self.scaling) for pairs in lengths))
+        put("_series", tuple(Series.of(self.base, pairs, self.scaling) for pairs in lengths))
         put("_original", self._resolve(None))
         put("_steps", self._resolve_steps())
         needs_length = self.scaling is not None and self.scaling.needs_length
@@ -371,31 +344,3 @@ def _even(name: str, value: Any) -> int:
     if not 2 <= count <= _LARGEST_DIM or count % 2:
         raise ValueError(f"{name} is {value!r}; an even integer from 2 to {_LARGEST_DIM} is expected")
     return count
-
-
-def _checked_sections(sections: Any, pairs: int) -> tuple[int, ...]:
-    if isinstance(sections, str) or not hasattr(sections, "__iter__"):
-        raise TypeError(f"sections is {sections!r}; a sequence of integers is expected")
-    counts = tuple(integer(f"sections[{i}]", value) for i, value in enumerate(sections))
-    if not 1 <= len(counts) <= _MOST_SECTIONS or min(counts) < 1 or sum(counts) != pairs:
-        raise ValueError(
-            f"sections is {sections!r}; 1 to {_MOST_SECTIONS} integers >= 1 whose sum is rotary_dim / 2 = {pairs} are expected"
-        )
-    return counts
-
-
-def _pair_section(sections: tuple[int, ...], order: str) -> npt.NDArray[np.uint8]:
-    """The section of each pair.
-
-    Contiguous and axial: one after the other (transformers, modeling_qwen2_vl.py). Interleaved: pair i belongs to section
-    i mod n while that section lasts, else to the first (modeling_qwen3_vl.py, apply_interleaved_mrope).
-    """
-    if order != "interleaved":
-        section: npt.NDArray[Any] = np.repeat(np.arange(len(sections)), sections)
-    else:
-        index = np.arange(sum(sections))
-        turn = index % len(sections)
-        section = np.where(index < np.asarray(sections)[turn] * len(sections), turn, 0)
-    narrow = section.astype(np.uint8)
-    narrow.flags.writeable = False
-    return narrow
