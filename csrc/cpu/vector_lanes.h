@@ -136,8 +136,9 @@ struct VectorLanes {
     const U32 a = reinterpret_cast<U32>(even), b = reinterpret_cast<U32>(odd);
     const U16Pairs high = reinterpret_cast<U16Pairs>((a >> 16) | (b & 0xffff0000u));
     const U16Pairs low = reinterpret_cast<U16Pairs>((a & 0xffffu) | (b << 16));
-    const U16Pairs rounds_up = reinterpret_cast<U16Pairs>(low > uint16_t{0x8000} - (high & uint16_t{1}));
-    return reinterpret_cast<U32>(high - rounds_up);
+    // Up from above one half, and from one half where the last kept bit is odd.
+    const U16Pairs up_from = (~high & uint16_t{1}) | uint16_t{0x8000};
+    return reinterpret_cast<U32>(high - reinterpret_cast<U16Pairs>(low >= up_from));
   }
 
   // float16 by arithmetic on bits, for sets without the conversion instruction.
