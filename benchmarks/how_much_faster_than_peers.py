@@ -1,66 +1,60 @@
-"""How much faster is it than what transformers does, eager and compiled?
+"""How much faster is it than what others do?
 
-transformers is given its cos and sin ready; only its apply_rotary_pos_emb is timed.
-Run: python benchmarks/how_much_faster_than_peers.py
+All are given their cos and sin ready; only applying them is timed. Ours is in place and makes its own.
+Packages that are not installed are left out. Run: python benchmarks/how_much_faster_than_peers.py
 """
 
 import pytest
 import torch
 from interleaved import medians, microseconds, print_table
-from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+from peers import jax_peers, onnx_peers, torch_peers
+from workload import DTYPES, ROTATION, tensors
 
 import yarncore as yc
 
-ROPE = yc.Rope(128)
-ROTATION = ROPE.at()
+PEERS = (
+    "transformers eager", "transformers compiled", "torch complex", "rotary-embedding-torch", "onnxruntime", "jax.jit",
+)  # fmt: skip
 
 
-def inputs(tokens, dtype=torch.float32):
-    q, k = (torch.randn(1, heads, tokens, 128).to(dtype) for heads in (32, 8))
-    cos, sin = (torch.cat([t, t], -1).to(dtype) for t in ROPE.cos_sin(torch.arange(tokens)[None]))
-    return q, k, cos, sin
+def measure(tokens, name, seconds=1.0):
+    dtype = DTYPES[name]
+    q, k = tensors(tokens, dtype, heads_first=True)
+    ours = {
+        "in place": lambda: ROTATION.rotate_(q, k, None, heads_axis=-3),
+        "fresh": lambda: ROTATION.rotate(q, k, None, heads_axis=-3),
+    }
+    with torch.inference_mode():
+        return medians(ours | torch_peers(tokens, dtype) | onnx_peers(tokens, name) | jax_peers(tokens, name), seconds)
 
 
-def main():
+def table():
+    """Rows of the table."""
     torch.set_num_threads(yc.get_num_threads())
-    compiled = torch.compile(apply_rotary_pos_emb, dynamic=True)
     rows = []
-    for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
-        for tokens in (1, 512, 4096):
-            q, k, cos, sin = inputs(tokens, dtype)
-            with torch.inference_mode():
-                times = medians(
-                    {
-                        "in place": lambda q=q, k=k: ROTATION.rotate_(q, k, None, heads_axis=-3),
-                        "fresh": lambda q=q, k=k: ROTATION.rotate(q, k, None, heads_axis=-3),
-                        "eager": lambda q=q, k=k, c=cos, s=sin: apply_rotary_pos_emb(q, k, c, s),
-                        "compiled": lambda q=q, k=k, c=cos, s=sin: compiled(q, k, c, s),
-                    }
-                )
+    for name in DTYPES:
+        for tokens in (1, 16, 512, 4096):
+            times = measure(tokens, name)
             ours = times["in place"][0]
-            rows.append([
-                f"{name}, {tokens} tokens", microseconds(ours), microseconds(times["fresh"][0]),
-                *(f"{times[peer][0] / ours:.1f} x" for peer in ("eager", "compiled")),
-                *(f"{times[peer][0] / times['fresh'][0]:.1f} x" for peer in ("eager", "compiled")),
-            ])  # fmt: skip
-    print_table(
-        "q (1, 32, S, 128) and k (1, 8, S, 128), torch: ours, and how many times as long transformers takes",
-        ["", "in place", "fresh", "eager / in place", "compiled / in place", "eager / fresh", "compiled / fresh"],
-        rows,
-    )
+            cells = [f"{times[peer][0] / ours:.1f} x" if peer in times else "unmeasured" for peer in PEERS]
+            rows.append([f"{name}, {tokens} tokens", microseconds(ours), microseconds(times["fresh"][0]), *cells])
+    return rows
+
+
+TITLE = "q (1, 32, S, 128) and k (1, 8, S, 128): ours, and how many times as long as ours in place others take"
+COLUMNS = ["", "in place", "fresh", *PEERS]
 
 
 @pytest.mark.parametrize("tokens", [1, 512])
 def test_transformers_eager(benchmark, tokens):
-    q, k, cos, sin = inputs(tokens)
-    benchmark(lambda: apply_rotary_pos_emb(q, k, cos, sin))
+    benchmark(torch_peers(tokens, torch.float32)["transformers eager"])
 
 
 @pytest.mark.parametrize("tokens", [1, 512])
 def test_ours_in_the_same_layout(benchmark, tokens):
-    q, k, _, _ = inputs(tokens)
+    q, k = tensors(tokens, heads_first=True)
     benchmark(lambda: ROTATION.rotate_(q, k, None, heads_axis=-3))
 
 
 if __name__ == "__main__":
-    main()
+    print_table(TITLE, COLUMNS, table())

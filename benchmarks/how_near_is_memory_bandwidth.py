@@ -1,68 +1,66 @@
-"""How near is a rotation to a pass over the same bytes that only scales?
+"""How near is a rotation to a pass over the same bytes that only scales, or only copies?
 
-The limit in place is x *= c in torch at the same number of threads (its kernels are at memory bandwidth here);
-for `out=` a copy. Run: python benchmarks/how_near_is_memory_bandwidth.py
+Both are written in C++ with the extension's own thread pool (passes.cpp); the fastest of one thread or all, and of
+plain stores or those past the caches, is the limit. Run: python benchmarks/how_near_is_memory_bandwidth.py
 """
 
 import numpy as np
 import pytest
 import torch
 from interleaved import medians, microseconds, print_table
+from limits import limit, passes
+from workload import DIM, DTYPES, HEADS, ROTATION, tensors
 
 import yarncore as yc
 
-HEADS, KEY_HEADS, DIM = 32, 8, 128
-ROTATION = yc.Rope(DIM).at()
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+INTERLEAVED = yc.Rope(DIM, interleaved=True).at()
+CASES = [
+    (name, tokens, threads)
+    for name in DTYPES
+    for tokens in (16, 512, 1024, 4096, 8192)
+    for threads in ((1, None) if tokens == 512 else (None,))
+]
 
 
-def tensors(tokens, dtype):
-    return [torch.randn(1, tokens, heads, DIM).to(dtype) for heads in (HEADS, KEY_HEADS)]
-
-
-def measure(tokens, dtype, seconds=1.0):
+def measure(tokens, dtype, threads=None, seconds=0.7):
+    """Times of the rotation in place and into `out`, of both pair layouts, and of the passes."""
+    threads = threads or yc.get_num_threads()
     q, k = tensors(tokens, dtype)
-    scaled = tensors(tokens, dtype)
-    out = tensors(tokens, dtype)
-    source, target = tensors(tokens, dtype), tensors(tokens, dtype)
-
-    def scale():
-        for x in scaled:
-            x.mul_(1.0000001)
-
-    def copy():
-        for x, y in zip(source, target, strict=True):
-            y.copy_(x)
-
+    other = tensors(tokens, dtype)
+    source, out = tensors(tokens, dtype), tensors(tokens, dtype)
     with torch.inference_mode():
         return medians(
             {
                 "in place": lambda: ROTATION.rotate_(q, k, None, heads_axis=-2),
-                "scale": scale,
+                "interleaved": lambda: INTERLEAVED.rotate_(other[0], other[1], None, heads_axis=-2),
                 "out=": lambda: ROTATION.rotate(source[0], source[1], None, heads_axis=-2, out=out),
-                "copy": copy,
-            },
+            }
+            | passes(tensors(tokens, dtype), tensors(tokens, dtype), tensors(tokens, dtype), threads),
             seconds,
         )
 
 
-def main():
-    torch.set_num_threads(yc.get_num_threads())
+def table(cases=CASES):
+    """Rows of the table."""
+    most = yc.get_num_threads()
     rows = []
-    for name, dtype in DTYPES.items():
-        for tokens in (16, 512, 4096, 16384):
-            times = measure(tokens, dtype)
-            in_place, scale, out, copy = (times[key][0] for key in ("in place", "scale", "out=", "copy"))
-            spread = max(value[1] for value in times.values())
-            rows.append([
-                f"{name}, {tokens} tokens", microseconds(in_place), f"{in_place / scale:.2f} x", microseconds(out),
-                f"{out / copy:.2f} x", f"{spread:.0%}",
-            ])  # fmt: skip
-    print_table(
-        f"q (1, S, {HEADS}, {DIM}) and k (1, S, {KEY_HEADS}, {DIM}): time, and as a multiple of the limit",
-        ["", "in place", "of a scale pass", "out=", "of a copy", "spread"],
-        rows,
-    )
+    for name, tokens, threads in cases:
+        yc.set_num_threads(threads or most)
+        times = measure(tokens, DTYPES[name], threads)
+        scale, copy = limit(times, "scale"), limit(times, "copy")
+        spread = max(times[key][1] for key in ("in place", "interleaved", "out="))
+        rows.append([
+            f"{name}, {tokens} tokens, {threads or most} thread{'s' if (threads or most) > 1 else ''}",
+            microseconds(times["in place"][0]), f"{times['in place'][0] / scale:.2f} x",
+            f"{times['interleaved'][0] / times['in place'][0]:.2f} x",
+            microseconds(times["out="][0]), f"{times['out='][0] / copy:.2f} x", f"{spread:.0%}",
+        ])  # fmt: skip
+    yc.set_num_threads(most)
+    return rows
+
+
+TITLE = f"q (1, S, {HEADS}, {DIM}) and k (1, S, 8, {DIM}): time, and as a multiple of the limit"
+COLUMNS = ["", "in place", "of a scale pass", "interleaved / half-split", "out=", "of a copy", "spread"]
 
 
 @pytest.mark.parametrize("tokens", [1, 512, 4096])
@@ -81,4 +79,4 @@ def test_numpy_out(benchmark, interleaved):
 
 
 if __name__ == "__main__":
-    main()
+    print_table(TITLE, COLUMNS, table())

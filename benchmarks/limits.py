@@ -31,28 +31,38 @@ def _memory(x):
     return x.ctypes.data, x.nbytes // LINE * LINE
 
 
-def scale(arrays, threads):
-    """A call that scales every array in place by a number near 1; 16-bit elements are scaled as if they were float32."""
-    library, parts = _library(), [_memory(x) for x in arrays]
-
-    def run():
-        for address, size in parts:
-            library.scale(address, size, 1.0000001, threads)
-
-    return run
+def _thread_counts(threads):
+    return {1, threads}
 
 
-def copies(sources, targets, threads):
-    """Two calls that copy: with plain stores, and past the caches."""
+def passes(arrays, sources, targets, threads):
+    """Competitors that only scale `arrays`, or only copy `sources` to `targets`, on one thread and on all.
+
+    16-bit elements are scaled as if they were float32. What is named alike up to the first comma are ways to do the
+    same: the fastest is the limit.
+    """
     library = _library()
-    parts = [(_memory(y)[0], *_memory(x)) for x, y in zip(sources, targets, strict=True)]
+    scaled = [_memory(x) for x in arrays]
+    copied = [(_memory(y)[0], *_memory(x)) for x, y in zip(sources, targets, strict=True)]
+    competitors = {}
+    for count in _thread_counts(threads):
 
-    def plain():
-        for to, source, size in parts:
-            library.copy(to, source, size, threads)
+        def scale(count=count, kept_alive=arrays):
+            for address, size in scaled:
+                library.scale(address, size, 1.0000001, count)
 
-    def streamed():
-        for to, source, size in parts:
-            library.copy_past_the_caches(to, source, size, threads)
+        def copy(count=count, kept_alive=(sources, targets)):
+            for to, source, size in copied:
+                library.copy(to, source, size, count)
 
-    return plain, streamed
+        def stream(count=count, kept_alive=(sources, targets)):
+            for to, source, size in copied:
+                library.copy_past_the_caches(to, source, size, count)
+
+        competitors |= {f"scale, {count}": scale, f"copy, {count}": copy, f"copy, streamed, {count}": stream}
+    return competitors
+
+
+def limit(times, name):
+    """The fastest of the competitors of one name."""
+    return min(value[0] for key, value in times.items() if key.partition(",")[0] == name)

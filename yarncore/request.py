@@ -185,7 +185,9 @@ def _checked_slots(slots: Any, token_shape: tuple[int, ...]) -> npt.NDArray[np.i
     if array.size and (int(array.min()) < -1 or int(array.max()) >= tokens):
         raise ValueError(f"slots has entries outside of -1 ... {tokens - 1}, the flattened token axes {token_shape}")
     used = array[array >= 0]
-    if np.unique(used).size != used.size:
+    seen = np.zeros(tokens if used.size else 0, dtype=bool)
+    seen[used] = True
+    if np.count_nonzero(seen) != used.size:
         raise ValueError("slots names a token twice: it would be rotated twice")
     return np.ascontiguousarray(array, dtype=np.int64)
 

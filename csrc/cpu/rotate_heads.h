@@ -8,14 +8,22 @@
 
 namespace yarncore::cpu {
 
-// What a thread may fetch ahead: up to `end`, where its part of the operand ends, since another thread may be
-// writing beyond. Null: nothing.
+// What a thread fetches ahead of the heads it turns: about 4 KiB further on in the order in which it reads. Where the
+// heads of neighbouring tokens do not touch, as in a fused qkv, what lies between them is stepped over. Up to `end`,
+// where the thread's part of the operand ends, since another thread may be writing beyond. Null: nothing.
 struct Prefetch {
   const char* end;
+  int64_t ahead;     // bytes from a head to the one to fetch, in the same column of heads of a later token
+  int64_t wrap_at;   // heads that start so many bytes or more after their token's first are fetched ...
+  int64_t wrap_by;   // ... so many bytes further on, in the token after that
+  const char* token;  // the first head of the token at hand
+
   void operator()(const char* in, int64_t bytes) const {
-    constexpr int64_t ahead = 4096, line = 64;
-    if (!end || in + ahead + bytes > end) return;
-    for (int64_t offset = 0; offset < bytes; offset += line) __builtin_prefetch(in + ahead + offset, 1);
+    constexpr int64_t line = 64;
+    if (!end) return;
+    const char* from = in + ahead + (in - token >= wrap_at ? wrap_by : 0);
+    if (from + bytes > end) return;
+    for (int64_t offset = 0; offset < bytes; offset += line) __builtin_prefetch(from + offset, 1);
   }
 };
 

@@ -42,7 +42,7 @@ static inline void rotate_scattered(const Operand& x, const Heads& heads, Rotate
   Heads one = heads;
   one.in = one.out = gathered;
   one.count = 1;
-  one.prefetch = {nullptr};
+  one.prefetch = {};
   const char* in = heads.in;
   char* out = heads.out;
   for (int64_t n = 0; n < heads.count; ++n, in += heads.in_stride, out += heads.out_stride) {
@@ -52,14 +52,36 @@ static inline void rotate_scattered(const Operand& x, const Heads& heads, Rotate
   }
 }
 
-// Fetching ahead ends where this thread's part of an operand ends. Not in blocks of tokens: few streams are followed
-// well.
+// Not in blocks of tokens: few streams are followed well.
 static inline Prefetch prefetch_of(const Request& request, const Operand& x, int64_t end) {
-  if (!request.prefetch || request.slots || request.tokens_per_block > 1) return {nullptr};
+  if (!request.prefetch || request.slots || request.tokens_per_block > 1) return {};
   const TokenIndex last(request, end - 1);
   const char* part_end = x.in + (x.heads - 1) * x.in_head + x.head_dim * x.in_element;
   for (int axis = 0; axis < request.token_axes; ++axis) part_end += last.at[axis] * x.in_token[axis];
-  return {part_end};
+  constexpr int64_t ahead = 4096;
+  Prefetch prefetch{part_end, ahead, 0, 0, nullptr};
+  const int64_t step = request.token_axes ? x.in_token[request.token_axes - 1] : 0, width = x.heads * x.in_head;
+  if (width > 0 && step > width) {
+    prefetch.ahead = ahead / width * step + ahead % width;
+    prefetch.wrap_at = width - ahead % width, prefetch.wrap_by = step - width;
+  }
+  return prefetch;
+}
+
+// Slots lie anywhere, so no processor foresees them: the tokens some way on are fetched whole.
+static inline void prefetch_slot(const Request& request, int64_t position_in_list, int64_t end) {
+  constexpr int64_t ahead = 2, line = 64;
+  if (position_in_list + ahead >= end || request.slots[position_in_list + ahead] < 0) return;
+  TokenIndex index(request, 0);
+  index.decode(request, request.slots[position_in_list + ahead]);
+  for (int n = 0; n < request.operand_count; ++n) {
+    const Operand& x = request.operands[n];
+    const char* token = x.in;
+    for (int axis = 0; axis < request.token_axes; ++axis) token += index.at[axis] * x.in_token[axis];
+    const int64_t bytes = x.head_dim * x.in_element;
+    for (int64_t head = 0; head < x.heads; ++head, token += x.in_head)
+      for (int64_t offset = 0; offset < bytes; offset += line) __builtin_prefetch(token + offset, 1);
+  }
 }
 
 // One operand in the hands of one thread. (A template so that no other unit shares its code.)
@@ -80,6 +102,7 @@ struct OperandWork {
     heads.count = count, heads.in_stride = x.in_head, heads.out_stride = x.out_head;
     heads.pairs = pairs, heads.head_dim = x.head_dim;
     heads.prefetch = prefetch;
+    heads.prefetch.token = x.in + token.in[n];
     const int64_t row = token.row * 2 * capacity;
     if (x.type == ElementType::float64)
       heads.cos = scratch.double_rows.cos + row, heads.sin = scratch.double_rows.sin + row;
@@ -130,6 +153,7 @@ void rotate_tokens(const Request& request, int64_t begin, int64_t end, char* mem
       if (request.slots) {
         if (request.slots[token] < 0) continue;
         index.decode(request, request.slots[token]);
+        if (request.prefetch) prefetch_slot(request, token, end);
       }
       const int64_t* at = index.at;
       int32_t table_row = 0;
