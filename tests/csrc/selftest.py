@@ -1,0 +1,41 @@
+"""Build selftest.cpp with the kernels and run it; for another processor under its emulator.
+
+Run: python tests/csrc/selftest.py
+     python tests/csrc/selftest.py --compiler aarch64-linux-gnu-g++ --runner qemu-aarch64
+"""
+
+import argparse
+import subprocess
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+UNITS = HERE.parents[1] / "csrc" / "cpu" / "isa"
+COMMON = ["-std=c++17", "-O2", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi"]
+AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mf16c", "-mprefer-vector-width=512"]
+FLAGS = {
+    "x86_64": {"baseline": [], "avx2": ["-mavx2", "-mf16c"], "avx512": AVX512},
+    "aarch64": {"baseline": [], "neon": []},
+}
+
+
+def run(compiler="g++", runner=()):
+    """What the program prints; CalledProcessError where an instruction set differs from the baseline."""
+    machine = subprocess.run([compiler, "-dumpmachine"], capture_output=True, text=True, check=True).stdout
+    with tempfile.TemporaryDirectory() as folder:
+        objects = []
+        for unit, flags in FLAGS[machine.partition("-")[0]].items():
+            objects.append(f"{folder}/{unit}.o")
+            subprocess.run([compiler, *COMMON, *flags, "-c", UNITS / f"{unit}.cpp", "-o", objects[-1]], check=True)
+        program = f"{folder}/selftest"
+        static = ["-static"] if runner else []
+        subprocess.run([compiler, *COMMON, *static, HERE / "selftest.cpp", *objects, "-o", program], check=True)
+        return subprocess.run([*runner, program], capture_output=True, text=True, check=True).stdout
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--compiler", default="g++")
+    parser.add_argument("--runner", nargs="*", default=[], help="the emulator")
+    options = parser.parse_args()
+    print(run(options.compiler, options.runner), end="")
