@@ -31,36 +31,37 @@ def _memory(x):
     return x.ctypes.data, x.nbytes // LINE * LINE
 
 
-def _thread_counts(threads):
-    return {1, threads}
-
-
 def passes(arrays, sources, targets, threads):
     """Competitors that only scale `arrays`, or only copy `sources` to `targets`, on one thread and on all.
 
     16-bit elements are scaled as if they were float32. What is named alike up to the first comma are ways to do the
-    same: the fastest is the limit.
+    same: the fastest is the limit. Where the work does not fit a core's cache, one thread is not tried, and each way to
+    copy has arrays of its own: what the one before left in a cache would make it faster than anybody alone.
     """
     library = _library()
-    scaled = [_memory(x) for x in arrays]
-    copied = [(_memory(y)[0], *_memory(x)) for x, y in zip(sources, targets, strict=True)]
+    small = sum(_memory(x)[1] for x in [*arrays, *sources]) < 4 << 20
+    other_sources, other_targets = ([_copy(x) for x in group] for group in (sources, targets))
     competitors = {}
-    for count in _thread_counts(threads):
+    for count in {1, threads} if small else {threads}:
 
-        def scale(count=count, kept_alive=arrays):
-            for address, size in scaled:
-                library.scale(address, size, 1.0000001, count)
+        def scale(count=count):
+            for x in arrays:
+                library.scale(*_memory(x), 1.0000001, count)
 
-        def copy(count=count, kept_alive=(sources, targets)):
-            for to, source, size in copied:
-                library.copy(to, source, size, count)
+        def copy(count=count):
+            for x, y in zip(sources, targets, strict=True):
+                library.copy(_memory(y)[0], *_memory(x), count)
 
-        def stream(count=count, kept_alive=(sources, targets)):
-            for to, source, size in copied:
-                library.copy_past_the_caches(to, source, size, count)
+        def stream(count=count):
+            for x, y in zip(other_sources, other_targets, strict=True):
+                library.copy_past_the_caches(_memory(y)[0], *_memory(x), count)
 
         competitors |= {f"scale, {count}": scale, f"copy, {count}": copy, f"copy, streamed, {count}": stream}
     return competitors
+
+
+def _copy(x):
+    return x.clone() if hasattr(x, "clone") else x.copy()
 
 
 def limit(times, name):

@@ -152,8 +152,6 @@ def _check_finite(array: Array) -> None:
 
 
 def _broadcast(array: Array, shape: tuple[int, ...], axis: int | None) -> Array:
-    if not shape and tuple(array.shape) == (1,):
-        return array[0, ...]  # one position for all tokens, of which there is one
     fits = len(array.shape) <= len(shape) and all(
         n in (1, m) for n, m in zip(reversed(array.shape), reversed(shape), strict=False)
     )

@@ -224,10 +224,10 @@ def _check_writable(name: str, x: Array) -> None:
     elif is_torch(x):
         import torch
 
-        if torch.is_grad_enabled() and x.requires_grad:
+        if torch.is_grad_enabled() and x.requires_grad and x.is_leaf:
             raise ValueError(
-                f"{name} requires grad{' and is a leaf' if x.is_leaf else ''}: rotating it in place cannot be recorded; use "
-                "rotate, or rotate_ under torch.no_grad()"
+                f"{name} is a leaf that requires grad: rotating it in place cannot be recorded; use rotate, or rotate_ under "
+                "torch.no_grad()"
             )
         if x.is_neg():
             raise ValueError(f"{name} has its negative bit set: its memory holds other values; use x.resolve_neg()")

@@ -40,17 +40,17 @@ def random_positions(rng, grid):
         offset = int(rng.integers(-FARTHEST, FARTHEST))
         return offset, np.broadcast_to(index + offset, grid)
     dtype = POSITION_DTYPES[rng.integers(0, len(POSITION_DTYPES))]
-    shape = [n if rng.random() < 0.7 else 1 for n in grid][rng.integers(0, len(grid) + 1) if rng.random() < 0.3 else 0 :]
-    if not shape:
+    shape = [n if rng.random() < 0.7 else 1 for n in grid][
+        rng.integers(0, len(grid) + 1) if rng.random() < 0.3 else 0 :
+    ]
+    if grid and not shape:
         shape = [1]
     if dtype.kind == "f":
         values = rng.integers(-FARTHEST * 8, FARTHEST * 8, shape) / 8
     else:
         limits = np.iinfo(dtype)
         values = rng.integers(max(limits.min, -FARTHEST), min(limits.max, FARTHEST), shape)
-    values = values.astype(dtype)
-    if not grid:
-        return values, values.astype(np.float64).reshape(())
+    values = np.asarray(values).astype(dtype)
     return values, np.broadcast_to(values.astype(np.float64), grid)
 
 

@@ -99,8 +99,6 @@ def backend_for(x: Array) -> BackendChoice:
 
 
 def _faster(reason: str) -> str | None:
-    if "requires grad" in reason:
-        return "rotate under torch.no_grad() where no gradient is needed"
     if "cannot be loaded" in reason:
         return "install yarncore with its extension"
     return None

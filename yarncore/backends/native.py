@@ -67,9 +67,19 @@ class NativeBackend:
             return "the lengths are traced or on a device"
         if not isinstance(request.positions.offset, int):
             return "the offset of the positions is traced"
+        if request.slots is not None and _is_recorded(request):
+            return "gradients and transforms do not see what is done to slots"
         return None
 
     def rotate(self, request: RotationRequest) -> list[Array]:
+        if _is_recorded(request):
+            from yarncore.backends.torch_autograd import rotate_recorded
+
+            return rotate_recorded(request, self.rotate_plain)
+        return self.rotate_plain(request)
+
+    def rotate_plain(self, request: RotationRequest) -> list[Array]:
+        """The same for memory that nobody watches."""
         turning = request.turning
         assert isinstance(turning.turns, TurnsTable)
         results = request.outputs if request.outputs is not None else [_fresh_like(x) for x in request.inputs]
@@ -98,6 +108,14 @@ class NativeBackend:
             for y in results:
                 bump_version(y)
         return results
+
+
+def _is_recorded(request: RotationRequest) -> bool:
+    if not is_torch(request.inputs[0]):
+        return False
+    from yarncore.backends.torch import is_recorded
+
+    return any(is_recorded(x) for x in [*request.inputs, request.positions.array] if is_torch(x))
 
 
 def native_turns(table: TurnsTable) -> Any:

@@ -14,8 +14,8 @@ from yarncore.backends.native import extension
 def why_not_plain(x: torch.Tensor) -> str | None:
     """Why the memory of a tensor must not be touched directly; None when it may.
 
-    Fake and functional tensors export null pointers, DTensor foreign memory, and neither gradients nor transforms
-    see what is written past the dispatcher.
+    Fake and functional tensors export null pointers, DTensor foreign memory, and no mode sees what is written past the
+    dispatcher.
     """
     if torch.compiler.is_compiling():
         return "torch.compile traces the call"
@@ -23,15 +23,18 @@ def why_not_plain(x: torch.Tensor) -> str | None:
         return f"{type(x).__module__}.{type(x).__qualname__} is a subclass of Tensor"
     if x.device.type != "cpu":
         return f"the tensor is on {x.device}"
-    if torch.is_grad_enabled() and x.requires_grad:
-        return "the tensor requires grad"
-    if torch._C._functorch.is_functorch_wrapped_tensor(x):
-        return "a functional transform wraps the tensor"
     if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack():
         return "a dispatch mode is active"
-    if forward_ad._current_level >= 0:
-        return "forward-mode differentiation is active"
     return None
+
+
+def is_recorded(x: torch.Tensor) -> bool:
+    """Whether torch differentiates or transforms what happens to a tensor: then it must go through a function of torch's."""
+    return bool(
+        (torch.is_grad_enabled() and x.requires_grad)
+        or torch._C._functorch.is_functorch_wrapped_tensor(x)
+        or forward_ad._current_level >= 0
+    )
 
 
 _registered = False

@@ -1,0 +1,104 @@
+"""The compiled rotation as a function that torch differentiates: backward, forward mode, vmap, and each of each other.
+
+A rotation is linear in x, so that nothing of x is saved: its derivative is the adjoint rotation of the gradient, and
+its tangent the same rotation of the tangent.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from yarncore.positions import PlacedPositions
+from yarncore.request import RotationRequest
+from yarncore.turning import Turning
+
+Native = Any
+"""Carries out a request on plain memory: NativeBackend.rotate_plain."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is done to each tensor, positions apart: those may be wrapped by a transform."""
+
+    turning: Turning
+    heads_axis: int | None
+    offset: int
+    host_positions: Any  # NumPy positions, broadcast against the token axes; None where there are others
+    native: Native
+
+    def adjoint(self) -> "_Work":
+        return replace(self, turning=self.turning.changed(conjugate=not self.turning.conjugate))
+
+    def request(self, x: torch.Tensor, positions: torch.Tensor | None) -> RotationRequest:
+        shape = tuple(x.shape[:-1])
+        if self.heads_axis is not None:
+            place = len(shape) + 1 + self.heads_axis
+            shape = (*shape[:place], *shape[place + 1 :])
+        lead = () if self.turning.pair_section is None else (self.turning.sections,)
+        array: Any = self.host_positions
+        if array is not None:
+            import numpy as np
+
+            array = np.broadcast_to(array.reshape(_padded(array.shape, len(lead), len(shape))), (*lead, *shape))
+        elif positions is not None:
+            array = positions.reshape(_padded(positions.shape, len(lead), len(shape))).expand((*lead, *shape))
+        placed = PlacedPositions(array, self.offset)
+        return RotationRequest([x], None, self.heads_axis, shape, placed, self.turning)
+
+
+def _padded(shape: Any, lead: int, tokens: int) -> tuple[int, ...]:
+    """A shape with axes of 1 between the sections and the tokens, so that it broadcasts against `tokens` axes."""
+    return (*shape[:lead], *(1,) * (tokens - (len(shape) - lead)), *shape[lead:])
+
+
+class _Rotate(torch.autograd.Function):  # type: ignore[misc]
+    """x turned; differentiable in x any number of times."""
+
+    @staticmethod
+    def forward(x: torch.Tensor, positions: torch.Tensor | None, work: _Work) -> torch.Tensor:
+        return work.native(work.request(x.detach(), positions))[0]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        _, positions, ctx.work = inputs
+        ctx.save_for_backward(positions)
+        ctx.save_for_forward(positions)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> Any:
+        (positions,) = ctx.saved_tensors
+        if torch._C._functorch.is_legacy_batchedtensor(gradient):
+            raise NotImplementedError("is_grads_batched=True (vectorize=True) is not supported; torch.func.jacrev is")
+        return _Rotate.apply(gradient, positions, ctx.work.adjoint()), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Any, *_: Any) -> Any:
+        (positions,) = ctx.saved_tensors
+        return None if tangent is None else _Rotate.apply(tangent, positions, ctx.work)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, x: torch.Tensor, positions: torch.Tensor | None, work: _Work) -> Any:
+        x_axis, positions_axis, _ = in_dims
+        x = x.unsqueeze(0).expand(info.batch_size, *x.shape) if x_axis is None else x.movedim(x_axis, 0)
+        if positions is not None and positions_axis is not None:
+            lead = 0 if work.turning.pair_section is None else 1
+            tokens = x.ndim - 1 - (work.heads_axis is not None)
+            positions = positions.movedim(positions_axis, 0)
+            shape = _padded(positions.shape[1:], lead, tokens - 1)
+            positions = positions.reshape(info.batch_size, *shape).movedim(0, lead)
+        return _Rotate.apply(x, positions, work), 0
+
+
+def rotate_recorded(request: RotationRequest, native: Native) -> list[torch.Tensor]:
+    """The results of a request whose tensors are recorded or transformed."""
+    array, offset = request.positions.array, request.positions.offset
+    tensor = array if isinstance(array, torch.Tensor) else None
+    host = array if tensor is None else None
+    work = _Work(request.turning, request.heads_axis, offset, host, native)
+    results = [_Rotate.apply(x, tensor, work) for x in request.inputs]
+    if request.outputs is None:
+        return results
+    for y, result in zip(request.outputs, results, strict=True):
+        y.copy_(result)  # recorded by torch, in place too
+    return request.outputs
