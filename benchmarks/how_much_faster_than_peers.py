@@ -17,7 +17,7 @@ PEERS = (
 )  # fmt: skip
 
 
-def measure(tokens, name, seconds=1.0):
+def measure(tokens, name, seconds=2.0):
     dtype = DTYPES[name]
     q, k = tensors(tokens, dtype, heads_first=True)
     ours = {

@@ -9,10 +9,13 @@ from collections.abc import Callable
 import numpy as np
 
 
-def medians(competitors: dict[str, Callable[[], object]], seconds: float = 1.0) -> dict[str, tuple[float, float]]:
+def medians(
+    competitors: dict[str, Callable[[], object]], seconds: float = 1.0, pause: float = 0.0
+) -> dict[str, tuple[float, float]]:
     """Median time of a call and its spread (half of the middle half's width, relative), each called in turn.
 
     A turn lasts at least 100 us: what is short is called several times in a row, with its data in the caches.
+    A pause before each turn lets the threads of other libraries stop spinning.
     """
     times: dict[str, list[float]] = {name: [] for name in competitors}
     repeats = {}
@@ -24,6 +27,7 @@ def medians(competitors: dict[str, Callable[[], object]], seconds: float = 1.0) 
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(next(iter(times.values()))) < 5:
         for name, call in competitors.items():
+            time.sleep(pause)
             start = time.perf_counter()
             for _ in range(repeats[name]):
                 call()
