@@ -116,6 +116,14 @@ def constant(xp: Namespace, value: Any, dtype: Any, like: Array | None = None) -
     return xp.asarray(value, dtype=dtype, **device_argument(xp, like))
 
 
+def is_virtual(x: Array) -> bool:
+    """Whether a torch tensor stands for another: it is being compiled, a subclass, or wrapped by a transform."""
+    torch = sys.modules["torch"]
+    if torch.compiler.is_compiling() or type(x) not in (torch.Tensor, torch.nn.Parameter):
+        return True
+    return bool(torch._C._functorch.is_functorch_wrapped_tensor(x))
+
+
 def is_traced(x: object) -> bool:
     """Whether the values of an array cannot be read now: a tracer, a fake or meta tensor, or one on another device.
 
@@ -124,11 +132,7 @@ def is_traced(x: object) -> bool:
     if is_numpy(x):
         return False
     if is_torch(x):
-        torch = sys.modules["torch"]
-        if torch.compiler.is_compiling():
-            return True
-        plain = type(x) in (torch.Tensor, torch.nn.Parameter)
-        return not plain or x.device.type != "cpu" or torch._C._functorch.is_functorch_wrapped_tensor(x)  # type: ignore[attr-defined]
+        return x.device.type != "cpu" or is_virtual(x)  # type: ignore[attr-defined]
     if is_jax(x):
         if isinstance(x, sys.modules["jax"].core.Tracer):
             return True

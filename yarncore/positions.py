@@ -153,7 +153,7 @@ def _check_finite(array: Array) -> None:
 
 def _broadcast(array: Array, shape: tuple[int, ...], axis: int | None) -> Array:
     fits = len(array.shape) <= len(shape) and all(
-        n in (1, m) for n, m in zip(reversed(array.shape), reversed(shape), strict=False)
+        n == 1 or n == m for n, m in zip(reversed(array.shape), reversed(shape), strict=False)
     )
     if not fits:
         raise ValueError(

@@ -229,6 +229,8 @@ def _check_writable(name: str, x: Array) -> None:
                 f"{name} is a leaf that requires grad: rotating it in place cannot be recorded; use rotate, or rotate_ under "
                 "torch.no_grad()"
             )
+        if torch.compiler.is_compiling():
+            return  # what follows is a matter of memory, of which there is none yet
         if x.is_neg():
             raise ValueError(f"{name} has its negative bit set: its memory holds other values; use x.resolve_neg()")
         if x.is_inference() and not torch.is_inference_mode_enabled():
@@ -245,7 +247,9 @@ def _check_memory(inputs: list[Array], outputs: list[Array], names: tuple[str, s
             raise ValueError(
                 f"{what} has overlapping memory (an expanded or sliding view?): it cannot be written in place"
             )
-    if len(outputs) == 2 and None not in layouts_out and overlap(layouts_out[0], layouts_out[1]):  # type: ignore[arg-type]
+    if len(outputs) == 2 and (
+        outputs[0] is outputs[1] or (None not in layouts_out and overlap(layouts_out[0], layouts_out[1]))  # type: ignore[arg-type]
+    ):
         if in_place:
             raise ValueError("q and k are the same memory, or overlap: it would be rotated twice")
         raise ValueError("out[0] and out[1] overlap in memory")

@@ -2,9 +2,11 @@
 
 Run: python tests/csrc/selftest.py
      python tests/csrc/selftest.py --compiler aarch64-linux-gnu-g++ --runner qemu-aarch64
+     python tests/csrc/selftest.py --runner "qemu-x86_64 -cpu Nehalem"     (or Haswell: AVX2 and no AVX-512)
 """
 
 import argparse
+import shlex
 import subprocess
 import tempfile
 from pathlib import Path
@@ -36,6 +38,6 @@ def run(compiler="g++", runner=()):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--compiler", default="g++")
-    parser.add_argument("--runner", nargs="*", default=[], help="the emulator")
+    parser.add_argument("--runner", default="", help="the emulator and its arguments")
     options = parser.parse_args()
-    print(run(options.compiler, options.runner), end="")
+    print(run(options.compiler, shlex.split(options.runner)), end="")

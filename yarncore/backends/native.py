@@ -48,9 +48,9 @@ class NativeBackend:
         if _core is None:
             return _missing
         if is_torch(x):
-            from yarncore.backends.torch import why_not_plain
+            from yarncore.backends.torch import takes_operator, why_not_plain
 
-            reason = why_not_plain(x)
+            reason = None if takes_operator(x) else why_not_plain(x)
             if reason is not None:
                 return reason
         elif not is_numpy(x):
@@ -62,6 +62,8 @@ class NativeBackend:
     def request_refusal(self, request: RotationRequest) -> str | None:
         if isinstance(request.turning.turns, TracedTurns):
             return "the frequencies are traced or on a device"
+        if _takes_operator(request):
+            return None if request.slots is None else "the call is traced"
         rows = request.turning.rows
         if rows is not None and not is_numpy(rows):
             return "the lengths are traced or on a device"
@@ -72,6 +74,10 @@ class NativeBackend:
         return None
 
     def rotate(self, request: RotationRequest) -> list[Array]:
+        if _takes_operator(request):
+            from yarncore.backends.torch_operator import rotate_by_operator
+
+            return rotate_by_operator(request)
         if _is_recorded(request):
             from yarncore.backends.torch_autograd import rotate_recorded
 
@@ -108,6 +114,14 @@ class NativeBackend:
             for y in results:
                 bump_version(y)
         return results
+
+
+def _takes_operator(request: RotationRequest) -> bool:
+    if not is_torch(request.inputs[0]):
+        return False
+    from yarncore.backends.torch import takes_operator
+
+    return takes_operator(request.inputs[0])
 
 
 def _is_recorded(request: RotationRequest) -> bool:

@@ -28,6 +28,16 @@ def why_not_plain(x: torch.Tensor) -> str | None:
     return None
 
 
+def takes_operator(x: torch.Tensor) -> bool:
+    """Whether torch.compile traces the call on a tensor that the extension will rotate: then by an operator of ours.
+
+    An exported graph must run without yarncore: there, array operations.
+    """
+    if not torch.compiler.is_compiling() or torch.compiler.is_exporting():
+        return False
+    return type(x) in (torch.Tensor, torch.nn.Parameter) and x.device.type == "cpu"
+
+
 def is_recorded(x: torch.Tensor) -> bool:
     """Whether torch differentiates or transforms what happens to a tensor: then it must go through a function of torch's."""
     return bool(

@@ -18,7 +18,7 @@ Native = Any
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class Work:
     """What is done to each tensor, positions apart: those may be wrapped by a transform."""
 
     turning: Turning
@@ -27,7 +27,7 @@ class _Work:
     host_positions: Any  # NumPy positions, broadcast against the token axes; None where there are others
     native: Native
 
-    def adjoint(self) -> "_Work":
+    def adjoint(self) -> "Work":
         return replace(self, turning=self.turning.changed(conjugate=not self.turning.conjugate))
 
     def request(self, x: torch.Tensor, positions: torch.Tensor | None) -> RotationRequest:
@@ -52,11 +52,26 @@ def _padded(shape: Any, lead: int, tokens: int) -> tuple[int, ...]:
     return (*shape[:lead], *(1,) * (tokens - (len(shape) - lead)), *shape[lead:])
 
 
+def batched(
+    size: int, x: torch.Tensor, x_axis: int | None, positions: torch.Tensor | None, positions_axis: int | None,
+    sections: int | None, heads_axis: int | None,
+) -> tuple[torch.Tensor, torch.Tensor | None]:  # fmt: skip
+    """x and positions with the axis that vmap maps over as one more token axis, the first."""
+    x = x.unsqueeze(0).expand(size, *x.shape) if x_axis is None else x.movedim(x_axis, 0)
+    if positions is not None and positions_axis is not None:
+        lead = 0 if sections is None else 1
+        tokens = x.ndim - 1 - (heads_axis is not None)
+        positions = positions.movedim(positions_axis, 0)
+        shape = _padded(positions.shape[1:], lead, tokens - 1)
+        positions = positions.reshape(size, *shape).movedim(0, lead)
+    return x, positions
+
+
 class _Rotate(torch.autograd.Function):  # type: ignore[misc]
     """x turned; differentiable in x any number of times."""
 
     @staticmethod
-    def forward(x: torch.Tensor, positions: torch.Tensor | None, work: _Work) -> torch.Tensor:
+    def forward(x: torch.Tensor, positions: torch.Tensor | None, work: Work) -> torch.Tensor:
         return work.native(work.request(x.detach(), positions))[0]
 
     @staticmethod
@@ -78,15 +93,9 @@ class _Rotate(torch.autograd.Function):  # type: ignore[misc]
         return None if tangent is None else _Rotate.apply(tangent, positions, ctx.work)
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, x: torch.Tensor, positions: torch.Tensor | None, work: _Work) -> Any:
-        x_axis, positions_axis, _ = in_dims
-        x = x.unsqueeze(0).expand(info.batch_size, *x.shape) if x_axis is None else x.movedim(x_axis, 0)
-        if positions is not None and positions_axis is not None:
-            lead = 0 if work.turning.pair_section is None else 1
-            tokens = x.ndim - 1 - (work.heads_axis is not None)
-            positions = positions.movedim(positions_axis, 0)
-            shape = _padded(positions.shape[1:], lead, tokens - 1)
-            positions = positions.reshape(info.batch_size, *shape).movedim(0, lead)
+    def vmap(info: Any, in_dims: Any, x: torch.Tensor, positions: torch.Tensor | None, work: Work) -> Any:
+        sections = None if work.turning.pair_section is None else work.turning.sections
+        x, positions = batched(info.batch_size, x, in_dims[0], positions, in_dims[1], sections, work.heads_axis)
         return _Rotate.apply(x, positions, work), 0
 
 
@@ -95,7 +104,7 @@ def rotate_recorded(request: RotationRequest, native: Native) -> list[torch.Tens
     array, offset = request.positions.array, request.positions.offset
     tensor = array if isinstance(array, torch.Tensor) else None
     host = array if tensor is None else None
-    work = _Work(request.turning, request.heads_axis, offset, host, native)
+    work = Work(request.turning, request.heads_axis, offset, host, native)
     results = [_Rotate.apply(x, tensor, work) for x in request.inputs]
     if request.outputs is None:
         return results
