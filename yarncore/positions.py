@@ -78,6 +78,11 @@ def place(
     return PlacedPositions(_broadcast(array, grid, axis))
 
 
+def padded(shape: Any, leading: int, tokens: int) -> tuple[int, ...]:
+    """The shape of positions with axes of 1 after the leading ones, so that it broadcasts against `tokens` axes."""
+    return (*shape[:leading], *(1,) * (tokens - (len(shape) - leading)), *shape[leading:])
+
+
 def _as_array(positions: Any, like: Array) -> Any:
     """An int for an offset, else an array in NumPy or in the framework of x."""
     if isinstance(positions, (bool, np.bool_)):
@@ -153,7 +158,8 @@ def _check_finite(array: Array) -> None:
 
 def _broadcast(array: Array, shape: tuple[int, ...], axis: int | None) -> Array:
     fits = len(array.shape) <= len(shape) and all(
-        n == 1 or n == m for n, m in zip(reversed(array.shape), reversed(shape), strict=False)
+        n == 1 or n == m or (n != n and m != m)  # Dask's chunks of unknown sizes are NaN
+        for n, m in zip(reversed(array.shape), reversed(shape), strict=False)
     )
     if not fits:
         raise ValueError(
@@ -165,4 +171,6 @@ def _broadcast(array: Array, shape: tuple[int, ...], axis: int | None) -> Array:
         return np.broadcast_to(array, shape)
     if is_torch(array):
         return array.expand(shape)
+    if framework_of(array) == "dask":
+        return array  # aligned block by block
     return namespace_of(array).broadcast_to(array, shape)

@@ -80,8 +80,8 @@ def make_request(
         _check_head_dim(name, x, turning)
     automatic = heads_axis is AUTOMATIC_HEADS_AXIS
     axis = _checked_heads_axis(-2 if automatic else heads_axis, names[0], q)
-    token_shape = _token_shape(q, axis)
-    if k is not None and (len(k.shape) != len(q.shape) or _token_shape(k, axis) != token_shape):
+    token_shape = token_shape_of(q, axis)
+    if k is not None and (len(k.shape) != len(q.shape) or token_shape_of(k, axis) != token_shape):
         raise ValueError(
             f"q has shape {tuple(q.shape)} and k {tuple(k.shape)}; with heads_axis={axis} they must agree in all axes "
             "but the heads (and the last)"
@@ -150,7 +150,8 @@ def _checked_heads_axis(heads_axis: Any, name: str, x: Array) -> int | None:
     return axis
 
 
-def _token_shape(x: Array, axis: int | None) -> tuple[int, ...]:
+def token_shape_of(x: Array, axis: int | None) -> tuple[int, ...]:
+    """The extents of all axes but that of the heads and the last."""
     shape = tuple(x.shape[:-1])
     return shape if axis is None else shape[: len(shape) + 1 + axis] + shape[len(shape) + 2 + axis :]
 

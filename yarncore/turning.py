@@ -44,6 +44,9 @@ class Turning:
     sections: int
     short_cut: Any = None  # the extension's object for plain calls, made when it is first needed; False: none
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Turning, tuple(getattr(self, name) for name in self.__slots__ if name != "short_cut")
+
     @property
     def rotary_dim(self) -> int:
         """Elements of a head that turn."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from yarncore.backends.backend import Backend
 from yarncore.backends.cupy import CupyBackend
+from yarncore.backends.dask import DaskBackend
 from yarncore.backends.generic import GenericBackend
 from yarncore.backends.native import NativeBackend
 from yarncore.element_types import check_array
@@ -13,7 +14,7 @@ from yarncore.namespaces import Array, framework_of
 from yarncore.request import RotationRequest
 
 # In the order in which they are asked. A backend more is a file and a row here.
-BACKENDS: tuple[Backend, ...] = (NativeBackend(), CupyBackend(), GenericBackend())
+BACKENDS: tuple[Backend, ...] = (NativeBackend(), CupyBackend(), DaskBackend(), GenericBackend())
 NAMES = tuple(backend.name for backend in BACKENDS)
 
 
@@ -24,7 +25,7 @@ class BackendChoice:
     Attributes
     ----------
     name : str
-        "native", "cupy" or "generic".
+        "native", "cupy", "dask" or "generic".
     why : str
         Why this one.
     faster : str or None

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from yarncore.positions import PlacedPositions
-from yarncore.request import RotationRequest
+from yarncore.positions import PlacedPositions, padded
+from yarncore.request import RotationRequest, token_shape_of
 from yarncore.turning import Turning
 
 Native = Any
@@ -31,25 +31,17 @@ class Work:
         return replace(self, turning=self.turning.changed(conjugate=not self.turning.conjugate))
 
     def request(self, x: torch.Tensor, positions: torch.Tensor | None) -> RotationRequest:
-        shape = tuple(x.shape[:-1])
-        if self.heads_axis is not None:
-            place = len(shape) + 1 + self.heads_axis
-            shape = (*shape[:place], *shape[place + 1 :])
+        shape = token_shape_of(x, self.heads_axis)
         lead = () if self.turning.pair_section is None else (self.turning.sections,)
         array: Any = self.host_positions
         if array is not None:
             import numpy as np
 
-            array = np.broadcast_to(array.reshape(_padded(array.shape, len(lead), len(shape))), (*lead, *shape))
+            array = np.broadcast_to(array.reshape(padded(array.shape, len(lead), len(shape))), (*lead, *shape))
         elif positions is not None:
-            array = positions.reshape(_padded(positions.shape, len(lead), len(shape))).expand((*lead, *shape))
+            array = positions.reshape(padded(positions.shape, len(lead), len(shape))).expand((*lead, *shape))
         placed = PlacedPositions(array, self.offset)
         return RotationRequest([x], None, self.heads_axis, shape, placed, self.turning)
-
-
-def _padded(shape: Any, lead: int, tokens: int) -> tuple[int, ...]:
-    """A shape with axes of 1 between the sections and the tokens, so that it broadcasts against `tokens` axes."""
-    return (*shape[:lead], *(1,) * (tokens - (len(shape) - lead)), *shape[lead:])
 
 
 def batched(
@@ -62,7 +54,7 @@ def batched(
         lead = 0 if sections is None else 1
         tokens = x.ndim - 1 - (heads_axis is not None)
         positions = positions.movedim(positions_axis, 0)
-        shape = _padded(positions.shape[1:], lead, tokens - 1)
+        shape = padded(positions.shape[1:], lead, tokens - 1)
         positions = positions.reshape(size, *shape).movedim(0, lead)
     return x, positions
 
