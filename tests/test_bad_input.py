@@ -33,6 +33,18 @@ class Subclass(np.ndarray):
     pass
 
 
+class LyingCapsule:
+    """Memory is taken from known types alone: what this would hand out is never asked for."""
+
+    shape, dtype = (2, 8), np.dtype(np.float32)
+
+    def __dlpack__(self, **_):
+        raise AssertionError("asked for a capsule")
+
+    def __dlpack_device__(self):
+        return (1, 0)
+
+
 def overlapping(shape, strides):
     return np.lib.stride_tricks.as_strided(np.zeros(64, dtype=np.float32), shape, strides)
 
@@ -117,6 +129,7 @@ REJECTED = [
     case(31, TypeError, "scale", lambda: ROPE.rotate(q_array(), None, 0, scale=2)),
     case(31, TypeError, "positional", lambda: ROPE.rotate(q_array(), None, 0, -2), "positional"),
     case(31, ValueError, "native, cupy, generic", lambda: ROPE.rotate(q_array(), None, 0, heads_axis=-2, backend="cuda"), "backend"),
+    case(50, TypeError, "q is", lambda: ROPE.rotate(LyingCapsule(), None, 0), "capsule"),
     case(31, TypeError, "backend", lambda: ROPE.rotate(q_array(), None, 0, heads_axis=-2, backend=1), "backend type"),
     case(31, yc.BackendUnavailable, "not on jax", lambda: ROPE.rotate(jnp.ones((2, 8)), None, 0, heads_axis=None, backend="native"), "native for JAX"),
     case(31, yc.BackendUnavailable, "CuPy arrays, not on numpy", lambda: ROPE.rotate(q_array(), None, 0, heads_axis=-2, backend="cupy"), "cupy"),

@@ -266,7 +266,7 @@ class Rope:
             The largest position of the whole sequence + 1, for scalings that look at it.
         out : array or pair of arrays, keyword-only
             Where the results go; may be q and k themselves, must not overlap them partly.
-        backend : "native", "cupy", "dask" or "generic", keyword-only
+        backend : "native", "cupy" or "generic", keyword-only
             Insist on one.
 
         Returns

@@ -78,10 +78,14 @@ def test_48_what_cannot_be_cut_so(x):
         ROPE.rotate_(da.from_array(x), None, None, heads_axis=-2)
 
 
-def test_backend_for_says_dask(x):
-    assert yc.backend_for(da.from_array(x)).name == "dask"
-    with pytest.raises(yc.BackendUnavailable, match="Dask arrays, not on numpy"):
-        ROPE.rotate(x, None, 0, heads_axis=-2, backend="dask")
+def test_backend_for_says_block_by_block(x):
+    choice = yc.backend_for(da.from_array(x))
+    assert choice.name == "generic"
+    assert "block by block" in choice.why
+    lazy = ROPE.rotate(da.from_array(x), None, 0, heads_axis=-2, backend="generic")
+    assert np.array_equal(lazy.compute(), ROPE.rotate(x, None, 0, heads_axis=-2))
+    with pytest.raises(yc.BackendUnavailable, match="not on dask"):
+        ROPE.rotate(da.from_array(x), None, 0, heads_axis=-2, backend="native")
 
 
 LARGE = """

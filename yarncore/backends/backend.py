@@ -10,6 +10,7 @@ class Backend(Protocol):
     """A way to carry out a rotation."""
 
     name: str
+    does: str  # how, in words that the name of a framework follows
 
     def refusal(self, x: Array) -> str | None:
         """Why this backend cannot rotate `x`; None when it can."""

@@ -15,7 +15,7 @@ from yarncore.request import RotationRequest
 
 # In the order in which they are asked. A backend more is a file and a row here.
 BACKENDS: tuple[Backend, ...] = (NativeBackend(), CupyBackend(), DaskBackend(), GenericBackend())
-NAMES = tuple(backend.name for backend in BACKENDS)
+NAMES = tuple(dict.fromkeys(backend.name for backend in BACKENDS))  # Dask's is a generic one too
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class BackendChoice:
     Attributes
     ----------
     name : str
-        "native", "cupy", "dask" or "generic".
+        "native", "cupy" or "generic".
     why : str
         Why this one.
     faster : str or None
@@ -37,12 +37,12 @@ class BackendChoice:
     faster: str | None
 
 
-def _backend_named(name: Any) -> Backend:
+def _backends_named(name: Any) -> list[Backend]:
     if not isinstance(name, str):
         raise TypeError(f"backend is {name!r} ({type(name).__name__}); one of {', '.join(NAMES)} is expected")
     if name not in NAMES:
         raise ValueError(f"backend is {name!r}; one of {', '.join(NAMES)} is expected")
-    return BACKENDS[NAMES.index(name)]
+    return [backend for backend in BACKENDS if backend.name == name]
 
 
 def choose(request: RotationRequest, name: str | None) -> Backend:
@@ -54,7 +54,7 @@ def choose(request: RotationRequest, name: str | None) -> Backend:
         Where the named one refuses, or all do; with the reason.
     """
     reason = None
-    for backend in BACKENDS if name is None else (_backend_named(name),):
+    for backend in BACKENDS if name is None else _backends_named(name):
         reason = backend.request_refusal(request)
         for x in request.inputs if request.outputs is None else [*request.inputs, *request.outputs]:
             reason = reason or backend.refusal(x)
@@ -94,9 +94,7 @@ def backend_for(x: Array) -> BackendChoice:
     if backend.name == "native":
         return BackendChoice("native", f"{framework_of(x)} memory that the extension reads and writes directly", None)
     native = refusals["native"]
-    return BackendChoice(
-        backend.name, f"array operations of {framework_of(x)}; native refused: {native}", _faster(native)
-    )
+    return BackendChoice(backend.name, f"{backend.does} {framework_of(x)}; native refused: {native}", _faster(native))
 
 
 def _faster(reason: str) -> str | None:

@@ -8,6 +8,7 @@ class CupyBackend:
     """Insisted upon by backend="cupy"; CuPy arrays are rotated by the generic backend until its kernel exists."""
 
     name = "cupy"
+    does = "a compiled kernel on"
 
     def refusal(self, x: Array) -> str | None:
         if framework_of(x) != "cupy":

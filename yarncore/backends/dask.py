@@ -17,7 +17,8 @@ from yarncore.turns import TurnsTable
 class DaskBackend:
     """Lazy results of Dask arrays, whose blocks need not fit into memory together."""
 
-    name = "dask"
+    name = "generic"
+    does = "block by block, each by the backend of its own framework, arrays of"
 
     def refusal(self, x: Array) -> str | None:
         return None if framework_of(x) == "dask" else f"it works on Dask arrays, not on {framework_of(x)}"

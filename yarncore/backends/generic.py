@@ -53,6 +53,7 @@ class GenericBackend:
     """Array operations of the framework of x itself."""
 
     name = "generic"
+    does = "array operations of"
 
     def refusal(self, x: Array) -> str | None:
         try:
