@@ -146,6 +146,18 @@ def test_functional_transforms(x):
     assert jacrev(turned)(x).shape == (*x.shape, *x.shape)
 
 
+def test_in_place_inside_a_transform(x):
+    def doubled(t):
+        y = t * 2
+        return ROPE.rotate_(y, None, POSITIONS, heads_axis=-2)
+
+    many = torch.stack([x, x + 1])
+    assert torch.equal(vmap(doubled)(many), torch.stack([doubled(t) for t in many]))
+    expected = torch.ones_like(x) * 2
+    expected = ROPE.at().adjoint.rotate(expected, None, POSITIONS, heads_axis=-2)
+    assert torch.allclose(grad(lambda t: doubled(t).sum())(x), expected)
+
+
 def test_forward_mode(x):
     with forward_ad.dual_level():
         dual = forward_ad.make_dual(x, x + 1)

@@ -59,6 +59,8 @@ def _rotate(x: Array, request: RotationRequest) -> Array:
             operands += [None, None]
             continue
         if isinstance(values, np.ndarray):
+            # Once what is repeated: a batch of the same positions must not become an array of its own.
+            values = values[tuple(slice(None, 1 if stride == 0 else None) for stride in values.strides)]
             values = da.from_array(values, name=f"yarncore-{tokenize(values)}")
         along = token_axes[len(token_axes) - (values.ndim - len(leading)) :]
         values = values.rechunk({i: -1 for i, n in enumerate(values.shape) if i < len(leading) or n == 1})
