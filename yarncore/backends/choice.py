@@ -6,6 +6,7 @@ from typing import Any
 from yarncore.backends.backend import Backend
 from yarncore.backends.cupy import CupyBackend
 from yarncore.backends.dask import DaskBackend
+from yarncore.backends.dtensor import DTensorBackend
 from yarncore.backends.generic import GenericBackend
 from yarncore.backends.native import NativeBackend
 from yarncore.element_types import check_array
@@ -14,7 +15,7 @@ from yarncore.namespaces import Array, framework_of
 from yarncore.request import RotationRequest
 
 # In the order in which they are asked. A backend more is a file and a row here.
-BACKENDS: tuple[Backend, ...] = (NativeBackend(), CupyBackend(), DaskBackend(), GenericBackend())
+BACKENDS: tuple[Backend, ...] = (NativeBackend(), CupyBackend(), DaskBackend(), DTensorBackend(), GenericBackend())
 NAMES = tuple(dict.fromkeys(backend.name for backend in BACKENDS))  # Dask's is a generic one too
 
 

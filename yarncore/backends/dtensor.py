@@ -1,0 +1,134 @@
+"""torch's DTensor: every process rotates its own shard, and nobody waits for anybody.
+
+A rotation knows no neighbours: with positions cut as the tokens are, the local results are the shards of the result.
+Imported only where torch.distributed.tensor has been.
+"""
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from yarncore.backends.generic import GenericBackend
+from yarncore.backends.native import NativeBackend
+from yarncore.namespaces import Array, is_numpy, is_torch
+from yarncore.positions import PlacedPositions
+from yarncore.request import RotationRequest, token_shape_of
+from yarncore.turns import TurnsTable
+
+
+def is_dtensor(x: object) -> bool:
+    """Whether `x` is a DTensor."""
+    module = sys.modules.get("torch.distributed.tensor")
+    return module is not None and isinstance(x, module.DTensor)
+
+
+class DTensorBackend:
+    """Shards over batch, heads or sequence, rotated where they are."""
+
+    name = "generic"
+    does = "shard by shard, each by the backend of its own device, distributed tensors of"
+
+    def refusal(self, x: Array) -> str | None:
+        return None if is_dtensor(x) else "it works on DTensors"
+
+    def request_refusal(self, request: RotationRequest) -> str | None:
+        if request.slots is not None:
+            return "slots name tokens of all shards"
+        if not isinstance(request.turning.turns, TurnsTable) or not isinstance(request.positions.offset, int):
+            return "the frequencies or the offset of the positions are traced"
+        return None
+
+    def rotate(self, request: RotationRequest) -> list[Array]:
+        results = [_rotate(x, request) for x in request.inputs]
+        if request.outputs is None:
+            return results
+        for y, result in zip(request.outputs, results, strict=True):
+            y.copy_(result)
+        return request.outputs
+
+
+def _rotate(x: Any, request: RotationRequest) -> Any:
+    from torch.distributed.tensor import DTensor
+
+    turning = request.turning
+    placements = _placements_of_tokens(x, request.heads_axis)
+    lead = 0 if turning.pair_section is None else 1
+    local = x.to_local()
+    shape = token_shape_of(local, request.heads_axis)
+    positions = _positions(request, x.device)
+    placed = PlacedPositions(_shard(positions, placements, lead, x.device_mesh, "positions"))
+    if turning.rows is not None:
+        rows = np.broadcast_to(turning.rows, request.token_shape) if is_numpy(turning.rows) else turning.rows
+        rows = _shard(_tensor(rows, x.device), placements, 0, x.device_mesh, "length")
+        turning = turning.changed(rows=rows.numpy() if rows.device.type == "cpu" else rows, lengths_shape=shape)
+    part = RotationRequest([local], None, request.heads_axis, shape, placed, turning)
+    native = NativeBackend()
+    backend = native if native.refusal(local) is None else GenericBackend()
+    result = backend.rotate(part)[0]
+    return DTensor.from_local(result, x.device_mesh, x.placements, run_check=False, shape=x.shape, stride=x.stride())
+
+
+def _placements_of_tokens(x: Any, heads_axis: int | None) -> list[Any]:
+    """How the token axes are cut, for each axis of the mesh.
+
+    Raises
+    ------
+    ValueError
+        Where the last axis is cut, or x is a sum that has not been taken.
+    """
+    from torch.distributed.tensor import Replicate, Shard
+
+    heads = None if heads_axis is None else x.ndim + heads_axis
+    placements = []
+    for placement in x.placements:
+        if placement.is_partial():
+            raise ValueError(f"the placements are {x.placements}: a sum that has not been taken; redistribute it first")
+        if not placement.is_shard() or placement.dim % x.ndim == heads:
+            placements.append(Replicate())
+            continue
+        axis = placement.dim % x.ndim
+        if axis == x.ndim - 1:
+            raise ValueError(
+                f"the placements are {x.placements}: the last axis is cut, and a pair must not be torn apart"
+            )
+        placements.append(Shard(axis - (heads is not None and axis > heads)))
+    return placements
+
+
+def _tensor(value: Any, device: Any) -> Any:
+    import torch
+
+    return value if is_torch(value) else torch.as_tensor(np.array(value), device=device)
+
+
+def _positions(request: RotationRequest, device: Any) -> Any:
+    """The positions of all tokens, whole or cut already."""
+    import torch
+
+    if request.positions.array is not None:
+        return _tensor(request.positions.array, device)
+    shape = request.token_shape
+    counted = torch.arange(shape[-1] if shape else 1, device=device) + request.positions.offset
+    return counted.expand(shape) if shape else counted[0]
+
+
+def _shard(values: Any, placements: list[Any], lead: int, mesh: Any, name: str) -> Any:
+    """This process's part of values that cover all tokens, cut as the tokens are; nothing is sent.
+
+    Raises
+    ------
+    ValueError
+        Where they are cut otherwise.
+    """
+    from torch.distributed.tensor import Shard, distribute_tensor
+
+    wanted = [Shard(p.dim + lead) if p.is_shard() else p for p in placements]
+    if is_dtensor(values):
+        if list(values.placements) != wanted:
+            raise ValueError(
+                f"{name} has the placements {values.placements}; {tuple(wanted)}, as the tokens, is expected"
+            )
+        return values.to_local()
+    # src_data_rank=None: each process takes its part of what it has.
+    return distribute_tensor(values.contiguous(), mesh, wanted, src_data_rank=None).to_local()
