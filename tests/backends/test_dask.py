@@ -62,6 +62,13 @@ def test_nothing_is_computed_before_it_is_asked_for_and_names_are_deterministic(
     assert first.name == second.name
     assert first.name != ROPE.rotate(lazy, None, 6, heads_axis=-2).name
     assert first.name != yc.Rope(16).rotate(lazy, None, 5, heads_axis=-2).name
+    positions = np.arange(3 * 2 * 37).reshape(3, 2, 37)
+    names = {
+        yc.Rope(16, sections=parts, section_order=order).rotate(lazy, None, positions, heads_axis=-2).name
+        for parts in ((4, 2, 2), (2, 3, 3))
+        for order in ("contiguous", "interleaved")
+    }
+    assert len(names) == 4
     y = ROPE.rotate(lazy, None, 5, heads_axis=-2)
     assert np.array_equal(pickle.loads(pickle.dumps(y)).compute(), y.compute())
 

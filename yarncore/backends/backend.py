@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from yarncore.namespaces import Array
+from yarncore.namespaces import Array, is_torch
 from yarncore.request import RotationRequest
 
 
@@ -23,3 +23,15 @@ class Backend(Protocol):
     def rotate(self, request: RotationRequest) -> list[Array]:
         """The results, which are request.outputs where those are given."""
         ...
+
+
+def delivered(request: RotationRequest, results: list[Array]) -> list[Array]:
+    """The results, written to where the request wants them if it says so; torch records that, in place too."""
+    if request.outputs is None:
+        return results
+    for y, result in zip(request.outputs, results, strict=True):
+        if is_torch(y):
+            y.copy_(result)
+        else:
+            y[...] = result
+    return request.outputs

@@ -16,7 +16,7 @@ from yarncore.request import RotationRequest
 
 # In the order in which they are asked. A backend more is a file and a row here.
 BACKENDS: tuple[Backend, ...] = (NativeBackend(), CupyBackend(), DaskBackend(), DTensorBackend(), GenericBackend())
-NAMES = tuple(dict.fromkeys(backend.name for backend in BACKENDS))  # Dask's is a generic one too
+NAMES = tuple(dict.fromkeys(backend.name for backend in BACKENDS))  # Dask's and DTensor's are generic ones too
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +92,11 @@ def backend_for(x: Array) -> BackendChoice:
         refusals[backend.name] = reason
     else:
         raise BackendUnavailable(f"no backend can rotate this: {refusals}")
-    if backend.name == "native":
-        return BackendChoice("native", f"{framework_of(x)} memory that the extension reads and writes directly", None)
-    native = refusals["native"]
-    return BackendChoice(backend.name, f"{backend.does} {framework_of(x)}; native refused: {native}", _faster(native))
+    why = f"{backend.does} {framework_of(x)}"
+    native = refusals.get("native")
+    if native is None:
+        return BackendChoice(backend.name, why, None)
+    return BackendChoice(backend.name, f"{why}; native refused: {native}", _faster(native))
 
 
 def _faster(reason: str) -> str | None:

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.backends.generic import GenericBackend
-from yarncore.backends.native import NativeBackend
+from yarncore.backends.parts import rotate_part
 from yarncore.namespaces import Array, framework_of, is_numpy
 from yarncore.positions import PlacedPositions, padded
 from yarncore.request import RotationRequest, token_shape_of
@@ -67,8 +66,9 @@ def _rotate(x: Array, request: RotationRequest) -> Array:
         operands += [values, (*leading, *along)]
     work = functools.partial(_rotate_block, turning=turning.changed(rows=None, lengths_shape=()),
                              heads_axis=request.heads_axis)  # fmt: skip
-    text = getattr(turning.turns, "text", None)
-    layout = (text, turning.conjugate, turning.interleaved, turning.head_dim, turning.sections, request.heads_axis)
+    assert isinstance(turning.turns, TurnsTable)
+    section = None if turning.pair_section is None else turning.pair_section.tobytes()
+    layout = (turning.turns.text, section, turning.conjugate, turning.interleaved, turning.head_dim, request.heads_axis)
     name = "yarncore-rotate-" + tokenize(x.name, *(getattr(part, "name", part) for part in operands[2:]), layout)
     return da.blockwise(
         work, axes, *operands, dtype=x.dtype, meta=x._meta, name=name, concatenate=True, align_arrays=True
@@ -98,5 +98,4 @@ def _rotate_block(x: Array, positions: Array, rows: Array | None, *, turning: Tu
     lead = () if turning.pair_section is None else (turning.sections,)
     placed = np.broadcast_to(positions.reshape(padded(positions.shape, len(lead), len(shape))), (*lead, *shape))
     request = RotationRequest([x], None, heads_axis, shape, PlacedPositions(placed), turning)
-    native = NativeBackend()
-    return (native if native.refusal(x) is None else GenericBackend()).rotate(request)[0]
+    return rotate_part(request)

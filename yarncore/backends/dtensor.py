@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.backends.generic import GenericBackend
-from yarncore.backends.native import NativeBackend
+from yarncore.backends.backend import delivered
+from yarncore.backends.parts import rotate_part
 from yarncore.namespaces import Array, is_numpy, is_torch
 from yarncore.positions import PlacedPositions
 from yarncore.request import RotationRequest, token_shape_of
@@ -40,12 +40,7 @@ class DTensorBackend:
         return None
 
     def rotate(self, request: RotationRequest) -> list[Array]:
-        results = [_rotate(x, request) for x in request.inputs]
-        if request.outputs is None:
-            return results
-        for y, result in zip(request.outputs, results, strict=True):
-            y.copy_(result)
-        return request.outputs
+        return delivered(request, [_rotate(x, request) for x in request.inputs])
 
 
 def _rotate(x: Any, request: RotationRequest) -> Any:
@@ -63,9 +58,7 @@ def _rotate(x: Any, request: RotationRequest) -> Any:
         rows = _shard(_tensor(rows, x.device), placements, 0, x.device_mesh, "length")
         turning = turning.changed(rows=rows.numpy() if rows.device.type == "cpu" else rows, lengths_shape=shape)
     part = RotationRequest([local], None, request.heads_axis, shape, placed, turning)
-    native = NativeBackend()
-    backend = native if native.refusal(local) is None else GenericBackend()
-    result = backend.rotate(part)[0]
+    result = rotate_part(part)
     return DTensor.from_local(result, x.device_mesh, x.placements, run_check=False, shape=x.shape, stride=x.stride())
 
 

@@ -7,6 +7,7 @@ int64 and float64 where the framework has them; else (JAX by default) in uint32 
 from typing import Any
 
 from yarncore.backends import jax as jax_rules
+from yarncore.backends.backend import delivered
 from yarncore.element_types import element_type
 from yarncore.namespaces import (
     Array,
@@ -72,19 +73,7 @@ class GenericBackend:
             return _rotate_slots(request)
         xp = namespace_of(request.inputs[0])
         cos, sin, origin = _rows(xp, request, request.token_shape)
-        results = [_rotate_array(xp, x, cos, sin, origin, request) for x in request.inputs]
-        if request.outputs is None:
-            return results
-        for y, result in zip(request.outputs, results, strict=True):
-            _write(y, result)
-        return request.outputs
-
-
-def _write(y: Array, result: Array) -> None:
-    if is_torch(y):
-        y.copy_(result)
-    else:
-        y[...] = result
+        return delivered(request, [_rotate_array(xp, x, cos, sin, origin, request) for x in request.inputs])
 
 
 def _rotate_slots(request: RotationRequest) -> list[Array]:

@@ -43,7 +43,7 @@ class NativeBackend:
     """yarncore._core on the memory of NumPy arrays and plain torch CPU tensors."""
 
     name = "native"
-    does = "the extension on"
+    does = "the extension reads and writes the memory of"
 
     def refusal(self, x: Array) -> str | None:
         if _core is None:

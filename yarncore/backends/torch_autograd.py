@@ -7,8 +7,10 @@ its tangent the same rotation of the tangent.
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 
+from yarncore.backends.backend import delivered
 from yarncore.positions import PlacedPositions, padded
 from yarncore.request import RotationRequest, token_shape_of
 from yarncore.turning import Turning
@@ -35,8 +37,6 @@ class Work:
         lead = () if self.turning.pair_section is None else (self.turning.sections,)
         array: Any = self.host_positions
         if array is not None:
-            import numpy as np
-
             array = np.broadcast_to(array.reshape(padded(array.shape, len(lead), len(shape))), (*lead, *shape))
         elif positions is not None:
             array = positions.reshape(padded(positions.shape, len(lead), len(shape))).expand((*lead, *shape))
@@ -97,9 +97,4 @@ def rotate_recorded(request: RotationRequest, native: Native) -> list[torch.Tens
     tensor = array if isinstance(array, torch.Tensor) else None
     host = array if tensor is None else None
     work = Work(request.turning, request.heads_axis, offset, host, native)
-    results = [_Rotate.apply(x, tensor, work) for x in request.inputs]
-    if request.outputs is None:
-        return results
-    for y, result in zip(request.outputs, results, strict=True):
-        y.copy_(result)  # recorded by torch, in place too
-    return request.outputs
+    return delivered(request, [_Rotate.apply(x, tensor, work) for x in request.inputs])

@@ -7,8 +7,10 @@ graph does not hold this operator: it must run where yarncore is not installed.
 import functools
 from typing import Any
 
+import numpy as np
 import torch
 
+from yarncore.backends.backend import delivered
 from yarncore.backends.native import NativeBackend
 from yarncore.backends.short_cut import prepare
 from yarncore.backends.torch import register_once
@@ -29,8 +31,6 @@ _LIBRARY.define(
 @functools.lru_cache(maxsize=256)
 def _turning(turns: str, pair_section: bytes | None, sections: int, conjugate: bool, interleaved: bool) -> Turning:
     """The Turning of an operator's arguments, made once."""
-    import numpy as np
-
     section = None if pair_section is None else np.frombuffer(pair_section, np.uint8)
     return Turning(TurnsTable.of_text(turns), None, (), conjugate, interleaved, None, section, sections)
 
@@ -107,12 +107,8 @@ def rotate_by_operator(request: RotationRequest) -> list[Any]:
     array = tensor(positions.array, None)
     rows = tensor(turning.rows, torch.int32)
     section = tensor(turning.pair_section, torch.uint8)
-    results: list[Any] = torch.ops.yarncore.rotate(
+    results = torch.ops.yarncore.rotate(
         request.inputs, array, positions.offset, rows, section, table.text, turning.sections, turning.conjugate,
         turning.interleaved, request.heads_axis,
     )  # fmt: skip
-    if request.outputs is None:
-        return results
-    for y, result in zip(request.outputs, results, strict=True):
-        y.copy_(result)
-    return request.outputs
+    return delivered(request, results)
