@@ -83,6 +83,14 @@ def padded(shape: Any, leading: int, tokens: int) -> tuple[int, ...]:
     return (*shape[:leading], *(1,) * (tokens - (len(shape) - leading)), *shape[leading:])
 
 
+def broadcasts_to(shape: Any, target: tuple[int, ...]) -> bool:
+    """Whether an array of `shape` broadcasts to `target`. Extents may be symbols of a tracer, which NumPy would fix."""
+    return len(shape) <= len(target) and all(
+        n == 1 or n == m or (n != n and m != m)  # Dask's chunks of unknown sizes are NaN
+        for n, m in zip(reversed(shape), reversed(target), strict=False)
+    )
+
+
 def _as_array(positions: Any, like: Array) -> Any:
     """An int for an offset, else an array in NumPy or in the framework of x."""
     if isinstance(positions, (bool, np.bool_)):
@@ -157,11 +165,7 @@ def _check_finite(array: Array) -> None:
 
 
 def _broadcast(array: Array, shape: tuple[int, ...], axis: int | None) -> Array:
-    fits = len(array.shape) <= len(shape) and all(
-        n == 1 or n == m or (n != n and m != m)  # Dask's chunks of unknown sizes are NaN
-        for n, m in zip(reversed(array.shape), reversed(shape), strict=False)
-    )
-    if not fits:
+    if not broadcasts_to(array.shape, shape):
         raise ValueError(
             f"positions has shape {tuple(array.shape)}, but {token_text(shape, axis)} or one that broadcasts to it is expected"
         )

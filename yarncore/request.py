@@ -10,7 +10,7 @@ from yarncore.arguments import integer
 from yarncore.element_types import check_array, element_type
 from yarncore.namespaces import Array, framework_of, is_torch, is_traced
 from yarncore.overlap import layout_of, overlap, repeats_memory
-from yarncore.positions import PlacedPositions, place, token_text
+from yarncore.positions import PlacedPositions, broadcasts_to, place, token_text
 from yarncore.turning import Turning
 
 AUTOMATIC_HEADS_AXIS: Any = ...
@@ -166,11 +166,7 @@ def _refuse_ambiguous_heads(name: str, x: Array, given: str) -> None:
 
 
 def _check_lengths(lengths_shape: tuple[int, ...], grid: tuple[int, ...], axis: int | None) -> None:
-    try:
-        fits = np.broadcast_shapes(lengths_shape, grid) == grid
-    except ValueError:
-        fits = False
-    if not fits:
+    if not broadcasts_to(lengths_shape, grid):
         raise ValueError(
             f"length has shape {lengths_shape}, but {token_text(grid, axis)} or one that broadcasts to it is expected"
         )

@@ -4,6 +4,7 @@ The same steps as csrc/rotation_math.h: integer phases, the nearest quarter turn
 int64 and float64 where the framework has them; else (JAX by default) in uint32 and pairs of float32.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from yarncore.backends import jax as jax_rules
@@ -27,6 +28,7 @@ from yarncore.turns import TracedTurns, word_dtype
 _MASK = 0xFFFFFFFF
 _EIGHTH_TURN = 1 << 29
 _TWO_PI = 6.283185307179586
+_UNIT_64 = _TWO_PI * 2.0**-64  # radians of the lowest of 64 bits of phase
 
 # sin x = x + x z Q(z), cos x = 1 - z/2 + z^2 P(z), z = x^2, |x| <= pi/4: Chebyshev fits in 50 digits, relative errors
 # 1.3e-17 and 5e-19 (float64), 1.3e-8 and 8e-10 (float32).
@@ -314,7 +316,7 @@ def _by_quarter(xp: Namespace, quarter: Array, cos: Array, sin: Array) -> tuple[
     return xp.where(((quarter + 1) & 2) == 2, -c, c), xp.where((quarter & 2) == 2, -s, s)
 
 
-def _horner(product: Any, xp: Namespace, z: Array, coefficients: tuple[float, ...]) -> Array:
+def _horner(product: Any, xp: Namespace, z: Array, coefficients: Sequence[Any]) -> Array:
     total = product(xp, z, coefficients[-1]) + coefficients[-2]
     for coefficient in coefficients[-3::-1]:
         total = product(xp, total, z) + coefficient
@@ -327,11 +329,15 @@ def _cos_sin_64(xp: Namespace, phase: list[Array]) -> tuple[Array, Array]:
     rest = xp.astype((shifted & ((1 << 30) - 1)) - _EIGHTH_TURN, xp.float64) * 4294967296.0 + xp.astype(
         middle, xp.float64
     )
-    x = (rest + xp.astype(low, xp.float64) * 2.0**-32) * (_TWO_PI * 2.0**-64)
+    # As arrays: torch's ONNX exporter rounds a Python float to float32, whatever it meets.
+    sin_terms, cos_terms, (unit,) = (
+        [constant(xp, value, xp.float64, like=high) for value in values] for values in (_SIN_64, _COS_64, (_UNIT_64,))
+    )
+    x = (rest + xp.astype(low, xp.float64) * 2.0**-32) * unit
     product = jax_rules.bounded_product if is_jax_namespace(xp) else _product
     z = product(xp, x, x)
-    sin = x + product(xp, x, product(xp, z, _horner(product, xp, z, _SIN_64)))
-    cos = (1.0 - 0.5 * z) + product(xp, product(xp, z, z), _horner(product, xp, z, _COS_64))
+    sin = x + product(xp, x, product(xp, z, _horner(product, xp, z, sin_terms)))
+    cos = (1.0 - 0.5 * z) + product(xp, product(xp, z, z), _horner(product, xp, z, cos_terms))
     return _by_quarter(xp, shifted >> 30, cos, sin)
 
 

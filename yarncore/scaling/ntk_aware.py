@@ -69,7 +69,8 @@ class DynamicNTK(Scaling):
         self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
     ) -> ScaledFrequencies:
         ratio = length_ratio(xp, length, self.original_length)
-        return enlarge_base(inverse_frequencies, self.factor * ratio - (self.factor - 1), xp)
+        factor = real(xp, self.factor, like=ratio)
+        return enlarge_base(inverse_frequencies, factor * ratio - (factor - 1.0), xp)
 
     def context_factor(self) -> float | None:
         return None

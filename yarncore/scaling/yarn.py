@@ -21,7 +21,7 @@ def temperature(s: Array, mscale: float, xp: Namespace) -> Array:
     With mscale = 1 the attention factor of YaRN, sqrt(1/t) in eq. 22 of arXiv:2309.00071v2. The multiplier is
     DeepSeek's (deepseek-ai/DeepSeek-V3, inference/model.py).
     """
-    return xp.where(s > 1.0, 0.1 * mscale * xp.log(s) + 1.0, xp.ones_like(s))
+    return xp.where(s > 1.0, real(xp, 0.1 * mscale, like=s) * xp.log(s) + 1.0, xp.ones_like(s))
 
 
 def amplitudes(
