@@ -116,6 +116,19 @@ def constant(xp: Namespace, value: Any, dtype: Any, like: Array | None = None) -
     return xp.asarray(value, dtype=dtype, **device_argument(xp, like))
 
 
+def take_rows(xp: Namespace, table: Array, rows: Array) -> Array:
+    """The rows of a table that indices of any shape name: shape (*rows.shape, *table.shape[1:])."""
+    if not is_jax_namespace(xp):
+        return xp.reshape(xp.take(table, xp.reshape(rows, (-1,)), axis=0), (*rows.shape, *table.shape[1:]))
+    import jax
+
+    # Over meshes with explicit axes a gather must be told that its result is cut as its indices are.
+    sharding = jax.typeof(rows).sharding  # type: ignore[attr-defined,unused-ignore]
+    spec = jax.sharding.PartitionSpec(*sharding.spec, *(None,) * (len(table.shape) - 1))
+    wanted = None if sharding.mesh.empty or not sharding.mesh.are_all_axes_explicit else sharding.update(spec=spec)
+    return table.at[rows].get(mode="promise_in_bounds", out_sharding=wanted)
+
+
 def is_virtual(x: Array) -> bool:
     """Whether a torch tensor stands for another: it is being compiled, a subclass, or wrapped by a transform."""
     torch = sys.modules["torch"]

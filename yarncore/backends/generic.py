@@ -21,6 +21,7 @@ from yarncore.namespaces import (
     is_numpy,
     is_torch,
     namespace_of,
+    take_rows,
 )
 from yarncore.request import RotationRequest
 from yarncore.turns import TracedTurns, word_dtype
@@ -148,14 +149,8 @@ def _rows(xp: Namespace, request: RotationRequest, grid: tuple[int, ...]) -> tup
     like = request.inputs[0]
     words, factors = _words_and_factors(xp, request, like)
     magnitude, negative, at_zero = _position_words(xp, request, grid, like)
-    if turning.pair_section is not None:
-        section = constant(
-            xp, turning.pair_section.astype("int64"), xp.int64 if has_64_bits(xp) else xp.int32, like=like
-        )
-        origin = xp.expand_dims(xp.all(at_zero, axis=0), axis=-1)
-    else:
-        section = None
-        origin = xp.expand_dims(at_zero, axis=-1)
+    section = None if turning.pair_section is None else constant(xp, turning.pair_section, xp.int32, like=like)
+    origin = xp.expand_dims(at_zero if section is None else xp.all(at_zero, axis=0), axis=-1)
     magnitude = {place: _of_each_pair(xp, word, section) for place, word in magnitude.items()}
     negative = _of_each_pair(xp, negative, section)
     phase = _phase(xp, magnitude, words)
@@ -170,7 +165,10 @@ def _of_each_pair(xp: Namespace, values: Array, section: Array | None) -> Array:
     """Values of the tokens with an axis more that meets the pairs; with sections, each pair takes its section's."""
     if section is None:
         return xp.expand_dims(values, axis=-1)
-    return xp.take(xp.moveaxis(values, 0, -1), section, axis=-1)
+    chosen = xp.expand_dims(values[0, ...], axis=-1)
+    for number in range(1, values.shape[0]):  # a choice, not a gather: it fuses, and shards without rules
+        chosen = xp.where(section == number, xp.expand_dims(values[number, ...], axis=-1), chosen)
+    return chosen
 
 
 def _words_and_factors(xp: Namespace, request: RotationRequest, like: Array) -> tuple[list[Array], Array]:
@@ -186,9 +184,8 @@ def _words_and_factors(xp: Namespace, request: RotationRequest, like: Array) -> 
     if turning.rows is None:
         return [table[0, word, :] for word in range(5)], factors[0]
     rows = turning.rows if not is_numpy(turning.rows) else constant(xp, turning.rows, xp.int32, like=like)
-    flat = xp.reshape(rows, (-1,))
-    picked = xp.reshape(xp.take(table, flat, axis=0), (*rows.shape, 5, turns.pairs))
-    return [picked[..., word, :] for word in range(5)], xp.reshape(xp.take(factors, flat, axis=0), rows.shape)
+    picked = take_rows(xp, table, rows)
+    return [picked[..., word, :] for word in range(5)], take_rows(xp, factors, rows)
 
 
 def _position_words(
