@@ -27,20 +27,25 @@ def _complex_numbers(q, k, turns):
 
 
 @functools.cache
-def _compiled():
+def compiled_apply_rotary():
+    """transformers' apply_rotary_pos_emb under torch.compile."""
     return torch.compile(apply_rotary_pos_emb, dynamic=True)
+
+
+def torch_tables(tokens, dtype):
+    """cos and sin as transformers takes them: (1, tokens, DIM), the halves repeated."""
+    return [torch.cat([t, t], -1) for t in ROPE.cos_sin(torch.arange(tokens)[None], dtype=dtype)]
 
 
 def torch_peers(tokens, dtype):
     """transformers' apply_rotary_pos_emb, eager and compiled, Meta's complex form and rotary-embedding-torch."""
     q, k = tensors(tokens, dtype, heads_first=True)
-    cos, sin = ROPE.cos_sin(torch.arange(tokens)[None], dtype=dtype)
-    cos, sin = (torch.cat([t, t], -1) for t in (cos, sin))
+    cos, sin = torch_tables(tokens, dtype)
     flat = tensors(tokens, dtype)
     turns = torch.polar(torch.ones(tokens, 1, DIM // 2), torch.rand(tokens, 1, DIM // 2))
     peers = {
         "transformers eager": lambda: apply_rotary_pos_emb(q, k, cos, sin),
-        "transformers compiled": lambda: _compiled()(q, k, cos, sin),
+        "transformers compiled": lambda: compiled_apply_rotary()(q, k, cos, sin),
         "torch complex": lambda: _complex_numbers(*flat, turns),
     }
     if rotary_embedding_torch is not None:
