@@ -106,7 +106,8 @@ MEMORY_COLUMNS = ["", "peak", "in units of q and k"]
 
 @pytest.mark.parametrize("function", [ours, eager])
 def test_step(benchmark, function):
-    benchmark(lambda arguments=given(64): step(function, *arguments))
+    arguments = given(64)
+    benchmark(lambda: step(function, *arguments))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.namespaces import Array, is_array, is_numpy, is_torch
+from yarncore.namespaces import Array, is_array, is_numpy, is_torch, is_virtual
 
 ROTATABLE = ("float64", "float32", "bfloat16", "float16")
 _ARRAYS = "an array of NumPy, torch, JAX, CuPy, Dask or any array-API framework"
@@ -46,10 +46,21 @@ def _check_torch_layout(name: str, x: Any) -> None:
 
     if x.is_nested:
         raise TypeError(f"{name} is a nested tensor; rotate {name}.values() with the positions of each token")
+    if isinstance(x, torch.masked.MaskedTensor):
+        raise TypeError(f"{name} is a masked tensor: its mask would be lost; give {name}.to_tensor(value)")
     if x.layout is not torch.strided:
         raise TypeError(f"{name} has layout {x.layout}; torch.strided is expected")
     if x.is_quantized:
         raise TypeError(f"{name} is quantized ({x.dtype}); {_ELEMENTS} is expected")
+    check_storage(name, x)
+
+
+def check_storage(name: str, x: Any) -> None:
+    """Raise ValueError where the memory of a torch tensor was taken away, as FSDP does between steps."""
+    if not is_virtual(x) and x.numel() and x.untyped_storage().nbytes() == 0:
+        raise ValueError(
+            f"{name} has shape {tuple(x.shape)}, but its storage was resized to 0 bytes: it holds no values"
+        )
 
 
 def _short(x: Any) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from yarncore.element_types import check_storage
 from yarncore.namespaces import (
     Array,
     framework_of,
@@ -115,6 +116,7 @@ def _as_array(positions: Any, like: Array) -> Any:
             raise ValueError(f"positions is on {positions.device} and q on {like.device}; the same device is expected")
         if positions.requires_grad:
             raise TypeError("positions requires grad; the rotation is not differentiated with respect to them")
+        check_storage("positions", positions)
     return positions
 
 

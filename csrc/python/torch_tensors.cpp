@@ -47,6 +47,19 @@ bool has_version(PyObject* tensor) {
   return version != nullptr;
 }
 
+// Whether the storage behind a tensor was resized to nothing, which leaves a null pointer plus the tensor's offset.
+// Asked only of addresses so low that they may be that: an honest one is seldom below 4 GiB.
+bool is_emptied(PyObject* object, const void* data) {
+  if (reinterpret_cast<uintptr_t>(data) >> 32) return false;
+  PyObject* storage = PyObject_CallMethod(object, "untyped_storage", nullptr);
+  PyObject* bytes = storage ? PyObject_CallMethod(storage, "nbytes", nullptr) : nullptr;
+  Py_XDECREF(storage);
+  const bool emptied = !bytes || PyObject_IsTrue(bytes) != 1;
+  Py_XDECREF(bytes);
+  PyErr_Clear();
+  return emptied;
+}
+
 bool view_memory(PyObject* object, dlpack::Tensor& tensor, ArrayView& view) {
   if (!torch.table || torch.table->tensor_from_object(object, &tensor) != 0) {
     PyErr_Clear();
@@ -54,7 +67,7 @@ bool view_memory(PyObject* object, dlpack::Tensor& tensor, ArrayView& view) {
   }
   // Fake and functional tensors have none; those that a transform wraps are refused by the table.
   if (tensor.device.type != dlpack::cpu_device || !tensor.data || tensor.ndim < 1 || tensor.ndim > max_axes ||
-      !tensor.strides || tensor.dtype.lanes != 1)
+      !tensor.strides || tensor.dtype.lanes != 1 || is_emptied(object, tensor.data))
     return false;
   view.data = static_cast<char*>(tensor.data) + tensor.byte_offset;
   view.dimensions = tensor.ndim;

@@ -74,9 +74,18 @@ class GenericBackend:
     def rotate(self, request: RotationRequest) -> list[Array]:
         if request.slots is not None:
             return _rotate_slots(request)
-        xp = namespace_of(request.inputs[0])
-        cos, sin, origin = _rows(xp, request, request.token_shape)
-        return delivered(request, [_rotate_array(xp, x, cos, sin, origin, request) for x in request.inputs])
+        if not is_torch(request.inputs[0]):
+            return _rotate_tokens(request)
+        from yarncore.backends.torch import fake_mode_of
+
+        with fake_mode_of(request.inputs[0]):
+            return _rotate_tokens(request)
+
+
+def _rotate_tokens(request: RotationRequest) -> list[Array]:
+    xp = namespace_of(request.inputs[0])
+    cos, sin, origin = _rows(xp, request, request.token_shape)
+    return delivered(request, [_rotate_array(xp, x, cos, sin, origin, request) for x in request.inputs])
 
 
 def _rotate_slots(request: RotationRequest) -> list[Array]:

@@ -3,6 +3,7 @@
 The private names of torch that this needs stand here alone, tested by tests/backends/test_torch.py.
 """
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -45,6 +46,11 @@ def is_recorded(x: torch.Tensor) -> bool:
         or torch._C._functorch.is_functorch_wrapped_tensor(x)
         or forward_ad._current_level >= 0
     )
+
+
+def fake_mode_of(x: torch.Tensor) -> Any:
+    """The mode that a fake tensor belongs to, to be entered: what we make beside it must be fake too."""
+    return getattr(x, "fake_mode", None) or nullcontext()
 
 
 _registered = False
