@@ -10,13 +10,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+FRAMEWORKS = ["numpy", "torch", "torch module", "jax", "dask", "mlx", "array_api_strict"]
 
 
 def test_there_are_examples():
-    assert len(EXAMPLES) == 2
+    assert len(EXAMPLES) == len(FRAMEWORKS)
 
 
-@pytest.mark.parametrize("code", EXAMPLES, ids=["numpy", "torch"])
+@pytest.mark.parametrize("code", EXAMPLES, ids=FRAMEWORKS)
 def test_example(code, monkeypatch):
     monkeypatch.chdir(ROOT)
     names = {}

@@ -79,8 +79,15 @@ def is_jax_namespace(xp: Namespace) -> bool:
     return getattr(xp, "__name__", "").startswith("jax")
 
 
+def is_mlx_namespace(xp: Namespace) -> bool:
+    """Whether `xp` is mlx.core."""
+    return getattr(xp, "__name__", "").startswith("mlx")
+
+
 def has_64_bits(xp: Namespace) -> bool:
-    """Whether `xp` computes with int64 and float64. JAX does only when told to."""
+    """Whether `xp` computes with int64 and float64. JAX does only when told to, MLX not on its GPU."""
+    if is_mlx_namespace(xp):
+        return False
     if not is_jax_namespace(xp):
         return hasattr(xp, "float64") and hasattr(xp, "int64")
     import jax
@@ -103,8 +110,8 @@ def is_integer_dtype(x: Array) -> bool:
 
 
 def device_argument(xp: Namespace, like: Array | None) -> dict[str, Any]:
-    """device=... for a creation function of `xp`: where `like` lives. Nothing for JAX, which places arrays itself."""
-    if like is None or is_jax_namespace(xp):
+    """device=... for a creation function of `xp`: where `like` lives. Nothing for JAX and MLX, which place arrays."""
+    if like is None or is_jax_namespace(xp) or is_mlx_namespace(xp):
         return {}
     return {"device": like.device if is_torch(like) else array_api_compat.device(like)}
 
@@ -114,6 +121,21 @@ def constant(xp: Namespace, value: Any, dtype: Any, like: Array | None = None) -
     if isinstance(value, np.ndarray):
         value = value.copy()
     return xp.asarray(value, dtype=dtype, **device_argument(xp, like))
+
+
+def symbol_as_array(value: Any, like: Array) -> Any:
+    """An integer that torch traces as a 0-d array, where `like` lives: its value must not be compiled in.
+
+    As a number it would be, and every length would be compiled anew.
+    """
+    if not is_torch(like):
+        return value
+    torch = sys.modules["torch"]
+    if not torch.compiler.is_compiling() or isinstance(value, bool) or not isinstance(value, (int, torch.SymInt)):
+        return value
+    if value < 1:
+        raise ValueError(f"length is {value}; a number of tokens >= 1 is expected")
+    return torch.full((), value, dtype=torch.int64, device=like.device)
 
 
 def take_rows(xp: Namespace, table: Array, rows: Array) -> Array:

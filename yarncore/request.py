@@ -211,7 +211,7 @@ def _checked_outputs(inputs: list[Array], out: Any, names: tuple[str, str]) -> l
 
 def _check_writable(name: str, x: Array) -> None:
     framework = framework_of(x)
-    if framework in ("jax", "dask"):
+    if framework in ("jax", "dask", "mlx"):
         raise TypeError(f"{name} is an array of {framework}, which is immutable; use rotate")
     if framework == "numpy":
         if not x.flags.writeable:

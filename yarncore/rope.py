@@ -20,6 +20,7 @@ from yarncore.namespaces import (
     is_torch,
     is_traced,
     namespace_of,
+    symbol_as_array,
 )
 from yarncore.request import AUTOMATIC_HEADS_AXIS
 from yarncore.rotating import REQUIRED, cos_sin, run
@@ -226,7 +227,8 @@ class Rope:
             return array.astype(np.int64)
         return token_count("length", length if not is_array(length) else length[()])
 
-    def _turning_for(self, length: Any) -> Any:
+    def _turning_for(self, length: Any, like: Any) -> Any:
+        length = symbol_as_array(length, like)
         if length is None and self.scaling is not None and self.scaling.needs_length:
             raise TypeError(
                 f"length is required: {type(self.scaling).__name__} looks at it. It is the largest position of the whole "
@@ -281,7 +283,7 @@ class Rope:
         BackendUnavailable
             Where the backend insisted upon cannot do it.
         """
-        turning = self._turning_for(length)
+        turning = self._turning_for(length, q)
         return run(turning, q, k, positions, heads_axis=heads_axis, out=out, backend=backend)
 
     @tries_short_cut(in_place=True)
@@ -303,7 +305,7 @@ class Rope:
             Also for read-only or overlapping memory, and for tensors whose gradient would be wrong. Nothing has been
             written then.
         """
-        turning = self._turning_for(length)
+        turning = self._turning_for(length, q)
         return run(turning, q, k, positions, heads_axis=heads_axis, in_place=True, backend=backend)
 
     def cos_sin(self, positions: Any, *, length: Any = None, dtype: Any = None) -> tuple[Array, Array]:
@@ -321,7 +323,7 @@ class Rope:
         -------
         cos, sin : arrays, shape (..., rotary_dim / 2)
         """
-        return cos_sin(self._turning_for(length), positions, dtype)
+        return cos_sin(self._turning_for(length, positions), positions, dtype)
 
     @property
     def inverse_frequencies(self) -> Array:

@@ -57,6 +57,28 @@ def test_compiled_once_for_twenty_lengths_with_the_bits_of_eager(name, dtype):
     assert any("yarncore.rotate" in target for target in graphs[0])
 
 
+@pytest.mark.parametrize(
+    "scaling", [yc.YaRN(4.0, 64), yc.DynamicYaRN(64), yc.DynamicYaRN(64, steps="doubling")], ids=repr
+)
+@pytest.mark.parametrize("given", ["int", "shape"])
+def test_lengths_that_are_symbols_are_not_compiled_in(scaling, given):
+    rope = yc.Rope(16, scaling=scaling)
+
+    def call(q, k, n):
+        return rope.rotate(q, k, None, heads_axis=-2, length=n if given == "int" else q.shape[1])
+
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled = torch.compile(call, fullgraph=True, dynamic=True, backend=counter)
+    for n in range(20):
+        q, k = pair(40 + 7 * n)
+        for y, expected in zip(compiled(q, k, 50 + 9 * n), call(q, k, 50 + 9 * n), strict=True):
+            assert torch.allclose(y, expected, rtol=1e-5, atol=1e-5)
+        first = counter.frame_count if n == 0 else first  # 2 where Dynamo begins anew within the first call
+        assert counter.frame_count == first <= 2
+    with pytest.raises(Exception, match="length is"):
+        compiled(q, k, 0) if given == "int" else rope.rotate(q, k, None, heads_axis=-2, length=0)
+
+
 def test_compiled_by_inductor_with_gradients_and_in_inference_mode():
     compiled = torch.compile(CALLS["positions"], fullgraph=True, dynamic=True)
     gradients = []

@@ -96,10 +96,13 @@ def backend_for(x: Array) -> BackendChoice:
     native = refusals.get("native")
     if native is None:
         return BackendChoice(backend.name, why, None)
-    return BackendChoice(backend.name, f"{why}; native refused: {native}", _faster(native))
+    return BackendChoice(backend.name, f"{why}; native refused: {native}", _faster(native, framework_of(x)))
 
 
-def _faster(reason: str) -> str | None:
+def _faster(reason: str, framework: str) -> str | None:
     if "cannot be loaded" in reason:
         return "install yarncore with its extension"
-    return None
+    if "is a subclass of Tensor" in reason:
+        return "a plain torch.Tensor, which the extension rotates"
+    return {"jax": "jax.jit around the call", "mlx": "mlx.core.compile around the call",
+            "array_api_strict": "NumPy arrays, which the extension rotates"}.get(framework)  # fmt: skip

@@ -210,7 +210,7 @@ def _position_words(
         if not isinstance(offset, int):
             offset = xp.astype(offset, signed)
         elif not has_64_bits(xp):
-            jax_rules.check_position_range(offset, offset + max(count - 1, 0))
+            _check_position_range(xp, offset, offset + max(count - 1, 0))
         array = index + offset
         if not grid:
             array = xp.reshape(array, ())
@@ -227,29 +227,43 @@ def _host_positions(xp: Namespace, array: Any, like: Array) -> Array:
     """NumPy positions in the framework of x, without losing a bit."""
     if array.dtype.kind == "f":
         real = xp.float64 if has_64_bits(xp) else xp.float32
-        if not has_64_bits(xp):
-            jax_rules.check_float_positions(array)
+        if not has_64_bits(xp) and (array.astype("float32") != array).any():
+            raise ValueError(f"positions are not exact in float32, which {_narrow(xp)}")
         return constant(xp, array, real, like=like)
     if not has_64_bits(xp):
         if array.size:
-            jax_rules.check_position_range(int(array.min()), int(array.max()))
+            _check_position_range(xp, int(array.min()), int(array.max()))
         return constant(xp, array.astype("int32"), xp.int32, like=like)
     if array.dtype.kind == "u" and array.dtype.itemsize == 8:
         return constant(xp, array, xp.uint64, like=like)
     return constant(xp, array.astype("int64"), xp.int64, like=like)
 
 
+def _narrow(xp: Namespace) -> str:
+    if is_jax_namespace(xp):
+        return "JAX computes in unless jax_enable_x64 is set"
+    return f"{xp.__name__.partition('.')[0]} computes in"
+
+
+def _check_position_range(xp: Namespace, least: int, greatest: int) -> None:
+    """Refuse positions that a framework would cut to 32 bits without a word."""
+    if least < -(2**31) or greatest >= 2**31:
+        raise ValueError(
+            f"positions reach from {least} to {greatest}, beyond int32, which {_narrow(xp)}; positions within it are expected"
+        )
+
+
 def _integer_words(xp: Namespace, array: Array) -> tuple[dict[int, Array], Array, Array]:
     name = str(array.dtype).rpartition(".")[2]
     unsigned = name.startswith("uint")
     if not has_64_bits(xp):
-        negative = xp.zeros_like(array, dtype=xp.bool) if unsigned else array < 0
         bits = xp.astype(array, xp.uint32)
+        negative = bits != bits if unsigned else array < 0
         # Two's complement: the magnitude of a negative int32, -2^31 included, is 0 - bits modulo 2^32.
         magnitude = xp.where(negative, xp.zeros_like(bits) - bits, bits)
         return {0: magnitude}, negative, magnitude == 0
     bits = xp.astype(array, xp.int64)  # uint64 wraps: the same 64 bits
-    negative = xp.zeros_like(bits, dtype=xp.bool) if unsigned else bits < 0
+    negative = bits != bits if unsigned else bits < 0
     magnitude = xp.where(negative, -bits, bits)
     return {0: magnitude & _MASK, 1: (magnitude >> 32) & _MASK}, negative, magnitude == 0
 
