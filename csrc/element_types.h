@@ -1,14 +1,13 @@
-// The element types a tensor may have. To add one: a tag here, its load and store in cpu/vector_lanes.h.
+// The element types a tensor may have. To add one: a tag here, its load and store in cpu/vector_lanes.h and in cuda/elements.cuh.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
+#include "portable.h"
 
 namespace yarncore {
 
 enum class ElementType : uint8_t { float64, float32, bfloat16, float16 };
 
-static constexpr size_t element_size(ElementType type) {
+YARNCORE_HOST_DEVICE static constexpr size_t element_size(ElementType type) {
   return type == ElementType::float64 ? 8 : type == ElementType::float32 ? 4 : 2;
 }
 

@@ -2,9 +2,8 @@
 // All strides are in bytes and signed; a stride of 0 repeats.
 #pragma once
 
-#include <cstdint>
-
 #include "element_types.h"
+#include "portable.h"
 
 namespace yarncore {
 

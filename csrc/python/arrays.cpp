@@ -128,7 +128,7 @@ Request make_request(const Turns& turns, const Call& call) {
     request.slot_count = call.slots->shape(0);
     int64_t tokens = 1;
     for (int axis = 0; axis < request.token_axes; ++axis) tokens *= request.extent[axis];
-    for (int64_t i = 0; i < request.slot_count; ++i)
+    for (int64_t i = 0; i < request.slot_count && !call.on_device; ++i)
       require(request.slots[i] >= -1 && request.slots[i] < tokens, "a slot is out of range");
   }
   int sections = 0;

@@ -36,6 +36,7 @@ struct Call {
   bool interleaved, conjugate;
   std::optional<pybind11::array> rows, positions, pair_section, slots;
   int64_t offset;
+  bool on_device = false;  // the arrays' memory is not the host's: only their addresses are used (not of pair_section)
 };
 
 Request make_request(const Turns& turns, const Call& call);

@@ -1,4 +1,4 @@
-// The bindings of yarncore._core. With arrays.*, the only files that see pybind11.
+// The bindings of yarncore._core. With arrays.*, device_call.* and short_cut.*, the only files that see pybind11.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -6,6 +6,7 @@
 #include "../cpu/threads.h"
 #include "../request.h"
 #include "arrays.h"
+#include "device_call.h"
 #include "short_cut.h"
 #include "without_gil.h"
 
@@ -39,6 +40,7 @@ PYBIND11_MODULE(_core, m) {
       .def(py::init<const py::array_t<uint32_t, py::array::c_style>&, const py::array_t<double, py::array::c_style>&>(),
            py::arg("words"), py::arg("factors"));
   python::add_short_cut(m);
+  python::add_device_calls(m);
   m.def("rotate", &python::rotate, py::arg("turns"), py::arg("inputs"), py::arg("outputs"), py::arg("types"),
         py::kw_only(), py::arg("heads_axis"), py::arg("interleaved"), py::arg("conjugate"), py::arg("rows"),
         py::arg("positions"), py::arg("offset"), py::arg("pair_section"), py::arg("slots"),

@@ -73,7 +73,8 @@ def test_lengths_that_are_symbols_are_not_compiled_in(scaling, given):
         q, k = pair(40 + 7 * n)
         for y, expected in zip(compiled(q, k, 50 + 9 * n), call(q, k, 50 + 9 * n), strict=True):
             assert torch.allclose(y, expected, rtol=1e-5, atol=1e-5)
-        first = counter.frame_count if n == 0 else first  # 2 where Dynamo begins anew within the first call
+        if n == 0:
+            first = counter.frame_count  # 2 where Dynamo begins anew within the first call
         assert counter.frame_count == first <= 2
     with pytest.raises(Exception, match="length is"):
         compiled(q, k, 0) if given == "int" else rope.rotate(q, k, None, heads_axis=-2, length=0)

@@ -1,0 +1,66 @@
+// A request as a GPU kernel takes it: by value, with everything that the host can work out beforehand.
+// The host fills it in plan.cpp. All strides are in bytes.
+#pragma once
+
+#include "../portable.h"
+#include "../request.h"
+
+namespace yarncore::cuda {
+
+constexpr int max_pairs_by_value = 128;  // rotary_dim 256
+
+struct KernelOperand {
+  const char* in;
+  char* out;
+  int64_t in_token[max_token_axes], out_token[max_token_axes];
+  int64_t in_head, out_head, in_element, out_element;
+  uint32_t heads;
+  uint32_t turning;  // accesses of a head (or pairs of them) that turn ...
+  uint32_t accesses;  // ... and all, with those that only copy
+};
+
+struct KernelRequest {
+  KernelOperand operands[2];  // the second one without heads where there is one array
+  int64_t extent[max_token_axes];
+  int64_t position_stride[max_token_axes], row_stride[max_token_axes];
+  int64_t tokens;  // of the grid, or slots
+
+  const char* positions;  // on the device
+  int64_t offset, section_stride;
+  const char* row_index;   // int32 row of each token, on the device; null: row 0
+  const int64_t* slots;    // on the device; null: every token
+  int64_t slot_limit;      // slots outside of 0 ... slot_limit - 1 are skipped
+  const uint32_t* table;   // (rows, 5, pairs) on the device; null: `words`
+  const double* factors;   // of the rows of the table
+  double factor;           // of `words`
+
+  int64_t blocks;             // groups of tokens times parts
+  uint32_t tokens_per_block;
+  uint32_t parts;             // into how many blocks the heads of a group are split
+  uint32_t tasks;             // of one token: the accesses of all heads
+  uint32_t pairs, sections;
+  int32_t token_axes;
+  PositionKind position_kind;  // arange, int32 or int64
+  bool conjugate;
+
+  uint32_t words[4 * max_pairs_by_value];  // row 0: word w of pair i at [w * pairs + i]
+  uint8_t pair_section[max_pairs_by_value];
+
+  // Rows in shared memory begin at multiples of so many floats, so that an access to 4 of them is one.
+  YARNCORE_HOST_DEVICE uint32_t row_stride_in_floats() const { return (pairs + 3) / 4 * 4; }
+};
+static_assert(sizeof(KernelRequest) <= 4000, "parameters of a kernel have 4 KiB");
+
+// Where a token lies, made once by the thread of its first pair.
+struct TokenPlace {
+  enum State : int32_t { turned, copied, skipped };
+  int64_t in[2], out[2];
+  State state;
+};
+
+YARNCORE_HOST_DEVICE inline uint32_t shared_bytes(const KernelRequest& request) {
+  const uint32_t places = static_cast<uint32_t>(sizeof(TokenPlace) + 15) / 16 * 16;
+  return request.tokens_per_block * (places + 2 * 4 * request.row_stride_in_floats());
+}
+
+}  // namespace yarncore::cuda

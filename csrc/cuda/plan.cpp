@@ -1,0 +1,128 @@
+#include "plan.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "rotate.cuh"
+
+namespace yarncore::cuda {
+namespace {
+
+void require(bool condition, const char* what) {
+  if (!condition) throw std::invalid_argument(what);
+}
+
+// Whether a tensor can be read and written `bytes` at a time: everything that addresses are made of is a multiple.
+bool fits(const Request& request, const Operand& x, int64_t bytes) {
+  const int64_t size = element_size(x.type), turning = 2 * request.turns.pairs * size;
+  if (bytes == size) return true;
+  if (x.in_element != size || x.out_element != size) return false;
+  const auto multiple = [bytes](int64_t value) { return value % bytes == 0; };
+  bool all = multiple(reinterpret_cast<intptr_t>(x.in)) && multiple(reinterpret_cast<intptr_t>(x.out)) &&
+             multiple(request.interleaved ? turning : turning / 2);
+  // A stride along an axis of one element is never used.
+  if (x.heads > 1) all = all && multiple(x.in_head) && multiple(x.out_head);
+  for (int axis = 0; axis < request.token_axes; ++axis)
+    if (request.extent[axis] > 1) all = all && multiple(x.in_token[axis]) && multiple(x.out_token[axis]);
+  return all && (x.in == x.out || multiple(x.head_dim * size - turning));
+}
+
+KernelOperand operand_of(const Request& request, const Operand& x, int bytes) {
+  const int64_t elements = bytes / static_cast<int64_t>(element_size(x.type)), pairs = request.turns.pairs;
+  KernelOperand to{};
+  to.in = x.in, to.out = x.out;
+  std::copy_n(x.in_token, max_token_axes, to.in_token);
+  std::copy_n(x.out_token, max_token_axes, to.out_token);
+  to.in_head = x.in_head, to.out_head = x.out_head, to.in_element = x.in_element, to.out_element = x.out_element;
+  const int64_t turning = request.interleaved && elements > 1 ? 2 * pairs / elements : pairs / elements;
+  const int64_t passing = x.in == x.out ? 0 : (x.head_dim - 2 * pairs) / elements;
+  require(x.heads < int64_t{1} << 24 && turning + passing < int64_t{1} << 20, "there are too many heads or elements");
+  to.heads = static_cast<uint32_t>(x.heads);
+  to.turning = static_cast<uint32_t>(turning);
+  to.accesses = static_cast<uint32_t>(turning + passing);
+  return to;
+}
+
+// Operands [first, first + count) in one launch.
+Launch launch_of(const Request& request, const DeviceTable& table, int multiprocessors, int first, int count) {
+  Launch launch{};
+  launch.type = request.operands[first].type;
+  launch.interleaved = request.interleaved;
+  launch.bytes = 16;
+  for (int n = first; n < first + count; ++n)
+    while (!fits(request, request.operands[n], launch.bytes)) launch.bytes /= 2;
+
+  KernelRequest& to = launch.request;
+  int64_t tasks = 0;
+  for (int n = 0; n < count; ++n) {
+    to.operands[n] = operand_of(request, request.operands[first + n], launch.bytes);
+    tasks += int64_t{to.operands[n].heads} * to.operands[n].accesses;
+  }
+  require(tasks < int64_t{1} << 27, "there are too many heads");
+  to.tasks = static_cast<uint32_t>(tasks);
+  std::copy_n(request.extent, max_token_axes, to.extent);
+  std::copy_n(request.position_stride, max_token_axes, to.position_stride);
+  std::copy_n(request.row_stride, max_token_axes, to.row_stride);
+  to.tokens = request.tokens();
+  to.token_axes = request.token_axes;
+  to.positions = request.positions;
+  to.offset = request.offset;
+  to.section_stride = request.section_stride;
+  to.position_kind = request.position_kind;
+  to.row_index = request.row_index;
+  to.slots = request.slots;
+  to.slot_limit = 1;
+  for (int axis = 0; axis < request.token_axes; ++axis) to.slot_limit *= request.extent[axis];
+  to.conjugate = request.conjugate;
+  to.pairs = static_cast<uint32_t>(request.turns.pairs);
+  to.sections = 1;
+  for (uint32_t i = 0; request.pair_section && i < to.pairs; ++i) {
+    to.pair_section[i] = request.pair_section[i];
+    to.sections = std::max<uint32_t>(to.sections, request.pair_section[i] + 1u);
+  }
+  to.table = table.words, to.factors = table.factors;
+  if (!table.words) {
+    std::copy_n(request.turns.words, 4 * to.pairs, to.words);
+    to.factor = request.turns.factors[0];
+  }
+
+  // About a pair a thread while rows are made; but as many blocks as twice keep every multiprocessor busy, at last by
+  // splitting the heads of a token.
+  const int64_t wanted = 2 * int64_t{std::max(multiprocessors, 1)};
+  int64_t together = std::clamp<int64_t>(threads_per_block / to.pairs, 1, 8);
+  while (together > 1 && to.tokens < wanted * together) together /= 2;
+  const int64_t groups = (to.tokens + together - 1) / together;
+  const int64_t useful_parts = std::max<int64_t>(1, tasks / 64);
+  to.tokens_per_block = static_cast<uint32_t>(together);
+  to.parts = static_cast<uint32_t>(groups < wanted ? std::min((wanted + groups - 1) / groups, useful_parts) : 1);
+  to.blocks = groups * to.parts;
+  launch.shared = shared_bytes(to);
+  return launch;
+}
+
+}  // namespace
+
+std::vector<Launch> plan(const Request& request, const DeviceTable& table, int multiprocessors) {
+  require(request.position_kind == PositionKind::arange || request.position_kind == PositionKind::int32 ||
+              request.position_kind == PositionKind::int64,
+          "positions on a device are int32 or int64");
+  require(table.words || (!request.row_index && request.turns.pairs <= max_pairs_by_value),
+          "several rows, or more than 128 pairs, need their table on the device");
+  require(!request.pair_section || request.turns.pairs <= max_pairs_by_value, "sections have at most 128 pairs");
+  require(request.turns.pairs <= 2048, "there are more than 2048 pairs");
+  int kept[2], count = 0;
+  for (int n = 0; n < request.operand_count; ++n) {
+    require(request.operands[n].type != ElementType::float64, "float64 has no kernel");
+    if (request.operands[n].heads > 0) kept[count++] = n;
+  }
+  std::vector<Launch> launches;
+  if (request.tokens() == 0 || count == 0) return launches;
+  if (count == 2 && request.operands[0].type == request.operands[1].type) {
+    launches.push_back(launch_of(request, table, multiprocessors, 0, 2));
+  } else {
+    for (int n = 0; n < count; ++n) launches.push_back(launch_of(request, table, multiprocessors, kept[n], 1));
+  }
+  return launches;
+}
+
+}  // namespace yarncore::cuda

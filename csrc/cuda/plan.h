@@ -1,0 +1,32 @@
+// What the host works out before a launch, without CUDA: the same for the extension, for CuPy and for the tests.
+#pragma once
+
+#include <vector>
+
+#include "../request.h"
+#include "kernel_request.h"
+
+namespace yarncore::cuda {
+
+// The rows of turns on the device, (rows, 5, pairs), and their factors; null where row 0 goes by value.
+struct DeviceTable {
+  const uint32_t* words;
+  const double* factors;
+};
+
+// One launch: which kernel, with how many blocks, and its parameter.
+struct Launch {
+  KernelRequest request;
+  ElementType type;
+  int bytes;  // of an access
+  bool interleaved;
+  uint32_t shared;  // bytes of shared memory
+
+  uint32_t grid() const { return request.blocks < 0x7fffffff ? static_cast<uint32_t>(request.blocks) : 0x7fffffffu; }
+};
+
+// The launches that carry out a request whose pointers are a device's: one where q and k have one type, none where there
+// is nothing to turn. Throws std::invalid_argument for what the kernel does not do.
+std::vector<Launch> plan(const Request& request, const DeviceTable& table, int multiprocessors);
+
+}  // namespace yarncore::cuda

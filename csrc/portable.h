@@ -1,0 +1,25 @@
+// What the headers that CPU and GPU share need of a compiler: fixed integers, and the mark of a function that runs on
+// both. NVRTC compiles them at run time and has no standard headers.
+#pragma once
+
+#ifdef __CUDACC_RTC__
+namespace yarncore {
+using int8_t = signed char;
+using uint8_t = unsigned char;
+using uint16_t = unsigned short;
+using int32_t = int;
+using uint32_t = unsigned int;
+using int64_t = long long;
+using uint64_t = unsigned long long;
+}  // namespace yarncore
+#else
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#endif
+
+#ifdef __CUDACC__
+#define YARNCORE_HOST_DEVICE __host__ __device__
+#else
+#define YARNCORE_HOST_DEVICE
+#endif
