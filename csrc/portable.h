@@ -15,7 +15,6 @@ using uint64_t = unsigned long long;
 #else
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #endif
 
 #ifdef __CUDACC__

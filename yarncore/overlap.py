@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.namespaces import Array, is_numpy, is_torch, is_virtual
+from yarncore.namespaces import Array, framework_of, is_numpy, is_torch, is_virtual
 
 _ENUMERABLE = 1 << 20  # elements whose addresses are listed where the strides alone prove nothing
 _SEARCH_STEPS = 1 << 20
@@ -32,12 +32,14 @@ class Layout:
 
 
 def layout_of(x: Array) -> Layout | None:
-    """The layout of a NumPy array or a torch tensor; None where there is no memory to be seen."""
+    """The layout of an array of NumPy, torch or CuPy; None where there is no memory to be seen."""
     if is_numpy(x):
         return Layout(x.__array_interface__["data"][0], x.shape, x.strides, x.itemsize)
     if is_torch(x) and x.device.type in ("cpu", "cuda") and not is_virtual(x):
         size = x.element_size()
         return Layout(x.data_ptr(), tuple(x.shape), tuple(stride * size for stride in x.stride()), size)
+    if framework_of(x) == "cupy":
+        return Layout(x.data.ptr, x.shape, x.strides, x.itemsize)
     return None
 
 

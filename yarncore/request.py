@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from yarncore.arguments import integer
 from yarncore.element_types import check_array, element_type
-from yarncore.namespaces import Array, framework_of, is_torch, is_traced
+from yarncore.namespaces import Array, framework_of, is_array, is_integer_dtype, is_torch, is_traced
 from yarncore.overlap import layout_of, overlap, repeats_memory
 from yarncore.positions import PlacedPositions, broadcasts_to, place, token_text
 from yarncore.turning import Turning
@@ -32,8 +31,9 @@ class RotationRequest:
     token_shape : tuple of int
     positions : PlacedPositions
     turning : Turning
-    slots : int64 array, shape (n,), or None
-        Flattened token indices to turn; positions and rows are then those of the slots.
+    slots : integer array, shape (n,), or None
+        Flattened token indices to turn; positions and rows are then those of the slots. In NumPy, as int64 and checked,
+        unless it lives where `inputs` do and cannot be read without waiting.
     """
 
     inputs: list[Array]
@@ -42,7 +42,7 @@ class RotationRequest:
     token_shape: tuple[int, ...]
     positions: PlacedPositions
     turning: Turning
-    slots: npt.NDArray[np.int64] | None = None
+    slots: Any = None
 
     @property
     def in_place(self) -> bool:
@@ -86,7 +86,7 @@ def make_request(
             f"q has shape {tuple(q.shape)} and k {tuple(k.shape)}; with heads_axis={axis} they must agree in all axes "
             "but the heads (and the last)"
         )
-    slot_array = None if slots is None else _checked_slots(slots, token_shape)
+    slot_array = None if slots is None else _checked_slots(slots, token_shape, q)
     grid = token_shape if slot_array is None else slot_array.shape
     placed = place(positions, grid, turning.sections, turning.pair_section is not None, like=q, axis=axis)
     if automatic and slots is None and placed.array is None:
@@ -172,7 +172,13 @@ def _check_lengths(lengths_shape: tuple[int, ...], grid: tuple[int, ...], axis: 
         )
 
 
-def _checked_slots(slots: Any, token_shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+def _checked_slots(slots: Any, token_shape: tuple[int, ...], like: Array) -> Any:
+    if is_array(slots) and is_traced(slots) and framework_of(slots) == framework_of(like):
+        if not is_integer_dtype(slots):
+            raise TypeError(f"slots has dtype {slots.dtype}; integers are expected")
+        if len(slots.shape) != 1:
+            raise ValueError(f"slots has shape {tuple(slots.shape)}; one axis is expected")
+        return slots
     array = slots.detach().cpu().numpy() if is_torch(slots) and not is_traced(slots) else np.asarray(slots)
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"slots has dtype {array.dtype}; integers are expected")
@@ -235,7 +241,7 @@ def _check_writable(name: str, x: Array) -> None:
 
 
 def _check_memory(inputs: list[Array], outputs: list[Array], names: tuple[str, str]) -> None:
-    layouts_in = [None if is_traced(x) and not is_torch(x) else layout_of(x) for x in inputs]
+    layouts_in = [layout_of(x) for x in inputs]
     layouts_out = layouts_in if outputs is inputs else [layout_of(y) for y in outputs]
     in_place = outputs is inputs
     for n, layout in enumerate(layouts_out):

@@ -103,6 +103,7 @@ class TurnsTable:
     pairs: int = field(init=False)
     text: str = field(init=False)
     native: Any = field(init=False, default=None)  # the extension's own copy, made when it is first needed
+    on_devices: dict[Any, Any] = field(init=False, default_factory=dict)  # copies on GPUs, likewise
 
     def __post_init__(self) -> None:
         words = np.ascontiguousarray(self.words, dtype=np.uint32)

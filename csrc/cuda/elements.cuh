@@ -4,6 +4,9 @@
 
 #include "../element_types.h"
 
+#ifndef __CUDACC_RTC__
+#include <cstring>
+#endif
 #ifdef __CUDACC__
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>

@@ -9,14 +9,22 @@ from yarncore.backends.dask import DaskBackend
 from yarncore.backends.dtensor import DTensorBackend
 from yarncore.backends.generic import GenericBackend
 from yarncore.backends.native import NativeBackend
+from yarncore.backends.native_cuda import NativeCudaBackend
 from yarncore.element_types import check_array
 from yarncore.errors import BackendUnavailable
 from yarncore.namespaces import Array, framework_of
 from yarncore.request import RotationRequest
 
 # In the order in which they are asked. A backend more is a file and a row here.
-BACKENDS: tuple[Backend, ...] = (NativeBackend(), CupyBackend(), DaskBackend(), DTensorBackend(), GenericBackend())
-NAMES = tuple(dict.fromkeys(backend.name for backend in BACKENDS))  # Dask's and DTensor's are generic ones too
+BACKENDS: tuple[Backend, ...] = (
+    NativeBackend(),
+    NativeCudaBackend(),
+    CupyBackend(),
+    DaskBackend(),
+    DTensorBackend(),
+    GenericBackend(),
+)
+NAMES = tuple(dict.fromkeys(backend.name for backend in BACKENDS))  # some share one: the kinds of array differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +62,17 @@ def choose(request: RotationRequest, name: str | None) -> Backend:
     BackendUnavailable
         Where the named one refuses, or all do; with the reason.
     """
-    reason = None
+    reasons = []
     for backend in BACKENDS if name is None else _backends_named(name):
-        reason = backend.request_refusal(request)
+        reason = None
         for x in request.inputs if request.outputs is None else [*request.inputs, *request.outputs]:
             reason = reason or backend.refusal(x)
+        reason = reason or backend.request_refusal(request)
         if reason is None:
             return backend
-    raise BackendUnavailable(f"{'no backend' if name is None else f'backend {name!r}'} can rotate this: {reason}")
+        reasons.append(reason)
+    which = "no backend" if name is None else f"backend {name!r}"
+    raise BackendUnavailable(f"{which} can rotate this: {'; '.join(reasons)}")
 
 
 def backend_for(x: Array) -> BackendChoice:
@@ -89,7 +100,7 @@ def backend_for(x: Array) -> BackendChoice:
         reason = backend.refusal(x)
         if reason is None:
             break
-        refusals[backend.name] = reason
+        refusals[backend.name] = f"{refusals[backend.name]}; {reason}" if backend.name in refusals else reason
     else:
         raise BackendUnavailable(f"no backend can rotate this: {refusals}")
     why = f"{backend.does} {framework_of(x)}"
@@ -102,6 +113,8 @@ def backend_for(x: Array) -> BackendChoice:
 def _faster(reason: str, framework: str) -> str | None:
     if "cannot be loaded" in reason:
         return "install yarncore with its extension"
+    if "built without CUDA kernels" in reason and framework in ("torch", "cupy"):
+        return "yarncore built where nvcc is found, or with -DYARNCORE_CUDA=ON; or CuPy, which compiles the same kernel"
     if "is a subclass of Tensor" in reason:
         return "a plain torch.Tensor, which the extension rotates"
     return {"jax": "jax.jit around the call", "mlx": "mlx.core.compile around the call",

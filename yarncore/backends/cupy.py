@@ -1,22 +1,89 @@
-"""The kernel compiled at run time through CuPy: not there yet, and it says so."""
+"""The kernel compiled at run time through CuPy, from the sources that the extension's are made of."""
 
-from yarncore.namespaces import Array, framework_of
-from yarncore.request import RotationRequest
+import functools
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from yarncore.backends.native import available_extension
+from yarncore.backends.on_device import DeviceBackend
+from yarncore.namespaces import Array, is_torch
+
+_INSTALL = "install cupy-cuda12x or cupy-cuda13x, as your driver asks"
 
 
-class CupyBackend:
-    """Insisted upon by backend="cupy"; CuPy arrays are rotated by the generic backend until its kernel exists."""
+class CupyBackend(DeviceBackend):
+    """NVRTC's kernels on CuPy arrays and torch's CUDA tensors."""
 
     name = "cupy"
-    does = "a compiled kernel on"
+    does = "the kernel that CuPy compiles at run time, on"
 
-    def refusal(self, x: Array) -> str | None:
-        if framework_of(x) != "cupy":
-            return f"it works on CuPy arrays, not on {framework_of(x)}"
-        return "this version of yarncore has no CUDA kernel yet"
+    def why_unavailable(self) -> str | None:
+        return _why_unavailable()
 
-    def request_refusal(self, request: RotationRequest) -> str | None:
-        return None
+    def launch(self, plan: list[Any], like: Array) -> None:
+        import cupy
 
-    def rotate(self, request: RotationRequest) -> list[Array]:
-        raise NotImplementedError("refusal() is never None")
+        if is_torch(like):
+            from yarncore.backends.torch_device import stream_of
+
+            device = cupy.cuda.Device(like.device.index)
+            stream = cupy.cuda.ExternalStream(stream_of(like), like.device.index)
+        else:
+            device, stream = like.device, None
+        extension = available_extension()
+        with device:
+            for one in plan:
+                kernel = _kernel(one.element_type, one.access_bytes, one.interleaved, device.id)
+                # A NumPy array goes by value: the kernel's one parameter.
+                parameter = np.frombuffer(one.parameter, dtype=np.uint8)
+                kernel(
+                    (one.grid,), (extension.threads_per_block,), (parameter,), shared_mem=one.shared_bytes,
+                    **({} if stream is None else {"stream": stream}),
+                )  # fmt: skip
+
+
+@functools.cache
+def _why_unavailable() -> str | None:
+    extension = available_extension()
+    if extension is None:
+        return "the extension, which plans the launches, cannot be loaded"
+    if importlib.util.find_spec("cupy") is None:
+        return f"CuPy is not installed; {_INSTALL}"
+    try:
+        import cupy
+
+        count = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:  # a broken CUDA shows itself in many ways
+        return f"CuPy does not work here ({type(error).__name__}: {error}); {_INSTALL}"
+    return None if count else "CuPy finds no GPU"
+
+
+def kernel_name(element: str, access_bytes: int, interleaved: bool) -> str:
+    """The kernel as an expression of C++."""
+    return f"yarncore::cuda::rotate<yarncore::ElementType::{element}, {access_bytes}, {str(interleaved).lower()}>"
+
+
+def source_folder() -> Path:
+    """Where the sources lie that the kernel is compiled from: beside the extension."""
+    return Path(available_extension().__file__).parent / "kernel_source"
+
+
+OPTIONS = ("-std=c++17", "-fmad=false")
+
+
+@functools.cache
+def _kernel(element: str, access_bytes: int, interleaved: bool, device: int) -> Any:
+    """Compiled once a process and device; CuPy keeps the binary on disk for the next."""
+    import cupy
+
+    name = kernel_name(element, access_bytes, interleaved)
+    module = cupy.RawModule(
+        code='#include "cuda/rotate.cuh"',
+        options=(*OPTIONS, f"-I{source_folder()}"),
+        name_expressions=(name,),
+        backend="nvrtc",
+    )
+    return module.get_function(name)

@@ -4,6 +4,7 @@ The same steps as csrc/rotation_math.h: integer phases, the nearest quarter turn
 int64 and float64 where the framework has them; else (JAX by default) in uint32 and pairs of float32.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -90,10 +91,10 @@ def _rotate_tokens(request: RotationRequest) -> list[Array]:
 
 def _rotate_slots(request: RotationRequest) -> list[Array]:
     """In place on some tokens: gather them, turn them, put them back."""
-    assert request.slots is not None
     assert request.outputs is not None
-    keep = request.slots >= 0
-    slots = request.slots[keep]
+    named = request.slots if is_numpy(request.slots) else _on_host(request.slots)
+    keep = (named >= 0) & (named < math.prod(request.token_shape))
+    slots = named[keep]
     axis = request.heads_axis
     for x in request.outputs:
         xp = namespace_of(x)
@@ -107,6 +108,10 @@ def _rotate_slots(request: RotationRequest) -> list[Array]:
         turned = _rotate_array(xp, picked, cos, sin, origin, request, axis=None if axis is None else -2)
         moved[index] = turned
     return request.outputs
+
+
+def _on_host(x: Array) -> Any:
+    return x.cpu().numpy() if is_torch(x) else x.get()
 
 
 def _unravel(slots: Any, shape: tuple[int, ...], like: Array) -> tuple[Array, ...]:

@@ -12,8 +12,8 @@ from torch.autograd import forward_ad
 from yarncore.backends.native import extension
 
 
-def why_not_plain(x: torch.Tensor) -> str | None:
-    """Why the memory of a tensor must not be touched directly; None when it may.
+def why_not_plain(x: torch.Tensor, device: str = "cpu") -> str | None:
+    """Why the memory of a tensor must not be touched directly by what works on one kind of device; None when it may.
 
     Fake and functional tensors export null pointers, DTensor foreign memory, and no mode sees what is written past the
     dispatcher.
@@ -22,7 +22,7 @@ def why_not_plain(x: torch.Tensor) -> str | None:
         return "torch.compile traces the call"
     if type(x) is not torch.Tensor and type(x) is not torch.nn.Parameter:
         return f"{type(x).__module__}.{type(x).__qualname__} is a subclass of Tensor"
-    if x.device.type != "cpu":
+    if x.device.type != device:
         return f"the tensor is on {x.device}"
     if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack():
         return "a dispatch mode is active"

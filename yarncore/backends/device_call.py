@@ -1,0 +1,145 @@
+"""A request on arrays of a GPU, as launches of the extension's plan. Who launches them is the backends' matter."""
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from yarncore.backends.native import available_extension, native_turns
+from yarncore.element_types import element_type
+from yarncore.namespaces import Array, is_integer_dtype, is_numpy, namespace_of
+from yarncore.positions import padded
+from yarncore.request import RotationRequest
+from yarncore.turns import TracedTurns, TurnsTable
+
+Address = tuple[int, str, tuple[int, ...], tuple[int, ...]]
+"""Address, NumPy's name of the dtype, shape, strides in bytes."""
+
+_TYPES = ("float32", "bfloat16", "float16")
+
+
+class DeviceMemory(Protocol):
+    """How a framework shows the memory of its arrays."""
+
+    def address(self, x: Array) -> Address: ...
+    def from_host(self, array: np.ndarray[Any, Any], like: Array) -> Array:
+        """A host array on the device of `like`. ValueError while a graph is captured, which cannot record it."""
+        ...
+
+    def device(self, like: Array) -> Any:
+        """What stands for the device of an array: hashable."""
+        ...
+
+    def multiprocessors(self, like: Array) -> int: ...
+
+
+def type_refusal(x: Array) -> str | None:
+    """Why the kernel cannot turn an array of this dtype."""
+    name = element_type(x)
+    return None if name in _TYPES else f"the kernel turns {', '.join(_TYPES)}, not {name}"
+
+
+def request_refusal(request: RotationRequest) -> str | None:
+    """Why the kernel cannot carry out a request on a device."""
+    turning = request.turning
+    if isinstance(turning.turns, TracedTurns):
+        return "the scale changes with every length, and the lengths are on the device: steps= would be served"
+    if turning.pair_section is not None and turning.turns.pairs > 128:
+        return "sections of more than 128 pairs have no kernel"
+    array = request.positions.array
+    if array is not None and (not is_integer_dtype(array) or "uint64" in str(array.dtype)):
+        return f"positions of {array.dtype} have no kernel"
+    return None
+
+
+def launches(request: RotationRequest, results: list[Array], memory: DeviceMemory) -> tuple[list[Any], list[Array]]:
+    """The launches that write the results of a request, and what must stay alive until they are queued."""
+    turning, like = request.turning, request.inputs[0]
+    table = turning.turns
+    assert isinstance(table, TurnsTable)
+    grid = request.token_shape if request.slots is None else tuple(request.slots.shape)
+    kept: list[Array] = []
+
+    def placed(array: Array | None, dtypes: tuple[str, ...], lead: int = 0) -> Address | None:
+        if array is None:
+            return None
+        shape = (*array.shape[:lead], *grid)
+        array = _on_device(array, dtypes, like, memory)
+        kept.append(array)
+        return _stretched(memory.address(array), shape, lead)
+
+    positions = _device_positions(request, grid)
+    rows = placed(turning.rows, ("int32",))
+    words = factors = 0
+    if rows is not None or table.pairs > 128:
+        on_device = _table(table, like, memory)
+        kept.extend(on_device)
+        words, factors = (memory.address(array)[0] for array in on_device)
+    extension = available_extension()
+    plan = extension.plan_on_device(
+        native_turns(table),
+        [memory.address(x) for x in request.inputs],
+        [memory.address(y) for y in results],
+        [element_type(x) for x in request.inputs],
+        heads_axis=None if request.heads_axis is None else len(like.shape) + request.heads_axis,
+        interleaved=turning.interleaved,
+        conjugate=turning.conjugate,
+        rows=rows,
+        positions=placed(positions, ("int64", "int32"), 0 if turning.pair_section is None else 1),
+        offset=request.positions.offset if isinstance(request.positions.offset, int) else 0,
+        pair_section=turning.pair_section,
+        slots=placed(request.slots, ("int64",)),
+        table=words,
+        factors=factors,
+        multiprocessors=memory.multiprocessors(like),
+    )
+    return plan, kept
+
+
+def _device_positions(request: RotationRequest, grid: tuple[int, ...]) -> Array | None:
+    """Positions as an array, where they are one or their offset lives on the device."""
+    offset = request.positions.offset
+    if request.positions.array is not None or isinstance(offset, int):
+        return request.positions.array
+    xp = namespace_of(offset)
+    count = grid[-1] if grid else 1
+    index = xp.arange(count, dtype=xp.int64, device=offset.device) + xp.astype(offset, xp.int64)
+    return xp.broadcast_to(index if grid else xp.reshape(index, ()), grid)
+
+
+def _on_device(array: Array, dtypes: tuple[str, ...], like: Array, memory: DeviceMemory) -> Array:
+    """An array of integers in a dtype the kernel reads, where `like` lives; repeated entries once."""
+    once = tuple(slice(0, 1) if stride == 0 and n > 1 else slice(None) for stride, n in _strides_of(array))
+    array = array[once]
+    name = str(array.dtype).rpartition(".")[2]
+    if is_numpy(array):
+        return memory.from_host(np.ascontiguousarray(array, dtype=name if name in dtypes else dtypes[0]), like)
+    if name in dtypes:
+        return array
+    xp = namespace_of(array)
+    return xp.astype(array, getattr(xp, dtypes[0]))
+
+
+def _strides_of(array: Array) -> list[tuple[int, int]]:
+    strides = array.stride() if callable(getattr(array, "stride", None)) else array.strides
+    return list(zip(strides, array.shape, strict=True))
+
+
+def _stretched(address: Address, shape: tuple[int, ...], lead: int) -> Address:
+    """The address of an array as if broadcast to a shape: strides of 0 along what repeats."""
+    start, dtype, extents, strides = address
+    tokens = len(shape) - lead
+    extents, strides = (
+        padded(extents, lead, tokens),
+        (*strides[:lead], *(0,) * (len(shape) - len(strides)), *strides[lead:]),
+    )
+    stretched = tuple(0 if n == 1 and m != 1 else s for n, m, s in zip(extents, shape, strides, strict=True))
+    return start, dtype, shape, stretched
+
+
+def _table(table: TurnsTable, like: Array, memory: DeviceMemory) -> tuple[Array, Array]:
+    """The rows of turns and their factors on the device, copied there once."""
+    device = memory.device(like)
+    if device not in table.on_devices:
+        words = memory.from_host(table.words.view(np.int32).copy(), like)
+        table.on_devices[device] = words, memory.from_host(table.factors_float64.copy(), like)
+    return table.on_devices[device]  # type: ignore[no-any-return]
