@@ -37,7 +37,7 @@ struct TurnsTable {
   int64_t capacity;  // pairs, rounded up to the widest register of any instruction set
 };
 
-static inline int64_t turns_capacity(int64_t pairs) { return (pairs + 31) / 32 * 32; }
+YARNCORE_HOST_DEVICE static inline int64_t turns_capacity(int64_t pairs) { return (pairs + 31) / 32 * 32; }
 
 struct Request {
   int operand_count;  // 1 or 2
@@ -70,7 +70,7 @@ struct Request {
   bool conjugate;    // turn backwards
   bool interleaved;  // pairs (2i, 2i+1), otherwise (i, i + pairs)
 
-  int64_t tokens() const {
+  YARNCORE_HOST_DEVICE int64_t tokens() const {
     if (slots) return slot_count;
     int64_t count = 1;
     for (int axis = 0; axis < token_axes; ++axis) count *= extent[axis];
