@@ -46,6 +46,48 @@ def rotate(
     pair_section: npt.NDArray[np.uint8] | None,
     slots: npt.NDArray[np.int64] | None,
 ) -> None: ...
+
+@final
+class DeviceLaunch:
+    @property
+    def element_type(self) -> str: ...
+    @property
+    def access_bytes(self) -> int: ...
+    @property
+    def interleaved(self) -> bool: ...
+    @property
+    def blocks(self) -> int: ...
+    @property
+    def grid(self) -> int: ...
+    @property
+    def shared_bytes(self) -> int: ...
+    @property
+    def parameter(self) -> bytes: ...
+    def launch(self, device: int, stream: int) -> None: ...
+
+threads_per_block: int
+
+_DeviceArray = tuple[int, str, Sequence[int], Sequence[int]]
+
+def plan_on_device(
+    turns: Turns,
+    inputs: Sequence[_DeviceArray],
+    outputs: Sequence[_DeviceArray],
+    types: Sequence[str],
+    *,
+    heads_axis: int | None,
+    interleaved: bool,
+    conjugate: bool,
+    rows: _DeviceArray | None,
+    positions: _DeviceArray | None,
+    offset: int,
+    pair_section: npt.NDArray[np.uint8] | None,
+    slots: _DeviceArray | None,
+    table: int,
+    factors: int,
+    multiprocessors: int,
+) -> list[DeviceLaunch]: ...
+def why_no_cuda() -> str: ...
 def fresh_like(x: Any, /) -> Any: ...
 def set_traced_get(function: Callable[[Any, Any, Any], Any]) -> None: ...
 def register_torch(

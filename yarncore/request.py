@@ -91,6 +91,9 @@ def make_request(
     placed = place(positions, grid, turning.sections, turning.pair_section is not None, like=q, axis=axis)
     if automatic and slots is None and placed.array is None:
         _refuse_ambiguous_heads(names[0], q, "None" if positions is None else "an offset")
+    for array in (turning.rows, getattr(turning.turns, "factors", None)):
+        if is_torch(array):
+            _check_device("length", array, q)
     if turning.lengths_shape:
         _check_lengths(turning.lengths_shape, grid, axis)
     outputs = inputs if in_place else _checked_outputs(inputs, out, names)
@@ -117,6 +120,11 @@ def _check_same_home(q: Array, k: Array) -> None:
         )
     if is_torch(q) and q.device != k.device:
         raise ValueError(f"q is on {q.device} and k on {k.device}; both on the same device are expected")
+
+
+def _check_device(name: str, array: Array, q: Array) -> None:
+    if is_torch(array) and is_torch(q) and array.device != q.device:
+        raise ValueError(f"{name} is on {array.device} and the arrays on {q.device}; the same device is expected")
 
 
 def _check_head_dim(name: str, x: Array, turning: Turning) -> None:
@@ -174,6 +182,7 @@ def _check_lengths(lengths_shape: tuple[int, ...], grid: tuple[int, ...], axis: 
 
 def _checked_slots(slots: Any, token_shape: tuple[int, ...], like: Array) -> Any:
     if is_array(slots) and is_traced(slots) and framework_of(slots) == framework_of(like):
+        _check_device("slots", slots, like)
         if not is_integer_dtype(slots):
             raise TypeError(f"slots has dtype {slots.dtype}; integers are expected")
         if len(slots.shape) != 1:

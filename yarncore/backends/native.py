@@ -70,6 +70,8 @@ class NativeBackend:
             return "the lengths are traced or on a device"
         if not isinstance(request.positions.offset, int):
             return "the offset of the positions is traced"
+        if request.slots is not None and not is_numpy(request.slots):
+            return "the slots are traced or on a device"
         if request.slots is not None and _is_recorded(request):
             return "gradients and transforms do not see what is done to slots"
         return None
