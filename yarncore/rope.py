@@ -19,6 +19,7 @@ from yarncore.namespaces import (
     is_numpy_namespace,
     is_torch,
     is_traced,
+    is_virtual,
     namespace_of,
     symbol_as_array,
 )
@@ -194,9 +195,15 @@ class Rope:
         """The row of the table for each length, chosen without reading the lengths."""
         assert self.scaling is not None
         assert self._steps is not None
+        last_lengths = (self.scaling.step_lengths() or ())[:-1]
+        if is_torch(lengths) and not is_virtual(lengths):  # one launch on a device, and a captured graph can hold it
+            from yarncore.backends.torch_device import rank_among
+
+            rows = rank_among(last_lengths, lengths, self._steps[0].on_devices)
+            return of_rows(*self._steps, rows, **self._layout())
         xp = namespace_of(lengths)
         rows = xp.zeros_like(lengths, dtype=xp.int32)
-        for last in (self.scaling.step_lengths() or ())[:-1]:
+        for last in last_lengths:
             if last < xp.iinfo(lengths.dtype).max:  # else no length of this dtype is beyond it
                 rows = rows + xp.astype(lengths > last, xp.int32)
         return of_rows(*self._steps, rows, **self._layout())

@@ -17,7 +17,7 @@ class TorchDeviceMemory:
         return x.data_ptr(), kind, tuple(x.shape), tuple(stride * size for stride in x.stride())
 
     def from_host(self, array: np.ndarray[Any, Any], like: torch.Tensor) -> torch.Tensor:
-        if torch.cuda.is_current_stream_capturing():
+        if like.is_cuda and torch.cuda.is_current_stream_capturing():
             raise ValueError(
                 "a CUDA graph is being captured, which cannot record a copy from the host: give positions, lengths and "
                 "slots as tensors on the device, and make one such call before the capture"
@@ -32,6 +32,14 @@ class TorchDeviceMemory:
 
 
 MEMORY = TorchDeviceMemory()
+
+
+def rank_among(numbers: tuple[int, ...], values: torch.Tensor, copies: dict[Any, Any]) -> torch.Tensor:
+    """How many of some rising numbers each value exceeds, int32; the numbers are kept on the device among `copies`."""
+    key = ("steps", values.device)
+    if key not in copies:
+        copies[key] = MEMORY.from_host(np.array(numbers, dtype=np.int64), values)
+    return torch.searchsorted(copies[key], values.to(torch.int64), out_int32=True)
 
 
 def stream_of(x: torch.Tensor) -> int:
