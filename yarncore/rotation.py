@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from yarncore.arguments import boolean, integer
 from yarncore.backends.short_cut import prepare, tries_short_cut
-from yarncore.namespaces import Array, is_array, is_numpy, is_traced, namespace_of, take_rows, widest_float
+from yarncore.namespaces import Array, constant, is_array, is_numpy, is_traced, namespace_of, take_rows, widest_float
 from yarncore.own_numbers import checked_head_dim, host_factors, host_frequencies, written_out
 from yarncore.request import AUTOMATIC_HEADS_AXIS
 from yarncore.rotating import REQUIRED, cos_sin, run
@@ -321,7 +321,7 @@ class Rotation:
         if is_numpy(rows):
             return values[rows]
         xp = namespace_of(rows)
-        return take_rows(xp, xp.asarray(values, dtype=widest_float(xp)), rows)
+        return take_rows(xp, constant(xp, values, widest_float(xp), like=rows), rows)
 
 
 def _assemble(turning: Turning, softmax: Any, text: Callable[[], str], continuous: bool = False) -> Rotation:
