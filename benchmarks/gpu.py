@@ -162,7 +162,7 @@ def measure(clock, shape, dtype, backend):
     if tokens <= 4096:
         parts = max(1, min(5, 264 // tokens))
         row["over_gather"] = in_place / clock.captured(of_sets(lambda q, k, *_: peers.gather(q, k, positions, parts)))
-    cos, sin = (t.to(dtype) for t in yc.Rope(DIM).cos_sin(positions))
+    cos, sin = (t.to(dtype).contiguous() for t in yc.Rope(DIM).cos_sin(positions))
     if peers.triton is not None:
         row["triton"] = clock.captured(of_sets(lambda q, k, *_: peers.fused_triton(q, k, cos, sin))) / in_place
     outs.clear()  # the peers make their own results
