@@ -116,6 +116,11 @@ def device_argument(xp: Namespace, like: Array | None) -> dict[str, Any]:
     return {"device": like.device if is_torch(like) else array_api_compat.device(like)}
 
 
+def device_of(x: object) -> Any:
+    """The device of an array of a framework that never moves arrays by itself: torch, CuPy; None for others."""
+    return x.device if is_torch(x) or framework_of(x) == "cupy" else None  # type: ignore[attr-defined]
+
+
 def constant(xp: Namespace, value: Any, dtype: Any, like: Array | None = None) -> Array:
     """A host value as an array of `xp`, on the device of `like`. Copied: ours are read-only, which torch warns of."""
     if isinstance(value, np.ndarray):

@@ -7,7 +7,7 @@ import numpy as np
 
 from yarncore.arguments import integer
 from yarncore.element_types import check_array, element_type
-from yarncore.namespaces import Array, framework_of, is_array, is_integer_dtype, is_torch, is_traced
+from yarncore.namespaces import Array, device_of, framework_of, is_array, is_integer_dtype, is_torch, is_traced
 from yarncore.overlap import layout_of, overlap, repeats_memory
 from yarncore.positions import PlacedPositions, broadcasts_to, place, token_text
 from yarncore.turning import Turning
@@ -92,7 +92,7 @@ def make_request(
     if automatic and slots is None and placed.array is None:
         _refuse_ambiguous_heads(names[0], q, "None" if positions is None else "an offset")
     for array in (turning.rows, getattr(turning.turns, "factors", None)):
-        if is_torch(array):
+        if array is not None and not isinstance(array, tuple):
             _check_device("length", array, q)
     if turning.lengths_shape:
         _check_lengths(turning.lengths_shape, grid, axis)
@@ -118,12 +118,12 @@ def _check_same_home(q: Array, k: Array) -> None:
         raise TypeError(
             f"q is an array of {q_framework} and k of {k_framework}; both of the same framework are expected"
         )
-    if is_torch(q) and q.device != k.device:
+    if device_of(q) != device_of(k):
         raise ValueError(f"q is on {q.device} and k on {k.device}; both on the same device are expected")
 
 
 def _check_device(name: str, array: Array, q: Array) -> None:
-    if is_torch(array) and is_torch(q) and array.device != q.device:
+    if device_of(array) is not None and device_of(q) is not None and array.device != q.device:
         raise ValueError(f"{name} is on {array.device} and the arrays on {q.device}; the same device is expected")
 
 

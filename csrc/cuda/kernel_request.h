@@ -46,6 +46,8 @@ struct KernelRequest {
   uint32_t words[4 * max_pairs_by_value];  // row 0: word w of pair i at [w * pairs + i]
   uint8_t pair_section[max_pairs_by_value];
 
+  // Words that come by value are copied to shared memory, where each thread of a warp may read another one at once.
+  YARNCORE_HOST_DEVICE uint32_t shared_words() const { return table ? 0 : 4 * pairs; }
   // Rows in shared memory begin at multiples of so many floats, so that an access to 4 of them is one.
   YARNCORE_HOST_DEVICE uint32_t row_stride_in_floats() const { return (pairs + 3) / 4 * 4; }
 };
@@ -60,7 +62,7 @@ struct TokenPlace {
 
 YARNCORE_HOST_DEVICE inline uint32_t shared_bytes(const KernelRequest& request) {
   const uint32_t places = static_cast<uint32_t>(sizeof(TokenPlace) + 15) / 16 * 16;
-  return request.tokens_per_block * (places + 2 * 4 * request.row_stride_in_floats());
+  return request.tokens_per_block * (places + 2 * 4 * request.row_stride_in_floats()) + 4 * request.shared_words();
 }
 
 }  // namespace yarncore::cuda

@@ -41,7 +41,7 @@ Kernel kernel_of(const Launch& launch) {
 void check(cudaError_t error, const Launch& launch, const char* when) {
   if (error == cudaSuccess) return;
   throw std::runtime_error(std::string("CUDA error ") + when + " the rotation of " +
-                           std::to_string(launch.request.tokens) + " tokens (" + std::to_string(launch.grid()) +
+                           std::to_string(launch.request.tokens) + " tokens (" + std::to_string(launch.grid) +
                            " blocks): " + cudaGetErrorString(error) + " (" + cudaGetErrorName(error) + ")");
 }
 
@@ -88,7 +88,7 @@ void launch(const Launch& launch, int device, void* stream) {
   KernelRequest request = launch.request;
   void* arguments[] = {&request};
   const auto on = static_cast<cudaStream_t>(stream);
-  check(cudaLaunchKernel(reinterpret_cast<const void*>(kernel), dim3(launch.grid()), dim3(threads_per_block), arguments,
+  check(cudaLaunchKernel(reinterpret_cast<const void*>(kernel), dim3(launch.grid), dim3(threads_per_block), arguments,
                          launch.shared, on),
         launch, "when launching");
   // Asked to by CUDA's own switch, so that an error shows at the call that caused it.

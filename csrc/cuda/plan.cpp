@@ -96,6 +96,9 @@ Launch launch_of(const Request& request, const DeviceTable& table, int multiproc
   to.tokens_per_block = static_cast<uint32_t>(together);
   to.parts = static_cast<uint32_t>(groups < wanted ? std::min((wanted + groups - 1) / groups, useful_parts) : 1);
   to.blocks = groups * to.parts;
+  // Several groups a block where there are many, so that its words are copied for all of them.
+  const int64_t rounds = std::clamp<int64_t>(to.blocks / (8 * wanted), 1, 8);
+  launch.grid = static_cast<uint32_t>(std::min<int64_t>((to.blocks + rounds - 1) / rounds, 0x7fffffff));
   launch.shared = shared_bytes(to);
   return launch;
 }

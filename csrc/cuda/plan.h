@@ -20,9 +20,8 @@ struct Launch {
   ElementType type;
   int bytes;  // of an access
   bool interleaved;
+  uint32_t grid;    // how many blocks are launched: each does every grid-th of request.blocks
   uint32_t shared;  // bytes of shared memory
-
-  uint32_t grid() const { return request.blocks < 0x7fffffff ? static_cast<uint32_t>(request.blocks) : 0x7fffffffu; }
 };
 
 // The launches that carry out a request whose pointers are a device's: one where q and k have one type, none where there

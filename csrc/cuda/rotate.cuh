@@ -1,7 +1,8 @@
-// The kernel of the GPU. What a thread of a block does is two functions of (block, thread) over plain pointers, which
-// run on the host as well: tests run every block and thread of them there. Between the two the threads of a block wait
-// for each other.
+// The kernel of the GPU. What a thread of a block does is three functions of (block, thread) over plain pointers, which
+// run on the host as well: tests run every block and thread of them there. Between them the threads of a block wait for
+// each other.
 //
+//   copy_words   once: the turns, which are parameters of the kernel, into shared memory
 //   make_rows    cos and sin of the block's tokens into shared memory, once for all heads of q and k
 //   turn_heads   the accesses of those heads, each read, turned and written by one thread
 #pragma once
@@ -42,14 +43,21 @@ struct ThreadLane {
 struct Shared {
   TokenPlace* places;
   float *cos, *sin;
+  uint32_t* words;
   uint32_t row_stride;
 
   YARNCORE_HOST_DEVICE Shared(const KernelRequest& request, char* memory) : row_stride(request.row_stride_in_floats()) {
     cos = reinterpret_cast<float*>(memory);
     sin = cos + request.tokens_per_block * row_stride;
     places = reinterpret_cast<TokenPlace*>(sin + request.tokens_per_block * row_stride);
+    words = reinterpret_cast<uint32_t*>(places + request.tokens_per_block);
   }
 };
+
+YARNCORE_HOST_DEVICE inline void copy_words(const KernelRequest& request, uint32_t thread, char* memory) {
+  uint32_t* to = Shared(request, memory).words;
+  for (uint32_t n = thread; n < request.shared_words(); n += threads_per_block) to[n] = request.words[n];
+}
 
 // a / b and a % b of what is seldom beyond 32 bits, where a division costs a quarter.
 YARNCORE_HOST_DEVICE inline uint64_t divide(uint64_t a, uint64_t b, uint64_t& rest) {
@@ -122,7 +130,7 @@ YARNCORE_HOST_DEVICE inline void make_row_of_pair(const KernelRequest& request, 
   }
   const uint32_t section = request.sections > 1 ? request.pair_section[pair] : 0;
   const Magnitude position = position_at(request, last, from + section * request.section_stride);
-  const uint32_t* words = (request.table ? request.table + row * 5 * request.pairs : request.words) + pair;
+  const uint32_t* words = (request.table ? request.table + row * 5 * request.pairs : shared.words) + pair;
   const uint64_t f0 = words[0], f1 = words[request.pairs], f2 = words[2 * request.pairs], f3 = words[3 * request.pairs];
   const uint64_t m0 = position.value & 0xffffffffu, m1 = position.value >> 32;
   const Phase<uint64_t> phase =
@@ -228,6 +236,8 @@ YARNCORE_HOST_DEVICE inline void turn_heads(const KernelRequest& request, int64_
 template <ElementType type, int bytes, bool interleaved>
 __global__ void __launch_bounds__(threads_per_block, 4) rotate(const __grid_constant__ KernelRequest request) {
   extern __shared__ __align__(16) char memory[];
+  copy_words(request, threadIdx.x, memory);
+  __syncthreads();
   for (int64_t block = blockIdx.x; block < request.blocks; block += gridDim.x) {
     make_rows(request, block, threadIdx.x, memory);
     __syncthreads();

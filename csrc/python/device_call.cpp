@@ -64,7 +64,7 @@ void add_device_calls(py::module_& module) {
       .def_property_readonly("access_bytes", [](const cuda::Launch& launch) { return launch.bytes; })
       .def_property_readonly("interleaved", [](const cuda::Launch& launch) { return launch.interleaved; })
       .def_property_readonly("blocks", [](const cuda::Launch& launch) { return launch.request.blocks; })
-      .def_property_readonly("grid", &cuda::Launch::grid)
+      .def_readonly("grid", &cuda::Launch::grid)
       .def_property_readonly("shared_bytes", [](const cuda::Launch& launch) { return launch.shared; })
       .def_property_readonly("parameter", [](const cuda::Launch& launch) {
         return py::bytes(reinterpret_cast<const char*>(&launch.request), sizeof launch.request);

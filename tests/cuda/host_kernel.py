@@ -35,7 +35,14 @@ def library(compiler="c++"):
         check=True, capture_output=True,
     )  # fmt: skip
     loaded = ctypes.CDLL(path)
-    loaded.run.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_int, ctypes.c_uint32]
+    loaded.run.argtypes = [
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.c_int,
+        ctypes.c_int,
+        ctypes.c_uint32,
+        ctypes.c_uint32,
+    ]
     return loaded
 
 
@@ -71,7 +78,7 @@ def rotate(
     plan, kept = launches(request, results, HostMemory(multiprocessors))
     for one in plan:
         done = library(compiler).run(
-            one.parameter, one.element_type.encode(), one.access_bytes, one.interleaved, one.shared_bytes
+            one.parameter, one.element_type.encode(), one.access_bytes, one.interleaved, one.grid, one.shared_bytes
         )
         assert done, (one.element_type, one.access_bytes)
     del kept

@@ -149,7 +149,7 @@ class FakeCupy(types.ModuleType):
             (parameter,) = arguments
             self.launched.append(grid)
             host_kernel.library().run(
-                parameter.tobytes(), element.encode(), int(width), interleaved == "true", shared_mem
+                parameter.tobytes(), element.encode(), int(width), interleaved == "true", grid[0], shared_mem
             )
 
         return types.SimpleNamespace(get_function=lambda name: kernel)

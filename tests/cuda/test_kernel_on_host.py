@@ -90,11 +90,12 @@ def test_strides_of_every_kind(rng):
 
 @pytest.mark.parametrize("multiprocessors", [1, 3, 40, 500])
 def test_any_number_of_multiprocessors_gives_the_same_bits(multiprocessors, rng):
-    for tokens in (1, 2, 7, 33):
+    for tokens in (1, 2, 7, 33, 700):
         q, k = array(rng, tokens, 40, 64, dtype=ml_dtypes.bfloat16), array(rng, tokens, 3, 64, dtype=ml_dtypes.bfloat16)
         results, plan = host_kernel.rotate(STATIC, q, k, 2**33, heads_axis=-2, multiprocessors=multiprocessors)
         for y, e in zip(results, STATIC.rotate(q, k, 2**33, heads_axis=-2), strict=True):
             same(y, e)
+        assert 0 < plan[0].grid <= plan[0].blocks
         if tokens < multiprocessors:  # heads are split over blocks
             assert plan[0].blocks >= min(multiprocessors, tokens * 2)
 

@@ -36,7 +36,7 @@ class HostBackend(DeviceBackend):
         for one in plan:
             self.launches += 1
             done = host_kernel.library().run(
-                one.parameter, one.element_type.encode(), one.access_bytes, one.interleaved, one.shared_bytes
+                one.parameter, one.element_type.encode(), one.access_bytes, one.interleaved, one.grid, one.shared_bytes
             )
             assert done
 
