@@ -25,13 +25,18 @@ def run(compiler="g++", runner=()):
     """What the program prints; CalledProcessError where an instruction set differs from the baseline."""
     machine = subprocess.run([compiler, "-dumpmachine"], capture_output=True, text=True, check=True).stdout
     with tempfile.TemporaryDirectory() as folder:
-        objects = []
-        for unit, flags in FLAGS[machine.partition("-")[0]].items():
-            objects.append(f"{folder}/{unit}.o")
-            subprocess.run([compiler, *COMMON, *flags, "-c", UNITS / f"{unit}.cpp", "-o", objects[-1]], check=True)
+        units = FLAGS[machine.partition("-")[0]]
+        sources = [(HERE / "selftest.cpp", []), *((UNITS / f"{unit}.cpp", flags) for unit, flags in units.items())]
+        objects = [f"{folder}/{source.stem}.o" for source, _ in sources]
+        compilations = [
+            subprocess.Popen([compiler, *COMMON, *flags, "-c", source, "-o", target])
+            for (source, flags), target in zip(sources, objects, strict=True)
+        ]
+        if max(compilation.wait() for compilation in compilations) != 0:
+            raise RuntimeError(f"{compiler} failed")
         program = f"{folder}/selftest"
         static = ["-static"] if runner else []
-        subprocess.run([compiler, *COMMON, *static, HERE / "selftest.cpp", *objects, "-o", program], check=True)
+        subprocess.run([compiler, *static, *objects, "-o", program], check=True)
         return subprocess.run([*runner, program], capture_output=True, text=True, check=True).stdout
 
 
