@@ -167,6 +167,29 @@ def test_43_emptied_positions():
         ROPE.rotate(X, None, positions, heads_axis=None)
 
 
+def test_49_a_namespace_without_a_function_that_is_needed():
+    import types
+
+    import array_api_strict as strict
+
+    namespace = types.SimpleNamespace(
+        **{name: getattr(strict, name) for name in dir(strict) if name not in ("where", "take")}
+    )
+    namespace.__name__ = "half_an_array_api"
+
+    class Array:
+        dtype, shape, device, ndim = strict.float32, (4, 8), "cpu", 2
+
+        def __array_namespace__(self, api_version=None):
+            return namespace
+
+        def to_device(self, device, stream=None):
+            return self
+
+    with pytest.raises(yc.BackendUnavailable, match="namespace half_an_array_api has no where, take"):
+        ROPE.rotate(Array(), None, 3, heads_axis=None)
+
+
 FOUR = (4, 8)
 MIXED_RIGHT = {
     "torch, NumPy positions": (X, np.arange(4) + 3),
