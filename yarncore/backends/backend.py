@@ -35,3 +35,12 @@ def delivered(request: RotationRequest, results: list[Array]) -> list[Array]:
         else:
             y[...] = result
     return request.outputs
+
+
+def is_recorded(request: RotationRequest) -> bool:
+    """Whether torch differentiates or transforms a request: then it must go through a function of torch's."""
+    if not is_torch(request.inputs[0]):
+        return False
+    from yarncore.backends.torch import is_recorded as is_tensor_recorded
+
+    return any(is_tensor_recorded(x) for x in [*request.inputs, request.positions.array] if is_torch(x))

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from yarncore.backends.backend import is_recorded
 from yarncore.element_types import element_type
 from yarncore.errors import BackendUnavailable
 from yarncore.namespaces import Array, framework_of, is_numpy, is_torch
@@ -72,7 +73,7 @@ class NativeBackend:
             return "the offset of the positions is traced"
         if request.slots is not None and not is_numpy(request.slots):
             return "the slots are traced or on a device"
-        if request.slots is not None and _is_recorded(request):
+        if request.slots is not None and is_recorded(request):
             return "gradients and transforms do not see what is done to slots"
         return None
 
@@ -81,7 +82,7 @@ class NativeBackend:
             from yarncore.backends.torch_operator import rotate_by_operator
 
             return rotate_by_operator(request)
-        if _is_recorded(request):
+        if is_recorded(request):
             from yarncore.backends.torch_autograd import rotate_recorded
 
             return rotate_recorded(request, self.rotate_plain)
@@ -125,14 +126,6 @@ def _takes_operator(request: RotationRequest) -> bool:
     from yarncore.backends.torch import takes_operator
 
     return takes_operator(request.inputs[0])
-
-
-def _is_recorded(request: RotationRequest) -> bool:
-    if not is_torch(request.inputs[0]):
-        return False
-    from yarncore.backends.torch import is_recorded
-
-    return any(is_recorded(x) for x in [*request.inputs, request.positions.array] if is_torch(x))
 
 
 def native_turns(table: TurnsTable) -> Any:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from yarncore.backends.backend import is_recorded
 from yarncore.backends.device_call import launches, request_refusal, type_refusal
 from yarncore.namespaces import Array, framework_of, is_torch
 from yarncore.request import RotationRequest
@@ -34,12 +35,12 @@ class DeviceBackend:
         return self.why_unavailable() or type_refusal(x)
 
     def request_refusal(self, request: RotationRequest) -> str | None:
-        if request.slots is not None and _is_recorded(request):
+        if request.slots is not None and is_recorded(request):
             return "gradients and transforms do not see what is done to slots"
         return request_refusal(request)
 
     def rotate(self, request: RotationRequest) -> list[Array]:
-        if _is_recorded(request):
+        if is_recorded(request):
             from yarncore.backends.torch_autograd import rotate_recorded
 
             return rotate_recorded(request, self.rotate_plain)
@@ -75,11 +76,3 @@ def _with_inputs(request: RotationRequest, inputs: list[Array]) -> RotationReque
     from dataclasses import replace
 
     return replace(request, inputs=inputs, outputs=inputs if request.in_place else request.outputs)
-
-
-def _is_recorded(request: RotationRequest) -> bool:
-    if not is_torch(request.inputs[0]):
-        return False
-    from yarncore.backends.torch import is_recorded
-
-    return any(is_recorded(x) for x in [*request.inputs, request.positions.array] if is_torch(x))
