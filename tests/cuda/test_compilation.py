@@ -147,6 +147,8 @@ class FakeCupy(types.ModuleType):
         def kernel(grid, block, arguments, shared_mem):
             assert block == (256,)
             (parameter,) = arguments
+            assert isinstance(parameter, np.ndarray)  # what CuPy passes by value
+            assert parameter.shape == ()
             self.launched.append(grid)
             host_kernel.library().run(
                 parameter.tobytes(), element.encode(), int(width), interleaved == "true", grid[0], shared_mem

@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +31,16 @@ class CupyBackend(DeviceBackend):
             from yarncore.backends.torch_device import stream_of
 
             device = cupy.cuda.Device(like.device.index)
-            stream = cupy.cuda.ExternalStream(stream_of(like), like.device.index)
+            stream: Any = cupy.cuda.ExternalStream(stream_of(like), like.device.index)
         else:
-            device, stream = like.device, None
-        extension = available_extension()
-        with device:
+            device, stream = like.device, nullcontext()
+        threads = available_extension().threads_per_block
+        with device, stream:
             for one in plan:
                 kernel = _kernel(one.element_type, one.access_bytes, one.interleaved, device.id)
-                # A NumPy array goes by value: the kernel's one parameter.
-                parameter = np.frombuffer(one.parameter, dtype=np.uint8)
-                kernel(
-                    (one.grid,), (extension.threads_per_block,), (parameter,), shared_mem=one.shared_bytes,
-                    **({} if stream is None else {"stream": stream}),
-                )  # fmt: skip
+                # A NumPy array of no axes goes by value: the kernel's one parameter.
+                parameter = np.frombuffer(one.parameter, dtype=f"V{len(one.parameter)}").reshape(())
+                kernel((one.grid,), (threads,), (parameter,), shared_mem=one.shared_bytes)
 
 
 @functools.cache

@@ -1,5 +1,6 @@
 """CuPy's arrays as addresses. CuPy is imported only where an array of its own, or a kernel, asks for it."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,14 @@ class CupyDeviceMemory:
         return ("cupy", like.device.id)
 
     def multiprocessors(self, like: Array) -> int:
-        return int(like.device.attributes["MultiProcessorCount"])
+        return _multiprocessors(like.device.id)
+
+
+@functools.cache
+def _multiprocessors(device: int) -> int:
+    import cupy
+
+    return int(cupy.cuda.Device(device).attributes["MultiProcessorCount"])
 
 
 MEMORY = CupyDeviceMemory()
