@@ -80,20 +80,20 @@ PositionKind position_kind(const py::dtype& dtype) {
   throw std::invalid_argument("positions of this dtype cannot be read");
 }
 
-Turns::Turns(const py::array_t<uint32_t, py::array::c_style>& words,
-             const py::array_t<double, py::array::c_style>& factors) {
+namespace {
+
+OwnedTurns checked_turns(const py::array_t<uint32_t, py::array::c_style>& words,
+                         const py::array_t<double, py::array::c_style>& factors) {
   require(words.ndim() == 3 && words.shape(1) == 5, "turns have the shape (rows, 5, pairs)");
   require(factors.ndim() == 1 && factors.shape(0) == words.shape(0), "there is one factor a row");
-  rows_ = words.shape(0);
-  pairs_ = words.shape(2);
-  words_.assign(words.data(), words.data() + words.size());
-  factors_.assign(factors.data(), factors.data() + factors.size());
-  capacity_ = turns_capacity(pairs_);
-  lanes_.resize(static_cast<size_t>(rows_ * 4 * capacity_));
-  for (int64_t row = 0; row < rows_; ++row)
-    for (int64_t word = 0; word < 4; ++word)
-      std::copy_n(words_.data() + (row * 5 + word) * pairs_, pairs_, lanes_.data() + (row * 4 + word) * capacity_);
+  return {words.data(), factors.data(), words.shape(0), words.shape(2)};
 }
+
+}  // namespace
+
+Turns::Turns(const py::array_t<uint32_t, py::array::c_style>& words,
+             const py::array_t<double, py::array::c_style>& factors)
+    : OwnedTurns(checked_turns(words, factors)) {}
 
 Request make_request(const Turns& turns, const Call& call) {
   Request request{};

@@ -8,22 +8,16 @@
 #include <string>
 #include <vector>
 
+#include "../owned_turns.h"
 #include "../request.h"
 
 namespace yarncore::python {
 
 // Rows of turns with their factors, copied out of NumPy: immutable, shared by every call of a Rotation.
-class Turns {
+class Turns : public OwnedTurns {
  public:
   Turns(const pybind11::array_t<uint32_t, pybind11::array::c_style>& words,
         const pybind11::array_t<double, pybind11::array::c_style>& factors);
-  TurnsTable table() const { return {words_.data(), lanes_.data(), factors_.data(), rows_, pairs_, capacity_}; }
-
- private:
-  std::vector<uint32_t> words_;
-  std::vector<uint64_t> lanes_;
-  std::vector<double> factors_;
-  int64_t rows_, pairs_, capacity_;
 };
 
 // What a call brings. The arrays have been checked by yarncore/request.py; shapes are checked again here, since

@@ -4,6 +4,7 @@
 
 #include "../cpu/rotate.h"
 #include "../cpu/threads.h"
+#include "../jax/handler.h"
 #include "../request.h"
 #include "arrays.h"
 #include "device_call.h"
@@ -45,6 +46,8 @@ PYBIND11_MODULE(_core, m) {
         py::kw_only(), py::arg("heads_axis"), py::arg("interleaved"), py::arg("conjugate"), py::arg("rows"),
         py::arg("positions"), py::arg("offset"), py::arg("pair_section"), py::arg("slots"),
         "Turn the inputs into the outputs, which may be the same arrays.");
+  m.def("jax_handler", [] { return py::capsule(reinterpret_cast<void*>(&jax::rotate_handler), "xla._CUSTOM_CALL_TARGET"); },
+        "What jax.ffi.register_ffi_target takes.");
   py::list names;
   for (const ElementName& known : element_names) names.append(known.name);
   m.attr("element_types") = py::tuple(names);

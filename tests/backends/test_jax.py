@@ -125,7 +125,7 @@ def test_what_is_traced_is_refused_where_a_value_is_needed(rng):
     with pytest.raises(TypeError, match="heads_axis"):
         jax.jit(lambda x, a: ROPE.rotate(x, None, 3, heads_axis=a))(x, -2)
     with pytest.raises(yc.BackendUnavailable, match="jax"):
-        ROPE.rotate(x, None, 3, heads_axis=-2, backend="native")
+        ROPE.rotate(x, None, 3, heads_axis=-2, backend="cupy")
     x.delete()
     with pytest.raises(RuntimeError, match="deleted"):
         ROPE.rotate(x, None, 3, heads_axis=-2)

@@ -183,7 +183,15 @@ def test_the_launch_through_cupy(monkeypatch, rng):
 
 
 def test_backends_of_one_name_stand_in_the_order_of_their_speed():
-    assert [backend.name for backend in BACKENDS] == ["native", "native", "cupy", "generic", "generic", "generic"]
+    assert [backend.name for backend in BACKENDS] == [
+        "native",
+        "native",
+        "cupy",
+        "generic",
+        "generic",
+        "generic",
+        "native",
+    ]
 
 
 GUARDED = """

@@ -10,6 +10,7 @@ from yarncore.backends.dtensor import DTensorBackend
 from yarncore.backends.generic import GenericBackend
 from yarncore.backends.native import NativeBackend
 from yarncore.backends.native_cuda import NativeCudaBackend
+from yarncore.backends.native_jax import NativeJaxBackend
 from yarncore.element_types import check_array
 from yarncore.errors import BackendUnavailable
 from yarncore.namespaces import Array, framework_of
@@ -23,6 +24,7 @@ BACKENDS: tuple[Backend, ...] = (
     DaskBackend(),
     DTensorBackend(),
     GenericBackend(),
+    NativeJaxBackend(),  # for those who insist: XLA cannot cut it over devices, which the generic one never minds
 )
 NAMES = tuple(dict.fromkeys(backend.name for backend in BACKENDS))  # some share one: the kinds of array differ
 
@@ -117,5 +119,5 @@ def _faster(reason: str, framework: str) -> str | None:
         return "yarncore built where nvcc is found, or with -DYARNCORE_CUDA=ON; or CuPy, which compiles the same kernel"
     if "is a subclass of Tensor" in reason:
         return "a plain torch.Tensor, which the extension rotates"
-    return {"jax": "jax.jit around the call", "mlx": "mlx.core.compile around the call",
+    return {"jax": 'jax.jit around the call; on one CPU device backend="native"', "mlx": "mlx.core.compile around the call",
             "array_api_strict": "NumPy arrays, which the extension rotates"}.get(framework)  # fmt: skip

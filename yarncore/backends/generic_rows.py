@@ -103,26 +103,27 @@ def _position_words(
     xp: Namespace, request: RotationRequest, grid: tuple[int, ...], like: Array
 ) -> tuple[dict[int, Array], Array, Array]:
     """|position| as 32-bit words by their place (0 the units, -1 the first of the fraction), its sign, and position == 0."""
-    positions = request.positions
-    signed = xp.int64 if has_64_bits(xp) else xp.int32
-    if positions.array is None:
-        count = grid[-1] if grid else 1
-        index = xp.arange(count, dtype=signed, **device_argument(xp, like))
-        offset = positions.offset
-        if not isinstance(offset, int):
-            offset = xp.astype(offset, signed)
-        elif not has_64_bits(xp):
-            _check_position_range(xp, offset, offset + max(count - 1, 0))
-        array = index + offset
-        if not grid:
-            array = xp.reshape(array, ())
-    else:
-        array = positions.array
-        if is_numpy(array):
-            array = _host_positions(xp, array, like)
+    array = positions_of(xp, request, grid, like)
     if not is_integer_dtype(array):
         return _fractional_words(xp, array)
     return _integer_words(xp, array)
+
+
+def positions_of(xp: Namespace, request: RotationRequest, grid: tuple[int, ...], like: Array) -> Array:
+    """The positions as an array of `xp`, which broadcasts against the token axes."""
+    positions = request.positions
+    if positions.array is not None:
+        return _host_positions(xp, positions.array, like) if is_numpy(positions.array) else positions.array
+    signed = xp.int64 if has_64_bits(xp) else xp.int32
+    count = grid[-1] if grid else 1
+    index = xp.arange(count, dtype=signed, **device_argument(xp, like))
+    offset = positions.offset
+    if not isinstance(offset, int):
+        offset = xp.astype(offset, signed)
+    elif not has_64_bits(xp):
+        _check_position_range(xp, offset, offset + max(count - 1, 0))
+    array = index + offset
+    return array if grid else xp.reshape(array, ())
 
 
 def _host_positions(xp: Namespace, array: Any, like: Array) -> Array:
