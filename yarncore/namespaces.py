@@ -125,6 +125,8 @@ def constant(xp: Namespace, value: Any, dtype: Any, like: Array | None = None) -
     """A host value as an array of `xp`, on the device of `like`. Copied: ours are read-only, which torch warns of."""
     if isinstance(value, np.ndarray):
         value = value.copy()
+    elif isinstance(value, (int, float)) and like is not None and is_torch(like) and like.device.type != "cpu":
+        return xp.full((), value, dtype=dtype, device=like.device)  # filled there: nothing is copied from the host
     return xp.asarray(value, dtype=dtype, **device_argument(xp, like))
 
 

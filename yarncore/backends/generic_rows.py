@@ -17,10 +17,11 @@ from yarncore.namespaces import (
     is_integer_dtype,
     is_jax_namespace,
     is_numpy,
+    is_torch,
     take_rows,
 )
 from yarncore.request import RotationRequest
-from yarncore.turns import TracedTurns, word_dtype
+from yarncore.turns import TracedTurns, TurnsTable, word_dtype
 
 _MASK = 0xFFFFFFFF
 _EIGHTH_TURN = 1 << 29
@@ -88,15 +89,25 @@ def _words_and_factors(xp: Namespace, request: RotationRequest, like: Array) -> 
     turns = turning.turns
     if isinstance(turns, TracedTurns):
         return turns.words, turns.factors
-    dtype = word_dtype(xp)
-    real = xp.float64 if has_64_bits(xp) else xp.float32
-    table = constant(xp, turns.words_int64 if has_64_bits(xp) else turns.words, dtype, like=like)
-    factors = constant(xp, turns.factors_float64, real, like=like)
+    table, factors = _table_beside(xp, turns, like)
     if turning.rows is None:
         return [table[0, word, :] for word in range(5)], factors[0]
     rows = turning.rows if not is_numpy(turning.rows) else constant(xp, turning.rows, xp.int32, like=like)
     picked = take_rows(xp, table, rows)
     return [picked[..., word, :] for word in range(5)], take_rows(xp, factors, rows)
+
+
+def _table_beside(xp: Namespace, turns: TurnsTable, like: Array) -> tuple[Array, Array]:
+    """The words, (rows, 5, pairs), and the factors, (rows,), where `like` lives."""
+    if is_torch(like):
+        from yarncore.backends.torch import table_on_device
+
+        copied = table_on_device(turns, like)
+        if copied is not None:
+            return copied
+    wide = has_64_bits(xp)
+    words = constant(xp, turns.words_int64 if wide else turns.words, word_dtype(xp), like=like)
+    return words, constant(xp, turns.factors_float64, xp.float64 if wide else xp.float32, like=like)
 
 
 def _position_words(

@@ -10,6 +10,7 @@ import torch
 from torch.autograd import forward_ad
 
 from yarncore.backends.native import extension
+from yarncore.turns import TurnsTable
 
 
 def why_not_plain(x: torch.Tensor, device: str = "cpu") -> str | None:
@@ -46,6 +47,20 @@ def is_recorded(x: torch.Tensor) -> bool:
         or torch._C._functorch.is_functorch_wrapped_tensor(x)
         or forward_ad._current_level >= 0
     )
+
+
+def table_on_device(table: TurnsTable, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """The words (int64) and factors of a table as tensors beside `like`, copied there once: a captured graph may use them,
+    but could not copy them. None for tensors that stand for others, to which nothing real may be added.
+    """
+    if why_not_plain(like, like.device.type) is not None or torch._C._functorch.is_functorch_wrapped_tensor(like):
+        return None
+    key = ("generic", like.device)
+    if key not in table.on_devices:
+        arrays = table.words_int64, table.factors_float64
+        with torch.inference_mode(False):  # they outlive this call
+            table.on_devices[key] = tuple(torch.tensor(array, device=like.device) for array in arrays)
+    return table.on_devices[key]  # type: ignore[no-any-return]
 
 
 def fake_mode_of(x: torch.Tensor) -> Any:
