@@ -47,7 +47,8 @@ def rerotate_(
     heads_axis : int or None, keyword-only
         As for Rope.rotate.
     slots : integers, shape (n,), optional, keyword-only
-        Unique indices into the flattened token axes; only these keys are turned. -1 is skipped.
+        Unique indices into the flattened token axes; only these keys are turned. -1 is skipped. Slots on a GPU, beside
+        the keys, are not read: there any that is out of range is skipped, and one named twice is turned twice.
 
     Returns
     -------

@@ -216,6 +216,18 @@ def test_a_captured_graph_follows_the_scale(backend):
         all_same(out, expected)
 
 
+def test_the_generic_road_is_captured_too():
+    q, positions = tensor(3, 5, 8, 64), torch.arange(5, device="cuda")
+    ROPE.rotate(q, None, positions, heads_axis=-2, backend="generic")
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        y = ROPE.rotate(q, None, positions, heads_axis=-2, backend="generic")
+    positions += 1000
+    graph.replay()
+    assert torch.allclose(y.cpu(), ROPE.rotate(q.cpu(), None, positions.cpu(), heads_axis=-2), rtol=0, atol=1e-6)
+
+
 @kernels
 def test_a_capture_refuses_what_it_cannot_record(backend):
     q = tensor(3, 1, 8, 64)
