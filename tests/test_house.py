@@ -64,6 +64,7 @@ class TestSources:
             if path.name in (
                 "torch.py",
                 "torch_autograd.py",
+                "torch_compiled.py",
                 "torch_device.py",
                 "torch_operator.py",
                 "jax.py",

@@ -156,3 +156,19 @@ def test_an_exported_graph_holds_standard_operators_only():
     loaded = torch.export.load(file).module()
     for y, expected in zip(loaded(q, k, positions), ROPE.rotate(q, k, positions, heads_axis=-2), strict=True):
         assert torch.allclose(y, expected, rtol=2.0**-22, atol=2.0**-22)
+
+
+def test_wrong_shapes_are_told_inside_too():
+    q, k = pair(5)
+    wrong = {
+        r"positions has shape \(4,\)": (q, k, torch.arange(4)),
+        "must agree in all axes": (q, k[:, :3], torch.arange(5)),
+        "head_dim=16 is expected": (q[..., :15], k, torch.arange(5)),
+        "positions has dtype torch.bool": (q, k, torch.arange(5) > 2),
+        "heads_axis=-5": (q, None, torch.arange(5)),
+    }
+    for words, arguments in wrong.items():
+        axis = -5 if "heads_axis" in words else -2
+        function = torch.compile(lambda q, k, p, axis=axis: ROPE.rotate(q, k, p, heads_axis=axis), backend="aot_eager")
+        with pytest.raises(Exception, match=words):
+            function(*arguments)

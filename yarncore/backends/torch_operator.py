@@ -16,7 +16,7 @@ from yarncore.backends.short_cut import prepare
 from yarncore.backends.torch import register_once
 from yarncore.backends.torch_autograd import Work, batched
 from yarncore.namespaces import constant, is_torch, namespace_of
-from yarncore.request import RotationRequest
+from yarncore.request import RotationRequest, make_request
 from yarncore.turning import Turning
 from yarncore.turns import TurnsTable
 
@@ -53,7 +53,14 @@ def _rotate_on_cpu(
     return [work.native(work.request(x.detach(), positions))[0] for x in arrays]
 
 
-def _shapes_of_results(arrays: list[Any], *_: Any) -> Any:
+def _shapes_of_results(
+    arrays: list[Any], positions: Any, offset: Any, rows: Any, pair_section: Any, turns: str, sections: int,
+    conjugate: bool, interleaved: bool, heads_axis: int | None,
+) -> Any:  # fmt: skip
+    if positions is not None and pair_section is None:
+        # The checks of a call that came by torch_compiled.py, which makes none.
+        turning = _turning(turns, None, 1, conjugate, interleaved)
+        make_request(turning, arrays[0], arrays[1] if len(arrays) == 2 else None, positions, heads_axis=heads_axis)
     return [torch.empty_like(x) for x in arrays]
 
 
@@ -86,6 +93,8 @@ def _rotate_batched(info: Any, in_dims: Any, arrays: list[Any], positions: Any, 
     results = torch.ops.yarncore.rotate([x for x, _ in moved], moved[0][1], offset, *rest)
     return results, [0] * len(results)
 
+
+ROTATE = torch.ops.yarncore.rotate.default
 
 register_once()
 _LIBRARY.impl("rotate", _rotate_on_cpu, "CPU")

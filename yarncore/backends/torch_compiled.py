@@ -1,0 +1,49 @@
+"""The short cut for plain calls that torch.compile traces.
+
+Every function that Dynamo looks into costs a guard in every call of what it compiles. So little is looked into here: the
+checks run in the operator's fake kernel, once, while it is traced.
+"""
+
+from typing import Any
+
+import torch
+
+from yarncore.turning import Turning
+
+
+def rotate_while_compiled(turning: Turning, q: Any, k: Any, positions: Any, heads_axis: Any) -> Any:
+    """The results of a plain call by the operator; None: it is not being compiled, or not plain."""
+    if not torch.compiler.is_compiling() or torch.compiler.is_exporting():
+        return None
+    plain = (
+        type(q) is torch.Tensor
+        and (k is None or type(k) is torch.Tensor)
+        and type(positions) is torch.Tensor
+        and type(heads_axis) is int
+        and heads_axis < 0
+        and turning.rows is None
+        and turning.pair_section is None
+    )
+    if not plain or q.device.type != "cpu" or q.ndim < 1 or positions.ndim < 1 or positions.requires_grad:
+        return None
+    text = getattr(turning.turns, "text", None)
+    if text is None:
+        return None
+    for x in (q, k):
+        if x is not None and turning.head_dim is not None and x.shape[-1] != turning.head_dim:
+            return None
+    from yarncore.backends import torch_operator  # registers it
+
+    results = torch_operator.ROTATE(
+        [q] if k is None else [q, k],
+        positions,
+        0,
+        None,
+        None,
+        text,
+        1,
+        turning.conjugate,
+        turning.interleaved,
+        heads_axis,
+    )
+    return results[0] if k is None else (results[0], results[1])
