@@ -66,6 +66,7 @@ class DeviceLaunch:
     def launch(self, device: int, stream: int) -> None: ...
 
 threads_per_block: int
+max_pairs_by_value: int
 
 _DeviceArray = tuple[int, str, Sequence[int], Sequence[int]]
 

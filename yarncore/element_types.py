@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.namespaces import Array, is_array, is_numpy, is_torch, is_virtual
+from yarncore.namespaces import Array, device_of, is_array, is_numpy, is_torch, is_virtual
 
 ROTATABLE = ("float64", "float32", "bfloat16", "float16")
 _ARRAYS = "an array of NumPy, torch, JAX, CuPy, Dask or any array-API framework"
@@ -61,6 +61,12 @@ def check_storage(name: str, x: Any) -> None:
         raise ValueError(
             f"{name} has shape {tuple(x.shape)}, but its storage was resized to 0 bytes: it holds no values"
         )
+
+
+def check_device(name: str, array: Any, q: Array) -> None:
+    """Raise ValueError where an array that goes with `q` lives on another device, of a framework that moves nothing."""
+    if device_of(array) is not None and device_of(q) is not None and array.device != q.device:
+        raise ValueError(f"{name} is on {array.device} and q on {q.device}; the same device is expected")
 
 
 def _short(x: Any) -> str:

@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.element_types import check_storage
+from yarncore.element_types import check_device, check_storage
 from yarncore.namespaces import (
     Array,
-    device_of,
     framework_of,
     is_array,
     is_integer_dtype,
@@ -112,8 +111,7 @@ def _as_array(positions: Any, like: Array) -> Any:
         raise TypeError(
             f"positions is an array of {visitor} and q of {home}; {home}, NumPy, a list or an int is expected"
         )
-    if visitor == home and device_of(positions) != device_of(like):
-        raise ValueError(f"positions is on {positions.device} and q on {like.device}; the same device is expected")
+    check_device("positions", positions, like)
     if is_torch(positions):
         if positions.requires_grad:
             raise TypeError("positions requires grad; the rotation is not differentiated with respect to them")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from yarncore.arguments import integer
-from yarncore.element_types import check_array, element_type
+from yarncore.element_types import check_array, check_device, element_type
 from yarncore.namespaces import Array, device_of, framework_of, is_array, is_integer_dtype, is_torch, is_traced
 from yarncore.overlap import layout_of, overlap, repeats_memory
 from yarncore.positions import PlacedPositions, broadcasts_to, place, token_text
@@ -93,7 +93,7 @@ def make_request(
         _refuse_ambiguous_heads(names[0], q, "None" if positions is None else "an offset")
     for array in (turning.rows, getattr(turning.turns, "factors", None)):
         if array is not None and not isinstance(array, tuple):
-            _check_device("length", array, q)
+            check_device("length", array, q)
     if turning.lengths_shape:
         _check_lengths(turning.lengths_shape, grid, axis)
     outputs = inputs if in_place else _checked_outputs(inputs, out, names)
@@ -120,11 +120,6 @@ def _check_same_home(q: Array, k: Array) -> None:
         )
     if device_of(q) != device_of(k):
         raise ValueError(f"q is on {q.device} and k on {k.device}; both on the same device are expected")
-
-
-def _check_device(name: str, array: Array, q: Array) -> None:
-    if device_of(array) is not None and device_of(q) is not None and array.device != q.device:
-        raise ValueError(f"{name} is on {array.device} and the arrays on {q.device}; the same device is expected")
 
 
 def _check_head_dim(name: str, x: Array, turning: Turning) -> None:
@@ -182,7 +177,7 @@ def _check_lengths(lengths_shape: tuple[int, ...], grid: tuple[int, ...], axis: 
 
 def _checked_slots(slots: Any, token_shape: tuple[int, ...], like: Array) -> Any:
     if is_array(slots) and is_traced(slots) and framework_of(slots) == framework_of(like):
-        _check_device("slots", slots, like)
+        check_device("slots", slots, like)
         if not is_integer_dtype(slots):
             raise TypeError(f"slots has dtype {slots.dtype}; integers are expected")
         if len(slots.shape) != 1:

@@ -8,7 +8,7 @@ from yarncore.arguments import is_number
 from yarncore.backends.choice import choose
 from yarncore.backends.short_cut import attempt
 from yarncore.element_types import element_type
-from yarncore.namespaces import Array, device_argument, is_array, is_torch, namespace_of
+from yarncore.namespaces import Array, device_argument, is_array, namespace_of
 from yarncore.request import make_request
 from yarncore.turning import Turning
 
@@ -39,12 +39,6 @@ def run(
         done = attempt(turning, q, k, positions, heads_axis, in_place, out)
         if done is not None:
             return done
-        if out is None and not in_place and is_torch(q):
-            from yarncore.backends.torch_compiled import rotate_while_compiled
-
-            done = rotate_while_compiled(turning, q, k, positions, heads_axis)
-            if done is not None:
-                return done
     request = make_request(
         turning, q, k, positions, heads_axis=heads_axis, out=out, in_place=in_place, slots=slots, names=names
     )

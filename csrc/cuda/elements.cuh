@@ -14,16 +14,16 @@
 
 namespace yarncore::cuda {
 
-YARNCORE_HOST_DEVICE inline float float_of_bits(uint32_t bits) {
-  float value;
-  memcpy(&value, &bits, 4);
-  return value;
+// The same bits as another type of the same size.
+template <class To, class From>
+YARNCORE_HOST_DEVICE inline To bits_as(From from) {
+  static_assert(sizeof(To) == sizeof(From), "bits are neither added nor lost");
+  To to;
+  memcpy(&to, &from, sizeof to);
+  return to;
 }
-YARNCORE_HOST_DEVICE inline uint32_t bits_of_float(float value) {
-  uint32_t bits;
-  memcpy(&bits, &value, 4);
-  return bits;
-}
+YARNCORE_HOST_DEVICE inline float float_of_bits(uint32_t bits) { return bits_as<float>(bits); }
+YARNCORE_HOST_DEVICE inline uint32_t bits_of_float(float value) { return bits_as<uint32_t>(value); }
 
 template <ElementType type>
 struct Element;

@@ -27,16 +27,8 @@ struct ThreadLane {
   YARNCORE_HOST_DEVICE static double of_signed(uint64_t bits) { return static_cast<double>(static_cast<int64_t>(bits)); }
   YARNCORE_HOST_DEVICE static double of_word(uint64_t word) { return static_cast<double>(static_cast<uint32_t>(word)); }
   YARNCORE_HOST_DEVICE static double where(uint64_t condition, double yes, double no) { return condition != 0 ? yes : no; }
-  YARNCORE_HOST_DEVICE static uint64_t as_u64(double value) {
-    uint64_t bits;
-    memcpy(&bits, &value, 8);
-    return bits;
-  }
-  YARNCORE_HOST_DEVICE static double as_f64(uint64_t bits) {
-    double value;
-    memcpy(&value, &bits, 8);
-    return value;
-  }
+  YARNCORE_HOST_DEVICE static uint64_t as_u64(double value) { return bits_as<uint64_t>(value); }
+  YARNCORE_HOST_DEVICE static double as_f64(uint64_t bits) { return bits_as<double>(bits); }
 };
 
 // The shared memory of a block.

@@ -73,6 +73,7 @@ void add_device_calls(py::module_& module) {
         without_gil([&] { cuda::launch(launch, device, reinterpret_cast<void*>(stream)); });
       }, py::arg("device"), py::arg("stream"));
   module.attr("threads_per_block") = cuda::threads_per_block;
+  module.attr("max_pairs_by_value") = cuda::max_pairs_by_value;
   module.def("plan_on_device", &plan_on_device, py::arg("turns"), py::arg("inputs"), py::arg("outputs"), py::arg("types"),
              py::kw_only(), py::arg("heads_axis"), py::arg("interleaved"), py::arg("conjugate"), py::arg("rows"),
              py::arg("positions"), py::arg("offset"), py::arg("pair_section"), py::arg("slots"), py::arg("table"),

@@ -8,6 +8,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from positions_of_torch import POSITIONS
 
 import yarncore as yc
 from yarncore.backends.cupy import CupyBackend
@@ -66,19 +67,6 @@ def test_the_bits_of_the_cpu_over_layouts_widths_and_tails(backend, dtype, inter
             all_same(rotation.rotate(on_gpu, k_on_gpu, positions.cuda(), heads_axis=axis, backend=backend), expected)
             rotation.rotate_(on_gpu, k_on_gpu, positions.cuda(), heads_axis=axis, backend=backend)
             all_same((on_gpu, k_on_gpu), expected)
-
-
-POSITIONS = {
-    "counted": None,
-    "offset": 2**33,
-    "offset on the device": torch.tensor(77),
-    "int64": torch.arange(12).reshape(2, 6) - 3,
-    "int32": torch.arange(6, dtype=torch.int32),
-    "uint8": torch.arange(6, dtype=torch.uint8),
-    "one": torch.tensor([5]),
-    "a list": [5, 9, 2, 0, 1, 3],
-    "NumPy": np.arange(12).reshape(2, 6),
-}
 
 
 @kernels

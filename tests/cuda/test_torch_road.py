@@ -3,6 +3,7 @@
 import host_kernel
 import pytest
 import torch
+from positions_of_torch import POSITIONS
 
 import yarncore as yc
 from yarncore.backends import choice, torch_device
@@ -52,18 +53,6 @@ def host(monkeypatch):
 
 def pair(dtype=torch.float32):
     return torch.randn(2, 6, 4, 32).to(dtype), torch.randn(2, 6, 2, 32).to(dtype)
-
-
-POSITIONS = {
-    "counted": None,
-    "offset": 2**33,
-    "offset on the device": torch.tensor(77),
-    "int64": torch.arange(12).reshape(2, 6) - 3,
-    "int32": torch.arange(6, dtype=torch.int32),
-    "int16": torch.arange(6, dtype=torch.int16),
-    "one": torch.tensor([5]),
-    "a list": [5, 9, 2, 0, 1, 3],
-}
 
 
 @pytest.mark.parametrize("name", POSITIONS)

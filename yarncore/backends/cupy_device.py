@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.backends.device_call import Address
+from yarncore.backends.device_call import Address, capture_error
 from yarncore.namespaces import Array
 
 
@@ -21,10 +21,7 @@ class CupyDeviceMemory:
 
         with like.device:
             if cupy.cuda.get_current_stream().is_capturing():
-                raise ValueError(
-                    "a CUDA graph is being captured, which cannot record a copy from the host: give positions, lengths and "
-                    "slots as arrays on the device, and make one such call before the capture"
-                )
+                raise capture_error()
             return cupy.asarray(array)
 
     def device(self, like: Array) -> Any:

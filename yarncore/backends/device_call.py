@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from yarncore.backends.generic_rows import positions_of
 from yarncore.backends.native import available_extension, native_turns
 from yarncore.element_types import element_type
 from yarncore.namespaces import Array, is_integer_dtype, is_numpy, namespace_of
@@ -22,7 +23,7 @@ class DeviceMemory(Protocol):
 
     def address(self, x: Array) -> Address: ...
     def from_host(self, array: np.ndarray[Any, Any], like: Array) -> Array:
-        """A host array on the device of `like`. ValueError while a graph is captured, which cannot record it."""
+        """A host array on the device of `like`; while a graph is captured, capture_error."""
         ...
 
     def device(self, like: Array) -> Any:
@@ -30,6 +31,14 @@ class DeviceMemory(Protocol):
         ...
 
     def multiprocessors(self, like: Array) -> int: ...
+
+
+def capture_error() -> ValueError:
+    """What is raised where the host would be read while a graph is captured."""
+    return ValueError(
+        "a CUDA graph is being captured, which cannot record a copy from the host: give positions, lengths and slots as arrays "
+        "on the device, and make one such call before the capture"
+    )
 
 
 def type_refusal(x: Array) -> str | None:
@@ -43,8 +52,9 @@ def request_refusal(request: RotationRequest) -> str | None:
     turning = request.turning
     if isinstance(turning.turns, TracedTurns):
         return "the scale changes with every length, and the lengths are on the device: steps= would be served"
-    if turning.pair_section is not None and turning.turns.pairs > 128:
-        return "sections of more than 128 pairs have no kernel"
+    most = available_extension().max_pairs_by_value
+    if turning.pair_section is not None and turning.turns.pairs > most:
+        return f"sections of more than {most} pairs have no kernel"
     array = request.positions.array
     if array is not None and (not is_integer_dtype(array) or "uint64" in str(array.dtype)):
         return f"positions of {array.dtype} have no kernel"
@@ -67,14 +77,16 @@ def launches(request: RotationRequest, results: list[Array], memory: DeviceMemor
         kept.append(array)
         return _stretched(memory.address(array), shape, lead)
 
-    positions = _device_positions(request, grid)
+    positions, offset = request.positions.array, request.positions.offset
+    if not isinstance(offset, int):  # it lives on the device
+        positions, offset = positions_of(namespace_of(like), request, grid, like), 0
     rows = placed(turning.rows, ("int32",))
     words = factors = 0
-    if rows is not None or table.pairs > 128:
+    extension = available_extension()
+    if rows is not None or table.pairs > extension.max_pairs_by_value:
         on_device = _table(table, like, memory)
         kept.extend(on_device)
         words, factors = (memory.address(array)[0] for array in on_device)
-    extension = available_extension()
     plan = extension.plan_on_device(
         native_turns(table),
         [memory.address(x) for x in request.inputs],
@@ -85,7 +97,7 @@ def launches(request: RotationRequest, results: list[Array], memory: DeviceMemor
         conjugate=turning.conjugate,
         rows=rows,
         positions=placed(positions, ("int64", "int32"), 0 if turning.pair_section is None else 1),
-        offset=request.positions.offset if isinstance(request.positions.offset, int) else 0,
+        offset=offset,
         pair_section=turning.pair_section,
         slots=placed(request.slots, ("int64",)),
         table=words,
@@ -93,17 +105,6 @@ def launches(request: RotationRequest, results: list[Array], memory: DeviceMemor
         multiprocessors=memory.multiprocessors(like),
     )
     return plan, kept
-
-
-def _device_positions(request: RotationRequest, grid: tuple[int, ...]) -> Array | None:
-    """Positions as an array, where they are one or their offset lives on the device."""
-    offset = request.positions.offset
-    if request.positions.array is not None or isinstance(offset, int):
-        return request.positions.array
-    xp = namespace_of(offset)
-    count = grid[-1] if grid else 1
-    index = xp.arange(count, dtype=xp.int64, device=offset.device) + xp.astype(offset, xp.int64)
-    return xp.broadcast_to(index if grid else xp.reshape(index, ()), grid)
 
 
 def _on_device(array: Array, dtypes: tuple[str, ...], like: Array, memory: DeviceMemory) -> Array:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from yarncore.backends.native import available_extension, native_turns
+from yarncore.namespaces import is_torch
 from yarncore.turning import Turning
 from yarncore.turns import TurnsTable
 
@@ -56,7 +57,11 @@ def attempt(turning: Turning, q: Any, k: Any, positions: Any, heads_axis: Any, i
     torch = sys.modules.get("torch")
     if torch is not None:
         if torch.compiler.is_compiling():
-            return None
+            if in_place or out is not None or not is_torch(q):
+                return None
+            from yarncore.backends.torch_compiled import rotate_while_compiled
+
+            return rotate_while_compiled(turning, q, k, positions, heads_axis)
         from yarncore.backends.torch import register_once
 
         register_once()

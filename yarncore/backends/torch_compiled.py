@@ -8,23 +8,22 @@ from typing import Any
 
 import torch
 
+from yarncore.backends.torch import takes_operator
 from yarncore.turning import Turning
 
 
 def rotate_while_compiled(turning: Turning, q: Any, k: Any, positions: Any, heads_axis: Any) -> Any:
-    """The results of a plain call by the operator; None: it is not being compiled, or not plain."""
-    if not torch.compiler.is_compiling() or torch.compiler.is_exporting():
-        return None
+    """The results of a plain call by the operator; None: it is not plain."""
     plain = (
-        type(q) is torch.Tensor
-        and (k is None or type(k) is torch.Tensor)
+        takes_operator(q)
+        and (k is None or takes_operator(k))
         and type(positions) is torch.Tensor
         and type(heads_axis) is int
         and heads_axis < 0
         and turning.rows is None
         and turning.pair_section is None
     )
-    if not plain or q.device.type != "cpu" or q.ndim < 1 or positions.ndim < 1 or positions.requires_grad:
+    if not plain or q.ndim < 1 or positions.ndim < 1 or positions.requires_grad:
         return None
     text = getattr(turning.turns, "text", None)
     if text is None:

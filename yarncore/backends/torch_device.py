@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from yarncore.backends.device_call import Address
+from yarncore.backends.device_call import Address, capture_error
 
 
 class TorchDeviceMemory:
@@ -18,10 +18,7 @@ class TorchDeviceMemory:
 
     def from_host(self, array: np.ndarray[Any, Any], like: torch.Tensor) -> torch.Tensor:
         if like.is_cuda and torch.cuda.is_current_stream_capturing():
-            raise ValueError(
-                "a CUDA graph is being captured, which cannot record a copy from the host: give positions, lengths and "
-                "slots as tensors on the device, and make one such call before the capture"
-            )
+            raise capture_error()
         return torch.from_numpy(array).to(like.device)
 
     def device(self, like: torch.Tensor) -> Any:
