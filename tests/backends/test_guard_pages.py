@@ -2,27 +2,22 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from yarncore import _core
 
 CODE = """
-import ctypes, mmap, sys
+import sys
+sys.path.insert(0, sys.argv[2])
 import ml_dtypes, numpy as np, yarncore as yc
+from guarded_memory import GuardedMemory
 yc._core.use_instruction_set(sys.argv[1])
-page = mmap.PAGESIZE
-libc = ctypes.CDLL(None, use_errno=True)
-region = mmap.mmap(-1, 18 * page)
-base = ctypes.addressof(ctypes.c_char.from_buffer(region))
-for edge in (base, base + 17 * page):
-    assert libc.mprotect(ctypes.c_void_p(edge), page, 0) == 0
-memory = np.frombuffer(region, dtype=np.uint8)[page : 17 * page]
+memory = GuardedMemory(16)
 
 def at_the_edge(shape, dtype, end):
-    size = int(np.prod(shape)) * dtype.itemsize
-    part = memory[memory.size - size :] if end else memory[:size]
-    array = part.view(dtype).reshape(shape)
+    array = memory.at_the_edge(shape, dtype, end)
     array[...] = 1
     return array
 
@@ -51,6 +46,8 @@ print(cases)
 
 @pytest.mark.parametrize("name", _core.instruction_sets())
 def test_nothing_outside_of_the_arrays_is_touched(name):
-    run = subprocess.run([sys.executable, "-c", CODE, name], capture_output=True, text=True, timeout=200)
+    run = subprocess.run(
+        [sys.executable, "-c", CODE, name, str(Path(__file__).parents[1])], capture_output=True, text=True, timeout=200
+    )
     assert run.returncode == 0, run.stderr
     assert int(run.stdout) > 500

@@ -1,6 +1,9 @@
 """The GPU's kernel, every block and thread of it on the host, against the CPU's kernel and in words of its own."""
 
 import itertools
+import subprocess
+import sys
+from pathlib import Path
 
 import host_kernel
 import ml_dtypes
@@ -203,3 +206,43 @@ def test_conversions_of_elements(compiler, rng):
         numbers = ~np.isnan(expected)
         assert np.array_equal(np.signbit(to.view(dtype).astype(np.float32))[numbers], np.signbit(expected)[numbers])
         assert np.array_equal(back, bits.astype(np.uint16).view(dtype).astype(np.float32), equal_nan=True)
+
+
+GUARDED = """
+import sys
+sys.path[:0] = sys.argv[1:]
+import ml_dtypes, numpy as np, yarncore as yc, host_kernel
+from guarded_memory import GuardedMemory
+at_the_edge = GuardedMemory(8).at_the_edge
+cases = 0
+for dtype in map(np.dtype, (np.float32, np.float16, ml_dtypes.bfloat16)):
+    for pairs in (*range(1, 18), 20, 32, 48, 64):
+        for interleaved in (False, True):
+            for rest in (0, 1, 3, 8):
+                rotation = yc.Rotation(np.full(pairs, 0.1), head_dim=2 * pairs + rest, interleaved=interleaved)
+                shape = (3, 2, 2 * pairs + rest)
+                ones = np.ones(shape, dtype)
+                expected = rotation.rotate(ones, None, 5)
+                for end in (False, True):
+                    x = at_the_edge(shape, dtype, end)
+                    x[...] = 1
+                    (y,), _ = host_kernel.rotate(rotation, x, None, 5)
+                    host_kernel.rotate(rotation, x, None, 5, in_place=True)
+                    out = at_the_edge(shape, dtype, end)
+                    assert y.tobytes() == x.tobytes() == expected.tobytes()
+                    host_kernel.rotate(rotation, ones, None, 5, out=out)
+                    assert out.tobytes() == expected.tobytes()
+                    cases += 1
+print(cases)
+"""
+
+
+def test_no_thread_reads_or_writes_outside_of_the_arrays():
+    run = subprocess.run(
+        [sys.executable, "-c", GUARDED, *map(str, Path(__file__).parents[:2])],
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout) > 900
