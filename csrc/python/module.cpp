@@ -2,6 +2,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "../cpu/instruction_sets.h"
 #include "../cpu/rotate.h"
 #include "../cpu/threads.h"
 #include "../jax/handler.h"
@@ -23,7 +24,7 @@ void rotate(const Turns& turns, std::vector<py::array> inputs, std::vector<py::a
   const Call call{std::move(inputs),       std::move(outputs),     std::move(types), heads_axis.has_value(),
                   heads_axis.value_or(-1), interleaved,            conjugate,        std::move(rows),
                   std::move(positions),    std::move(pair_section), std::move(slots), offset};
-  Request request = make_request(turns, call);
+  const Request request = make_request(turns, call);
   int64_t elements = 0;
   for (int n = 0; n < request.operand_count; ++n)
     elements += request.tokens() * request.operands[n].heads * request.operands[n].head_dim;
