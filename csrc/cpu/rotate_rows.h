@@ -52,9 +52,8 @@ static inline void rotate_scattered(const Operand& x, const Heads& heads, Rotate
   }
 }
 
-// Not in blocks of tokens: few streams are followed well.
 static inline Prefetch prefetch_of(const Request& request, const Schedule& schedule, const Operand& x, int64_t end) {
-  if (!schedule.fetch_ahead || request.slots || schedule.tokens_per_block > 1) return {};
+  if (!schedule.fetch_ahead || request.slots) return {};
   const TokenIndex last(request, end - 1);
   const char* part_end = x.in + (x.heads - 1) * x.in_head + x.head_dim * x.in_element;
   for (int axis = 0; axis < request.token_axes; ++axis) part_end += last.at[axis] * x.in_token[axis];

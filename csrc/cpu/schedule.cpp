@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "caches.h"
+#include "memory_choices.h"
 #include "threads.h"
 
 namespace yarncore::cpu {
@@ -27,10 +28,15 @@ int useful_threads(int64_t bytes) {
   return static_cast<int>(std::clamp<int64_t>(bytes / worth_a_thread, 1, thread_count()));
 }
 
-// Stores past the caches pay where source and result do not fit the last-level cache, and need heads of whole lines.
-// Returns the alignment of the outputs, or 0: plain stores.
-int64_t stream_alignment(const Request& request, int64_t bytes) {
-  if (2 * bytes < caches().stream_from || request.slots) return 0;
+bool in_place(const Request& request) {
+  for (int n = 0; n < request.operand_count; ++n)
+    if (request.operands[n].in != request.operands[n].out) return false;
+  return true;
+}
+
+// Stores past the caches need heads of whole lines. Returns the alignment of the outputs, or 0: plain stores.
+int64_t stream_alignment(const Request& request) {
+  if (request.slots) return 0;
   uint64_t addresses = 64;
   for (int n = 0; n < request.operand_count; ++n) {
     const Operand& x = request.operands[n];
@@ -46,7 +52,7 @@ int64_t stream_alignment(const Request& request, int64_t bytes) {
 // Where heads lie further apart than tokens, as in (batch, heads, seq, dim), and the data is not in a cache, a
 // token's heads are more streams than a processor follows: then tokens are taken in blocks, a few heads at a time.
 bool should_block(const Request& request, int64_t bytes_a_thread) {
-  if (request.slots || request.token_axes == 0 || bytes_a_thread <= caches().l2) return false;
+  if (request.slots || request.token_axes == 0 || bytes_a_thread <= own_cache()) return false;
   for (int n = 0; n < request.operand_count; ++n) {
     const Operand& x = request.operands[n];
     if (x.heads < 2 || std::abs(x.in_head) <= std::abs(x.in_token[request.token_axes - 1])) return false;
@@ -56,15 +62,35 @@ bool should_block(const Request& request, int64_t bytes_a_thread) {
 
 }  // namespace
 
-Schedule schedule_of(const Request& request, int64_t tokens) {
+Decision decide(const Request& request, int64_t tokens) {
+  constexpr int64_t bytes_per_piece = 64 * 1024;
   const int64_t bytes = tokens * token_bytes(request);
-  Schedule schedule{};
-  schedule.threads = useful_threads(bytes);
-  const int64_t bytes_a_thread = bytes / schedule.threads;
-  schedule.fetch_ahead = caches().prefetch_helps && bytes_a_thread > caches().l2;
-  schedule.stream_alignment = stream_alignment(request, bytes);
-  schedule.tokens_per_block = should_block(request, bytes_a_thread) ? 32 : 1;
-  return schedule;
+  Decision decision{};
+  Schedule& first = decision.first;
+  first.threads = useful_threads(bytes);
+  first.tokens_per_block = 1;
+  const int64_t bytes_a_thread = bytes / first.threads;
+  if (std::max(bytes_a_thread, 2 * bytes) <= own_cache()) return decision;
+  if (should_block(request, bytes_a_thread)) first.tokens_per_block = 32;
+  // One question after the other: what is written past the caches is seldom worth fetching.
+  const int64_t alignment = stream_alignment(request);
+  const Answer stream = alignment ? ask(Question::stream, 2 * bytes) : Answer{};
+  if (stream.yes) first.stream_alignment = alignment;
+  decision.second = first;
+  if (stream.trial) {
+    decision.trial = stream.trial;
+    first.stream_alignment = 0, decision.second.stream_alignment = alignment;
+  } else if (first.tokens_per_block == 1) {  // in blocks there are few streams, which processors follow
+    const Answer fetch = ask(request.slots      ? Question::fetch_slots
+                             : in_place(request) ? Question::fetch_in_place
+                                                 : Question::fetch_to_output,
+                             bytes_a_thread);
+    first.fetch_ahead = fetch.yes;
+    if (fetch.trial) decision.trial = fetch.trial, first.fetch_ahead = false, decision.second.fetch_ahead = true;
+  }
+  const int64_t pieces = bytes / bytes_per_piece + 1, block = first.tokens_per_block;
+  decision.tokens_per_piece = ((tokens + pieces - 1) / pieces + block - 1) / block * block;
+  return decision;
 }
 
 }  // namespace yarncore::cpu

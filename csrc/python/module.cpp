@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include "../cpu/instruction_sets.h"
+#include "../cpu/memory_choices.h"
 #include "../cpu/rotate.h"
 #include "../cpu/threads.h"
 #include "../jax/handler.h"
@@ -32,6 +33,13 @@ void rotate(const Turns& turns, std::vector<py::array> inputs, std::vector<py::a
   without_gil([&] { cpu::rotate(request); });
 }
 
+std::vector<std::tuple<std::string, int64_t, bool, bool, double>> memory_choices() {
+  std::vector<std::tuple<std::string, int64_t, bool, bool, double>> rows;
+  for (const cpu::MemoryChoice& choice : cpu::memory_choices())
+    rows.emplace_back(choice.question, choice.from_bytes, choice.yes, choice.decided, choice.ratio);
+  return rows;
+}
+
 }  // namespace
 }  // namespace yarncore::python
 
@@ -58,5 +66,10 @@ PYBIND11_MODULE(_core, m) {
   m.def("instruction_sets", &cpu::instruction_sets, "Those of this build that this CPU runs, the best first.");
   m.def("instruction_set", &cpu::instruction_set, "The one in use.");
   m.def("use_instruction_set", &cpu::use_instruction_set, py::arg("name"));
-  cpu::instruction_set();  // resolves YARNCORE_ISA now: a wrong name is an import error that says so
+  m.def("force_fetch_ahead", &cpu::force_fetch_ahead, py::arg("answer"), "True, False, or None: tried out.");
+  m.def("force_stream", &cpu::force_stream, py::arg("answer"), "True, False, or None: tried out.");
+  m.def("memory_choices", &python::memory_choices, "Question, from how many bytes on, yes, decided, ratio of times.");
+  // Reads YARNCORE_ISA and its like now: a wrong value is an import error that says so.
+  cpu::instruction_set();
+  cpu::memory_choices();
 }
