@@ -4,13 +4,12 @@
 
 #include "element_types.h"
 #include "portable.h"
+#include "position_kinds.h"
 
 namespace yarncore {
 
 constexpr int max_token_axes = 6;  // with the axis of heads and the elements: 8 axes
-
-// How a position is given. `arange`: offset + index along the last token axis, nothing is read.
-enum class PositionKind : uint8_t { arange, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64 };
+constexpr int max_sections = 8;
 
 // One tensor to turn: q or k.
 struct Operand {

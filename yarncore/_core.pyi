@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 element_types: tuple[str, ...]
 max_axes: int
+max_sections: int
 
 @final
 class Turns:
@@ -22,6 +23,7 @@ class ShortCut:
         interleaved: bool,
         conjugate: bool,
         pair_section: npt.NDArray[np.uint8] | None,
+        sections: int,
         /,
     ) -> None: ...
     def attempt(self, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any, /) -> Any: ...
@@ -31,21 +33,29 @@ class Method:
     def __init__(self, function: Callable[..., Any], in_place: bool) -> None: ...
     def __get__(self, instance: Any, owner: Any = None) -> Callable[..., Any]: ...
 
-def rotate(
-    turns: Turns,
-    inputs: Sequence[npt.NDArray[Any]],
-    outputs: Sequence[npt.NDArray[Any]],
-    types: Sequence[str],
-    *,
-    heads_axis: int | None,
-    interleaved: bool,
-    conjugate: bool,
-    rows: npt.NDArray[np.int32] | None,
-    positions: npt.NDArray[Any] | None,
-    offset: int,
-    pair_section: npt.NDArray[np.uint8] | None,
-    slots: npt.NDArray[np.int64] | None,
-) -> None: ...
+_DeviceArray = tuple[int, str, Sequence[int], Sequence[int]]
+_Array = npt.NDArray[Any] | _DeviceArray
+
+@final
+class Call:
+    def __init__(
+        self,
+        turns: Turns,
+        inputs: Sequence[_Array],
+        outputs: Sequence[_Array],
+        types: Sequence[str],
+        *,
+        heads_axis: int | None,
+        interleaved: bool,
+        conjugate: bool,
+        rows: _Array | None,
+        positions: _Array | None,
+        offset: int,
+        pair_section: npt.NDArray[np.uint8] | None,
+        slots: _Array | None,
+    ) -> None: ...
+
+def rotate(call: Call) -> None: ...
 
 @final
 class DeviceLaunch:
@@ -68,26 +78,7 @@ class DeviceLaunch:
 threads_per_block: int
 max_pairs_by_value: int
 
-_DeviceArray = tuple[int, str, Sequence[int], Sequence[int]]
-
-def plan_on_device(
-    turns: Turns,
-    inputs: Sequence[_DeviceArray],
-    outputs: Sequence[_DeviceArray],
-    types: Sequence[str],
-    *,
-    heads_axis: int | None,
-    interleaved: bool,
-    conjugate: bool,
-    rows: _DeviceArray | None,
-    positions: _DeviceArray | None,
-    offset: int,
-    pair_section: npt.NDArray[np.uint8] | None,
-    slots: _DeviceArray | None,
-    table: int,
-    factors: int,
-    multiprocessors: int,
-) -> list[DeviceLaunch]: ...
+def plan_on_device(call: Call, *, table: int, factors: int, multiprocessors: int) -> list[DeviceLaunch]: ...
 def why_no_cuda() -> str: ...
 def jax_handler() -> object: ...
 def fresh_like(x: Any, /) -> Any: ...

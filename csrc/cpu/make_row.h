@@ -131,7 +131,7 @@ inline void make_row(const Request& request, Row<Factor> row, const PhaseScratch
   const TurnsTable& turns = request.turns;
   const double factor = turns.factors[table_row];
   const uint64_t* lanes = turns.lanes + table_row * 4 * turns.capacity;
-  if (request.position_kind >= PositionKind::float32)
+  if (is_fractional(request.position_kind))
     make_fractional_row<Lanes, Coefficients>(request, row, scratch, turns.words + table_row * 5 * turns.pairs, factor,
                                              positions);
   else if (request.pair_section && !all_the_same(positions, sections))

@@ -54,7 +54,7 @@ static inline Scratch lay_out_scratch(const Request& request, int64_t tokens_per
   take(64);  // a block may read a register beyond its row
   scratch.tokens = reinterpret_cast<Token*>(take(static_cast<int64_t>(sizeof(Token)) * tokens_per_block));
   scratch.head = take(head_bytes);
-  if (request.pair_section || request.position_kind >= PositionKind::float32) {
+  if (request.pair_section || is_fractional(request.position_kind)) {
     const auto words = [&] { return reinterpret_cast<uint64_t*>(take(8 * request.turns.capacity)); };
     PhaseScratch& phases = scratch.phases;
     phases.high = words(), phases.low = words(), phases.negate = words();

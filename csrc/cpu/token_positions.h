@@ -8,8 +8,6 @@
 
 namespace yarncore::cpu {
 
-constexpr int max_sections = 8;
-
 // |position| as magnitude * 2^exponent; the exponent is 0 for integers.
 struct Position {
   uint64_t magnitude = 0;

@@ -34,8 +34,9 @@ Kernel kernel_of(const Launch& launch) {
     case ElementType::float32: return kernel_of<ElementType::float32>(launch.bytes, launch.interleaved);
     case ElementType::bfloat16: return kernel_of<ElementType::bfloat16>(launch.bytes, launch.interleaved);
     case ElementType::float16: return kernel_of<ElementType::float16>(launch.bytes, launch.interleaved);
-    default: return nullptr;
+    case ElementType::float64: return nullptr;
   }
+  return nullptr;
 }
 
 void check(cudaError_t error, const Launch& launch, const char* when) {

@@ -1,16 +1,11 @@
 #include "plan.h"
 
 #include <algorithm>
-#include <stdexcept>
-
+#include "../require.h"
 #include "rotate.cuh"
 
 namespace yarncore::cuda {
 namespace {
-
-void require(bool condition, const char* what) {
-  if (!condition) throw std::invalid_argument(what);
-}
 
 // Whether a tensor can be read and written `bytes` at a time: everything that addresses are made of is a multiple.
 bool fits(const Request& request, const Operand& x, int64_t bytes) {

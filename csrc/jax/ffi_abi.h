@@ -50,7 +50,7 @@ struct Api {  // its first members
   Error* (*create_error)(ErrorArguments*);
 };
 
-enum DataType : int { u8 = 6, s32 = 4, s64 = 5, u32 = 8, f16 = 10, f32 = 11, f64 = 12, bf16 = 16 };
+enum DataType : int { s64 = 5, u8 = 6, u32 = 8, f64 = 12 };  // of attributes; those of arrays stand in the tables of types
 
 struct Buffer {
   size_t struct_size;

@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 
 #include "../cpu/rotate.h"
-#include "array_view.h"
-#include "arrays.h"
+#include "../fill_request.h"
+#include "checked_call.h"
 #include "fresh_results.h"
+#include "numpy_arrays.h"
 #include "torch_tensors.h"
 #include "without_gil.h"
 
@@ -49,39 +49,6 @@ bool memory_of(const ArrayView& view, Memory& memory) {
   return true;
 }
 
-// An array that is exactly numpy.ndarray: a subclass may mean more than its memory.
-bool is_plain_array(PyObject* object) { return Py_TYPE(object) == py::detail::npy_api::get().PyArray_Type_; }
-
-// Shape, strides and memory; false for another byte order or too many axes.
-bool view_numpy_memory(const py::array& array, ArrayView& view) {
-  const char order = array.dtype().byteorder();
-  if ((order != '=' && order != '|' && order != '<') || array.ndim() > max_axes || array.ndim() < 1) return false;
-  view.data = static_cast<char*>(const_cast<void*>(array.data()));
-  view.dimensions = static_cast<int>(array.ndim());
-  view.itemsize = array.itemsize();
-  view.writable = array.writeable();
-  std::copy_n(array.shape(), view.dimensions, view.shape);
-  std::copy_n(array.strides(), view.dimensions, view.strides);
-  return true;
-}
-
-bool view_numpy_array(PyObject* object, ArrayView& view) {
-  const auto array = py::reinterpret_borrow<py::array>(object);
-  switch (const int number = array.dtype().num()) {
-    case py::detail::npy_api::NPY_FLOAT_: view.type = ElementType::float32; break;
-    case py::detail::npy_api::NPY_DOUBLE_: view.type = ElementType::float64; break;
-    case 23: view.type = ElementType::float16; break;  // NPY_HALF
-    default: {
-      constexpr int first_user_type = 256;
-      const auto* type = reinterpret_cast<PyTypeObject*>(py::detail::array_descriptor_proxy(array.dtype().ptr())->typeobj);
-      if (number < first_user_type || std::strcmp(type->tp_name, "ml_dtypes.bfloat16") != 0)
-        return false;
-      view.type = ElementType::bfloat16;
-    }
-  }
-  return view_numpy_memory(array, view);
-}
-
 // The axis of heads counted from the front, or -1 for none; false where it is not given and cannot be guessed.
 bool heads_axis_of(PyObject* given, int dimensions, bool counted, int& axis) {
   if (given == Py_None) {
@@ -104,49 +71,31 @@ bool heads_axis_of(PyObject* given, int dimensions, bool counted, int& axis) {
 }
 
 // Positions that broadcast against the token axes, or an offset; false for anything else. Tensors serve tensors only.
-// With sections there is one more leading axis.
+// With sections there is one more leading axis, but a count is the same for each.
 bool place_positions(PyObject* given, bool torch, const PlainRotation& rotation, Request& request) {
-  request.position_kind = PositionKind::arange;
-  if (given == Py_None) return !rotation.pair_section;
+  if (given == Py_None) {
+    fill_offset(request, 0);
+    return true;
+  }
   if (PyLong_CheckExact(given)) {
-    if (rotation.pair_section) return false;
-    request.offset = PyLong_AsLongLong(given);
-    if (request.offset == -1 && PyErr_Occurred()) {
+    const long long offset = PyLong_AsLongLong(given);
+    if (offset == -1 && PyErr_Occurred()) {
       PyErr_Clear();
       return false;
     }
     constexpr int64_t far = int64_t{1} << 62;  // so that counting on cannot overflow
-    return request.offset > -far && request.offset < far;
+    fill_offset(request, offset);
+    return offset > -far && offset < far;
   }
   ArrayView view;
   if (is_plain_array(given)) {
-    const auto array = py::reinterpret_borrow<py::array>(given);
-    const char kind = array.dtype().kind();
-    if ((kind != 'i' && kind != 'u') || !view_numpy_memory(array, view)) return false;
-    request.position_kind = position_kind(array.dtype());
-  } else if (!torch || !is_torch_tensor(given) || !view_torch_positions(given, view, request.position_kind)) {
+    if (!view_positions(py::reinterpret_borrow<py::array>(given), view) || is_fractional(view.kind)) return false;
+  } else if (!torch || !is_torch_tensor(given) || !view_torch_positions(given, view, view.kind)) {
     return false;
   }
-  const int first = rotation.pair_section ? 1 : 0;  // axis of the positions that goes along tokens
-  if (rotation.pair_section) {
-    if (view.dimensions != request.token_axes + 1 || view.shape[0] != rotation.sections) return false;
-    request.pair_section = rotation.pair_section;
-    request.section_stride = view.strides[0];
-  }
-  const int leading = request.token_axes - (view.dimensions - first);
-  if (leading < 0) return false;
-  for (int axis = 0; axis < view.dimensions - first; ++axis) {
-    const int64_t extent = view.shape[first + axis];
-    if (extent != 1 && extent != request.extent[leading + axis]) return false;
-    request.position_stride[leading + axis] = extent == 1 ? 0 : view.strides[first + axis];
-  }
-  request.positions = view.data;
-  return true;
-}
-
-bool fit(const ArrayView& in, const ArrayView& out) {
-  return in.type == out.type && in.dimensions == out.dimensions &&
-         std::equal(in.shape, in.shape + in.dimensions, out.shape);
+  // One without axes is an offset.
+  return view.dimensions > 0 && !fill_positions(request, view, rotation.pair_section, rotation.sections) &&
+         (!rotation.pair_section || view.shape[0] == rotation.sections);
 }
 
 // Weak references forbid ndarray.resize, even with refcheck=False, while the GIL is given up.
@@ -176,7 +125,6 @@ struct Arrays {
 class Check {
  public:
   Check(const PlainRotation& rotation, const Arrays& arrays) : rotation_(rotation), arrays_(arrays) {
-    request.operand_count = arrays.count;
     request.turns = rotation.turns;
     request.interleaved = rotation.interleaved;
     request.conjugate = rotation.conjugate;
@@ -185,13 +133,14 @@ class Check {
   bool inputs(PyObject* positions, PyObject* heads_axis) {
     torch_ = is_torch_tensor(arrays_.in[0]);
     if (torch_ && !(state_ = torch_state()).plain) return false;
+    for (int n = 0; n < arrays_.count; ++n)
+      if (!view_of(arrays_.in[n], arrays_.in[n] == arrays_.out[n], in_[n])) return false;
     const bool counted = positions == Py_None || PyLong_CheckExact(positions);
-    for (int n = 0; n < arrays_.count; ++n) {
-      const bool in_place = arrays_.in[n] == arrays_.out[n];
-      if (!view_of(arrays_.in[n], in_place, in_[n]) || !heads_axis_of(heads_axis, in_[n].dimensions, counted, heads_[n]) ||
-          !tokens(n))
-        return false;
-    }
+    if (!heads_axis_of(heads_axis, in_[0].dimensions, counted, heads_axis_) ||
+        fill_inputs(request, in_, arrays_.count, heads_axis_))
+      return false;
+    for (int n = 0; n < arrays_.count; ++n)
+      if (rotation_.head_dim >= 0 && request.operands[n].head_dim != rotation_.head_dim) return false;
     return place_positions(positions, torch_, rotation_, request);
   }
 
@@ -199,11 +148,10 @@ class Check {
     Memory read[2], written[2];
     for (int n = 0; n < arrays_.count; ++n) {
       const bool in_place = arrays_.in[n] == arrays_.out[n];
-      ArrayView out = in_[n];
-      if (!in_place && (!view_of(arrays_.out[n], true, out) || !fit(in_[n], out) || !memory_of(in_[n], read[n])))
-        return false;
-      if (!out.writable || !memory_of(out, written[n])) return false;
-      fill_operand(request.operands[n], in_[n], out, heads_[n], axes_[n], request.token_axes);
+      ArrayView other;
+      if (!in_place && (!view_of(arrays_.out[n], true, other) || !memory_of(in_[n], read[n]))) return false;
+      const ArrayView& out = in_place ? in_[n] : other;
+      if (fill_output(request, n, in_[n], out, heads_axis_) || !memory_of(out, written[n])) return false;
     }
     for (int n = 0; n < arrays_.count; ++n)
       for (int other = 0; other < arrays_.count; ++other) {
@@ -221,30 +169,13 @@ class Check {
  private:
   bool view_of(PyObject* object, bool write, ArrayView& view) const {
     return torch_ ? is_torch_tensor(object) && view_torch_tensor(object, state_, write, view)
-                  : is_plain_array(object) && view_numpy_array(object, view);
-  }
-
-  // The token axes of operand n, the same for both.
-  bool tokens(int n) {
-    const ArrayView& in = in_[n];
-    int count = 0;
-    for (int axis = 0; axis < in.dimensions - 1; ++axis)
-      if (axis != heads_[n]) axes_[n][count++] = axis;
-    if (count > max_token_axes) return false;
-    if (n == 0) request.token_axes = count;
-    if (count != request.token_axes) return false;
-    for (int axis = 0; axis < count; ++axis) {
-      if (n == 0) request.extent[axis] = in.shape[axes_[n][axis]];
-      if (in.shape[axes_[n][axis]] != request.extent[axis]) return false;
-    }
-    const int64_t head_dim = in.shape[in.dimensions - 1];
-    return (rotation_.head_dim < 0 || head_dim == rotation_.head_dim) && head_dim >= 2 * request.turns.pairs;
+                  : is_plain_array(object) && view_elements(py::reinterpret_borrow<py::array>(object), view);
   }
 
   const PlainRotation& rotation_;
   const Arrays& arrays_;
   ArrayView in_[2];
-  int heads_[2], axes_[2][max_axes];
+  int heads_axis_ = -1;
   bool torch_ = false;
   TorchState state_{};
 };

@@ -4,9 +4,8 @@
 #include <pybind11/pybind11.h>
 #include <structmember.h>
 
-#include <algorithm>
-
-#include "arrays.h"
+#include "../fill_request.h"
+#include "checked_call.h"
 #include "fresh_results.h"
 #include "plain_call.h"
 #include "torch_tensors.h"
@@ -40,26 +39,31 @@ PyObject* in_python_terms(const Work& work) {
 
 PyObject* new_short_cut(PyTypeObject* type, PyObject* arguments, PyObject*) {
   PyObject *turns, *pair_section;
-  long long head_dim;
+  long long head_dim, sections;
   int interleaved, conjugate;
-  if (!PyArg_ParseTuple(arguments, "OLppO", &turns, &head_dim, &interleaved, &conjugate, &pair_section)) return nullptr;
+  if (!PyArg_ParseTuple(arguments, "OLppOL", &turns, &head_dim, &interleaved, &conjugate, &pair_section, &sections))
+    return nullptr;
   return in_python_terms([&]() -> PyObject* {
     const TurnsTable table = py::cast<const Turns&>(py::handle(turns)).table();
     if (table.rows != 1) throw std::invalid_argument("the short cut is for a single row of turns");
-    const uint8_t* sections = nullptr;
-    int64_t count = 1;
+    PlainRotation rotation{};
     if (pair_section != Py_None) {
       const auto array = py::cast<py::array_t<uint8_t, py::array::c_style>>(py::handle(pair_section));
       if (array.size() != table.pairs || array.ptr() != pair_section)
         throw std::invalid_argument("pair_section has one byte a pair");
-      sections = array.data();
-      count = *std::max_element(sections, sections + table.pairs) + 1;
+      if (count_sections(array.data(), table.pairs) > sections) throw std::invalid_argument("there are more sections than said");
+      rotation.pair_section = array.data();
     }
+    rotation.turns = table;
+    rotation.head_dim = head_dim;
+    rotation.sections = sections;
+    rotation.interleaved = interleaved != 0;
+    rotation.conjugate = conjugate != 0;
     auto* self = reinterpret_cast<ShortCut*>(type->tp_alloc(type, 0));
     if (!self) return nullptr;
     self->turns = Py_NewRef(turns);
     self->pair_section = Py_NewRef(pair_section);
-    self->rotation = {table, head_dim, sections, count, interleaved != 0, conjugate != 0};
+    self->rotation = rotation;
     return reinterpret_cast<PyObject*>(self);
   });
 }

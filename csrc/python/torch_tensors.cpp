@@ -126,13 +126,10 @@ TorchState torch_state() {
 bool view_torch_tensor(PyObject* object, const TorchState& state, bool write, ArrayView& view) {
   dlpack::Tensor tensor;
   if (!view_memory(object, tensor, view)) return false;
-  switch (tensor.dtype.code << 8 | tensor.dtype.bits) {
-    case dlpack::floating << 8 | 64: view.type = ElementType::float64; break;
-    case dlpack::floating << 8 | 32: view.type = ElementType::float32; break;
-    case dlpack::floating << 8 | 16: view.type = ElementType::float16; break;
-    case dlpack::brain_floating << 8 | 16: view.type = ElementType::bfloat16; break;
-    default: return false;
-  }
+  const auto is = [&](const ElementInfo& info) {
+    return info.dlpack_code == tensor.dtype.code && info.size * 8 == tensor.dtype.bits;
+  };
+  if (!find_element_type(is, view.type)) return false;
   view.writable = true;
   // A negated view's memory holds other values; a gradient would be lost; an inference tensor may be written in
   // inference mode only.

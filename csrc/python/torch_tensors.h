@@ -3,7 +3,7 @@
 
 #include <Python.h>
 
-#include "array_view.h"
+#include "../array_view.h"
 
 namespace yarncore::python {
 

@@ -109,7 +109,8 @@ def test_what_is_left_to_the_generic_road(rng):
 
 CHECK = """
 #include "xla/ffi/api/c_api.h"
-#include "{abi}"
+#include "{sources}/jax/ffi_abi.h"
+#include "{sources}/array_view.h"
 namespace ours = yarncore::jax;
 #define SAME(a, b, member_a, member_b) static_assert(offsetof(a, member_a) == offsetof(b, member_b), #a);
 SAME(XLA_FFI_Extension_Base, ours::Extension, next, next)
@@ -133,16 +134,21 @@ static_assert(XLA_FFI_API_MAJOR == ours::major_version, "");
 static_assert(XLA_FFI_Extension_Metadata == ours::metadata_extension, "");
 static_assert(XLA_FFI_Error_Code_INVALID_ARGUMENT == ours::invalid_argument, "");
 static_assert(XLA_FFI_AttrType_ARRAY == 1 && XLA_FFI_ArgType_BUFFER == 1, "");
-static_assert(XLA_FFI_DataType_U8 == ours::u8 && XLA_FFI_DataType_S32 == ours::s32 && XLA_FFI_DataType_S64 == ours::s64, "");
-static_assert(XLA_FFI_DataType_U32 == ours::u32 && XLA_FFI_DataType_F16 == ours::f16 && XLA_FFI_DataType_F32 == ours::f32, "");
-static_assert(XLA_FFI_DataType_F64 == ours::f64 && XLA_FFI_DataType_BF16 == ours::bf16, "");
+static_assert(int(XLA_FFI_DataType_U8) == ours::u8 && int(XLA_FFI_DataType_S64) == ours::s64, "");
+static_assert(int(XLA_FFI_DataType_U32) == ours::u32 && int(XLA_FFI_DataType_F64) == ours::f64, "");
+#define ELEMENT(xla_name, name) static_assert(XLA_FFI_DataType_##xla_name == yarncore::info_of(yarncore::ElementType::name).xla, #name);
+ELEMENT(F64, float64) ELEMENT(F32, float32) ELEMENT(BF16, bfloat16) ELEMENT(F16, float16)
+#define POSITION(xla_name, name) \\
+  static_assert(XLA_FFI_DataType_##xla_name == yarncore::position_kinds[int(yarncore::PositionKind::name)].xla, #name);
+POSITION(S8, int8) POSITION(S16, int16) POSITION(S32, int32) POSITION(S64, int64) POSITION(F32, float32)
+POSITION(U8, uint8) POSITION(U16, uint16) POSITION(U32, uint32) POSITION(U64, uint64) POSITION(F64, float64)
 """
 
 
 def test_our_declarations_are_those_of_the_installed_xla(tmp_path):
-    abi = Path(__file__).parents[2] / "csrc" / "jax" / "ffi_abi.h"
+    sources = Path(__file__).parents[2] / "csrc"
     source = tmp_path / "check.cpp"
-    source.write_text(CHECK.format(abi=abi))
+    source.write_text(CHECK.format(sources=sources))
     run = subprocess.run(
         [os.environ.get("CXX", "g++"), "-std=c++17", "-fsyntax-only", f"-I{jax.ffi.include_dir()}", source],
         capture_output=True, text=True,

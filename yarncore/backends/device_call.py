@@ -87,7 +87,7 @@ def launches(request: RotationRequest, results: list[Array], memory: DeviceMemor
         on_device = _table(table, like, memory)
         kept.extend(on_device)
         words, factors = (memory.address(array)[0] for array in on_device)
-    plan = extension.plan_on_device(
+    call = extension.Call(
         native_turns(table),
         [memory.address(x) for x in request.inputs],
         [memory.address(y) for y in results],
@@ -100,11 +100,9 @@ def launches(request: RotationRequest, results: list[Array], memory: DeviceMemor
         offset=offset,
         pair_section=turning.pair_section,
         slots=placed(request.slots, ("int64",)),
-        table=words,
-        factors=factors,
-        multiprocessors=memory.multiprocessors(like),
     )
-    return plan, kept
+    multiprocessors = memory.multiprocessors(like)
+    return extension.plan_on_device(call, table=words, factors=factors, multiprocessors=multiprocessors), kept
 
 
 def _on_device(array: Array, dtypes: tuple[str, ...], like: Array, memory: DeviceMemory) -> Array:

@@ -98,7 +98,7 @@ class NativeBackend:
         # NumPy views of the same memory, made before the call: they keep it alive while the GIL is released.
         sources = [_memory(x) for x in request.inputs]
         targets = sources if request.in_place else [_memory(y) for y in results]
-        _core.rotate(
+        call = _core.Call(
             native_turns(turning.turns),
             sources,
             targets,
@@ -112,6 +112,7 @@ class NativeBackend:
             pair_section=turning.pair_section,
             slots=request.slots,
         )
+        _core.rotate(call)
         if request.outputs is not None and is_torch(results[0]):
             from yarncore.backends.torch import bump_version
 

@@ -47,7 +47,12 @@ def prepare(turning: Turning) -> Any:
         if _core is not None and isinstance(table, TurnsTable) and turning.rows is None:
             head_dim = -1 if turning.head_dim is None else turning.head_dim
             turning.short_cut = _core.ShortCut(
-                native_turns(table), head_dim, turning.interleaved, turning.conjugate, turning.pair_section
+                native_turns(table),
+                head_dim,
+                turning.interleaved,
+                turning.conjugate,
+                turning.pair_section,
+                turning.sections,
             )
     return turning.short_cut
 

@@ -1,0 +1,149 @@
+#include "checked_call.h"
+
+#include <pybind11/stl.h>
+
+#include "../cpu/rotate.h"
+#include "../fill_request.h"
+#include "../require.h"
+#include "numpy_arrays.h"
+#include "without_gil.h"
+
+namespace yarncore::python {
+namespace {
+
+namespace py = pybind11;
+
+using Words = py::array_t<uint32_t, py::array::c_style>;
+using Factors = py::array_t<double, py::array::c_style>;
+
+OwnedTurns checked_turns(const Words& words, const Factors& factors) {
+  require(words.ndim() == 3 && words.shape(1) == 5, "turns have the shape (rows, 5, pairs)");
+  require(factors.ndim() == 1 && factors.shape(0) == words.shape(0), "there is one factor a row");
+  return {words.data(), factors.data(), words.shape(0), words.shape(2)};
+}
+
+bool is_on_device(const py::handle& array) { return py::isinstance<py::tuple>(array); }
+
+// An array of a device: (address, code of the dtype, shape, strides).
+void view_address(const py::tuple& array, ArrayView& view) {
+  const py::tuple shape = array[2], strides = array[3];
+  require(shape.size() <= static_cast<size_t>(max_axes) && strides.size() == shape.size(), "there are too many axes");
+  view.data = reinterpret_cast<char*>(array[0].cast<uintptr_t>());
+  view.dimensions = static_cast<int>(shape.size());
+  for (size_t axis = 0; axis < shape.size(); ++axis) {
+    view.shape[axis] = shape[axis].cast<int64_t>();
+    view.strides[axis] = strides[axis].cast<int64_t>();
+  }
+  const auto code = array[1].cast<std::string>();
+  view.itemsize = std::stoll(code.substr(1));
+  view.writable = true;
+  find_position_kind([&](const PositionInfo& info) { return info.code == code[0] && info.size == view.itemsize; }, view.kind);
+}
+
+// A tensor, of whose dtype only the size counts: `type` names its elements.
+ArrayView tensor(const py::handle& array, const std::string& type) {
+  ArrayView view{};
+  if (is_on_device(array))
+    view_address(py::reinterpret_borrow<py::tuple>(array), view);
+  else
+    require(view_memory(py::cast<py::array>(array), view), "there are too many axes");
+  require(find_element_type([&](const ElementInfo& info) { return info.name == type; }, view.type),
+          "there are elements that are not turned");
+  return view;
+}
+
+// Positions or rows.
+ArrayView numbers(const py::handle& array) {
+  ArrayView view{};
+  if (is_on_device(array))
+    view_address(py::reinterpret_borrow<py::tuple>(array), view);
+  else
+    require(view_positions(py::cast<py::array>(array), view), "positions of this dtype cannot be read");
+  require(view.kind != PositionKind::arange, "positions of this dtype cannot be read");
+  return view;
+}
+
+void fill_tensors(Request& request, const std::vector<py::object>& inputs, const std::vector<py::object>& outputs,
+                  const std::vector<std::string>& types, std::optional<int> heads_axis) {
+  const size_t count = inputs.size();
+  require((count == 1 || count == 2) && outputs.size() == count && types.size() == count, "one or two arrays are turned");
+  require(!heads_axis || *heads_axis >= 0, "heads_axis is out of range");
+  const int axis = heads_axis.value_or(-1);
+  ArrayView views[2];
+  for (size_t n = 0; n < count; ++n) views[n] = tensor(inputs[n], types[n]);
+  require(fill_inputs(request, views, static_cast<int>(count), axis));
+  for (size_t n = 0; n < count; ++n)
+    require(fill_output(request, static_cast<int>(n), views[n], tensor(outputs[n], types[n]), axis));
+}
+
+void fill_list_of_slots(Request& request, const py::object& slots) {
+  if (slots.is_none()) return;
+  const ArrayView list = numbers(slots);
+  require(list.kind == PositionKind::int64 && list.dimensions == 1 && (list.strides[0] == 8 || list.shape[0] < 2),
+          "slots are contiguous int64");
+  const int64_t tokens = request.tokens();
+  fill_slots(request, reinterpret_cast<const int64_t*>(list.data), list.shape[0]);
+  if (is_on_device(slots)) return;
+  for (int64_t i = 0; i < request.slot_count; ++i)
+    require(request.slots[i] >= -1 && request.slots[i] < tokens, "a slot is out of range");
+}
+
+const uint8_t* checked_sections(const std::optional<py::array>& pair_section, int64_t pairs) {
+  if (!pair_section) return nullptr;
+  require(pair_section->itemsize() == 1 && pair_section->size() == pairs && (pair_section->flags() & py::array::c_style),
+          "pair_section has one byte a pair");
+  return static_cast<const uint8_t*>(pair_section->data());
+}
+
+void rotate(const Call& call) {
+  require(!call.on_device(), "the arrays of a device are turned there");
+  const Request& request = call.request();
+  int64_t elements = 0;
+  for (int n = 0; n < request.operand_count; ++n)
+    elements += request.tokens() * request.operands[n].heads * request.operands[n].head_dim;
+  if (elements < long_call) return cpu::rotate(request);
+  without_gil([&] { cpu::rotate(request); });
+}
+
+}  // namespace
+
+Turns::Turns(const Words& words, const Factors& factors) : OwnedTurns(checked_turns(words, factors)) {}
+
+Call::Call(const Turns& turns, std::vector<py::object> inputs, std::vector<py::object> outputs,
+           const std::vector<std::string>& types, std::optional<int> heads_axis, bool interleaved, bool conjugate,
+           py::object rows, py::object positions, int64_t offset, std::optional<py::array> pair_section, py::object slots)
+    : inputs_(std::move(inputs)),
+      outputs_(std::move(outputs)),
+      rows_(std::move(rows)),
+      positions_(std::move(positions)),
+      slots_(std::move(slots)),
+      pair_section_(std::move(pair_section)) {
+  request_.turns = turns.table();
+  request_.interleaved = interleaved;
+  request_.conjugate = conjugate;
+  fill_tensors(request_, inputs_, outputs_, types, heads_axis);
+  fill_list_of_slots(request_, slots_);
+  const int64_t pairs = request_.turns.pairs;
+  const uint8_t* sections = checked_sections(pair_section_, pairs);
+  if (positions_.is_none())
+    fill_offset(request_, offset);
+  else
+    require(fill_positions(request_, numbers(positions_), sections, sections ? count_sections(sections, pairs) : 1));
+  if (!rows_.is_none()) require(fill_rows(request_, numbers(rows_)));
+}
+
+bool Call::on_device() const { return is_on_device(inputs_[0]); }
+
+void add_checked_calls(py::module_& module) {
+  py::class_<Turns>(module, "Turns", "Rows of fixed-point turns with their factors; immutable.")
+      .def(py::init<const Words&, const Factors&>(), py::arg("words"), py::arg("factors"));
+  py::class_<Call>(module, "Call", "Arrays to turn into others, which may be the same, and how; immutable.")
+      .def(py::init<const Turns&, std::vector<py::object>, std::vector<py::object>, const std::vector<std::string>&,
+                    std::optional<int>, bool, bool, py::object, py::object, int64_t, std::optional<py::array>, py::object>(),
+           py::arg("turns"), py::arg("inputs"), py::arg("outputs"), py::arg("types"), py::kw_only(), py::arg("heads_axis"),
+           py::arg("interleaved"), py::arg("conjugate"), py::arg("rows"), py::arg("positions"), py::arg("offset"),
+           py::arg("pair_section"), py::arg("slots"), py::keep_alive<1, 2>());
+  module.def("rotate", &rotate, py::arg("call"), "Turn the inputs of a call on NumPy arrays into its outputs.");
+}
+
+}  // namespace yarncore::python

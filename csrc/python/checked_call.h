@@ -1,0 +1,51 @@
+// The call that has been checked in words, by yarncore/request: its arrays -> a Request. Shapes are checked again here,
+// since a wrong one would write outside of an array.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "../owned_turns.h"
+#include "../request.h"
+
+namespace yarncore::python {
+
+// Rows of turns with their factors, copied out of NumPy: immutable, shared by every call of a Rotation.
+class Turns : public OwnedTurns {
+ public:
+  Turns(const pybind11::array_t<uint32_t, pybind11::array::c_style>& words,
+        const pybind11::array_t<double, pybind11::array::c_style>& factors);
+};
+
+// Which arrays are turned into which, and how; immutable. Its arrays live as long as it does. They are NumPy's; or those of
+// a device, all but `pair_section`: address, NumPy's code of the dtype ("f4"), shape and strides in bytes, and not read here.
+class Call {
+ public:
+  // `types` names the elements, since NumPy has no bfloat16. `heads_axis` is counted from the front. None for `rows`: there
+  // is one; for `positions`: they are counted from `offset`; for `slots`: every token is turned.
+  Call(const Turns& turns, std::vector<pybind11::object> inputs, std::vector<pybind11::object> outputs,
+       const std::vector<std::string>& types, std::optional<int> heads_axis, bool interleaved, bool conjugate,
+       pybind11::object rows, pybind11::object positions, int64_t offset, std::optional<pybind11::array> pair_section,
+       pybind11::object slots);
+
+  const Request& request() const { return request_; }
+  bool on_device() const;
+
+ private:
+  std::vector<pybind11::object> inputs_, outputs_;
+  pybind11::object rows_, positions_, slots_;
+  std::optional<pybind11::array> pair_section_;
+  Request request_{};
+};
+
+// From this many elements on, giving up the GIL costs less than it can bring.
+constexpr int64_t long_call = 16 * 1024;
+
+// Adds Turns, Call and rotate to the extension.
+void add_checked_calls(pybind11::module_& module);
+
+}  // namespace yarncore::python
