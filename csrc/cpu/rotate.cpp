@@ -42,6 +42,7 @@ void with_scratch(const Request& request, const Schedule& schedule, const Work& 
 // Tokens [begin, end) by one schedule.
 void rotate_range(const KernelTable& kernels, const Request& request, const Schedule& schedule, int64_t begin,
                   int64_t end) {
+  const DefaultFloatMode mode;
   with_scratch(request, schedule,
                [&](char* memory) { kernels.rotate_tokens(request, schedule, begin, end, memory); });
 }
@@ -68,7 +69,6 @@ void share_tokens(const KernelTable& kernels, const Request& request, const Deci
   std::optional<TrialRound> round;
   if (decision.trial) round.emplace(*decision.trial);
   parallel_for(tokens, first.threads, first.tokens_per_block, [&](int64_t begin, int64_t end) {
-    const DefaultFloatMode mode;
     round ? try_range(kernels, request, decision, *round, begin, end) : rotate_range(kernels, request, first, begin, end);
   });
 }
@@ -78,7 +78,6 @@ void share_heads(const KernelTable& kernels, const Request& request, const Sched
                  int64_t most_heads) {
   const int64_t parts = std::min<int64_t>(most_heads, 2 * schedule.threads);
   parallel_for(tokens * parts, schedule.threads, 1, [&](int64_t begin, int64_t end) {
-    const DefaultFloatMode mode;
     for (int64_t unit = begin; unit < end; ++unit)
       rotate_range(kernels, part_of_heads(request, unit % parts, parts), schedule, unit / parts, unit / parts + 1);
   });
@@ -94,7 +93,9 @@ void rotate(const Request& request) {
   const Decision decision = decide(request, tokens);
   const int threads = decision.first.threads;
   const KernelTable& kernels = current_kernels();
-  if (threads == 1 || tokens >= 2 * threads)
+  if (threads == 1 && !decision.trial)
+    rotate_range(kernels, request, decision.first, 0, tokens);
+  else if (threads == 1 || tokens >= 2 * threads)
     share_tokens(kernels, request, decision, tokens);
   else
     share_heads(kernels, request, decision.first, tokens, most_heads);

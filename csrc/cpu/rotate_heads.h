@@ -69,17 +69,18 @@ inline void rotate_in_registers(const Heads& heads, int64_t first) {
   typename B::Factors factors[blocks];
 #pragma GCC unroll 8
   for (int b = 0; b < blocks; ++b) factors[b] = B::factors(cos + b * B::pairs, sin + b * B::pairs);
-  const char* in = heads.in;
-  char* out = heads.out;
+  const char* in = heads.in + offset;
+  char* out = heads.out + offset;
+  const int64_t in_stride = heads.in_stride, out_stride = heads.out_stride;
   const Prefetch prefetch = heads.prefetch;
-  for (int64_t n = 0; n < heads.count; ++n, in += heads.in_stride, out += heads.out_stride) {
-    prefetch(in, offset, blocks * B::bytes);
-    if (B::halves == 2) prefetch(in, offset + apart, blocks * B::bytes);
-#pragma GCC unroll 8
-    for (int b = 0; b < blocks; ++b) {
-      const int64_t at = offset + b * B::bytes;
-      B::template store<how>(out + at, apart, B::turned(B::load(in + at, apart), factors[b]));
+  for (int64_t n = heads.count; n > 0; --n, in += in_stride, out += out_stride) {
+    if (prefetch.end) {
+      prefetch(in - offset, offset, blocks * B::bytes);
+      if (B::halves == 2) prefetch(in - offset, offset + apart, blocks * B::bytes);
     }
+#pragma GCC unroll 8
+    for (int b = 0; b < blocks; ++b)
+      B::template store<how>(out + b * B::bytes, apart, B::turned(B::load(in + b * B::bytes, apart), factors[b]));
   }
 }
 
