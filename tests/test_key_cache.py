@@ -65,12 +65,12 @@ def test_slots_of_a_paged_cache(heads_axis, make, rng):
     stored = make(keys)
     yc.rerotate_(stored, positions, rotation, new, heads_axis=heads_axis, slots=slots)
     expected = keys.copy()
-    turning = new @ rotation.inverse
+    record = new @ rotation.inverse
     for slot, position in zip(slots, positions, strict=True):
         if slot >= 0:
             block, offset = divmod(slot, 4)
             at = (block, slice(None), offset) if heads_axis == -3 else (block, offset)
-            expected[at] = turning.rotate(
+            expected[at] = record.rotate(
                 keys[at], None, np.full(3, position) if heads_axis else position, heads_axis=None
             )
     assert close(stored, expected)
@@ -85,11 +85,11 @@ def test_generic_slots_agree_with_native(rng):
     from yarncore.rotating import run
 
     keys = rng.standard_normal((5, 4, 3, 32)).astype(np.float32)
-    turning = ROPE.at(400)._turning
+    record = ROPE.at(400)._record
     slots, positions = np.array([7, -1, 0, 19, 3]), np.array([10, 99, 11, 12, -5])
     native, generic = keys.copy(), keys.copy()
     for x, backend in ((native, "native"), (generic, "generic")):
-        run(turning, x, None, positions, heads_axis=-2, in_place=True, slots=slots, backend=backend)
+        run(record, x, None, positions, heads_axis=-2, in_place=True, slots=slots, backend=backend)
     assert np.array_equal(native, generic)
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.arguments import integer
-from yarncore.element_types import check_array, element_type
+from yarncore._arguments import integer
 from yarncore.errors import ConfigWarning
 from yarncore.namespaces import (
     Array,
@@ -19,9 +18,10 @@ from yarncore.namespaces import (
     is_traced,
     namespace_of,
 )
-from yarncore.request import AUTOMATIC_HEADS_AXIS
+from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
+from yarncore.request.tensors import check_array, element_type
 from yarncore.rotating import run
-from yarncore.rotation import Rotation
+from yarncore.rotation.rotation import Rotation
 
 _NAMES = ("keys", "keys")
 
@@ -82,8 +82,8 @@ def rerotate_(
             ConfigWarning,
             stacklevel=2,
         )
-    turning = (new @ old.inverse)._turning
-    return run(turning, keys, None, positions, heads_axis=heads_axis, in_place=True, slots=slots, names=_NAMES)
+    record = (new @ old.inverse)._record
+    return run(record, keys, None, positions, heads_axis=heads_axis, in_place=True, slots=slots, names=_NAMES)
 
 
 def shift_(
@@ -114,9 +114,9 @@ def shift_(
     check_array("keys", keys)
     if not isinstance(rotation, Rotation):
         raise TypeError(f"rotation is {rotation!r}; a Rotation is expected, such as rope.at(length)")
-    turning = rotation.without_factor()._turning
-    if turning.pair_section is not None and (not is_array(by) or by.shape[:1] != (turning.sections,)):
-        raise ValueError(f"by is {by!r}; with sections an array of shape ({turning.sections}, ...) is expected")
+    record = rotation.without_factor()._record
+    if record.pair_section is not None and (not is_array(by) or by.shape[:1] != (record.sections,)):
+        raise ValueError(f"by is {by!r}; with sections an array of shape ({record.sections}, ...) is expected")
     if not is_array(by):
         by = np.asarray([integer("by", by)]) if not isinstance(by, (list, tuple)) else np.asarray(by)
     elif len(by.shape) == 0:
@@ -125,18 +125,18 @@ def shift_(
         raise TypeError(f"by has dtype {by.dtype}; integers are expected")
     automatic = heads_axis is AUTOMATIC_HEADS_AXIS
     axis = heads_axis
-    different = math.prod(by.shape) > (1 if turning.pair_section is None else turning.sections)
+    different = math.prod(by.shape) > (1 if record.pair_section is None else record.sections)
     if automatic and len(keys.shape) >= 4 and slots is None and different:
         raise ValueError("heads_axis must be given when keys of 4 or more axes move by different numbers of tokens")
     if automatic:
         axis = -2
     dimensions = len(keys.shape)
     tokens = dimensions - (1 if axis is None else 2)
-    if turning.pair_section is not None and slots is None and len(by.shape) == 1:
-        by = by.reshape((turning.sections,) + (1,) * tokens)
+    if record.pair_section is not None and slots is None and len(by.shape) == 1:
+        by = by.reshape((record.sections,) + (1,) * tokens)
     elif slots is None and tokens == 0:
         by = by.reshape(())
-    return run(turning, keys, None, by, heads_axis=axis, in_place=True, slots=slots, names=_NAMES)
+    return run(record, keys, None, by, heads_axis=axis, in_place=True, slots=slots, names=_NAMES)
 
 
 def packed_positions(cu_seqlens: Array, total: int, offsets: Array | None = None) -> Array:

@@ -4,20 +4,20 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.arguments import is_number
+from yarncore._arguments import is_number
 from yarncore.backends.choice import choose
 from yarncore.backends.short_cut import attempt
-from yarncore.element_types import element_type
 from yarncore.namespaces import Array, device_argument, is_array, namespace_of
-from yarncore.request import make_request
-from yarncore.turning import Turning
+from yarncore.request.request import make_request
+from yarncore.request.tensors import element_type
+from yarncore.turns.record import RotationRecord
 
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "<required>"})()
 """Default of an argument that must be given, so that its absence gets a sentence of its own."""
 
 
 def run(
-    turning: Turning,
+    record: RotationRecord,
     q: Array,
     k: Array | None,
     positions: Any,
@@ -36,17 +36,17 @@ def run(
             hint = "; for one array they come third: rotate(q, None, positions)"
         raise TypeError(f"positions is required (None means 0, 1, 2, ... along the last token axis){hint}")
     if backend is None and slots is None:
-        done = attempt(turning, q, k, positions, heads_axis, in_place, out)
+        done = attempt(record, q, k, positions, heads_axis, in_place, out)
         if done is not None:
             return done
     request = make_request(
-        turning, q, k, positions, heads_axis=heads_axis, out=out, in_place=in_place, slots=slots, names=names
+        record, q, k, positions, heads_axis=heads_axis, out=out, in_place=in_place, slots=slots, names=names
     )
     results = choose(request, backend).rotate(request)
     return results[0] if k is None else tuple(results)
 
 
-def cos_sin(turning: Turning, positions: Any, dtype: Any) -> tuple[Array, Array]:
+def cos_sin(record: RotationRecord, positions: Any, dtype: Any) -> tuple[Array, Array]:
     """cos and sin as the rotation of (1, 0): the one primitive, so that they are what rotate uses."""
     if positions is None:
         raise TypeError(
@@ -60,18 +60,18 @@ def cos_sin(turning: Turning, positions: Any, dtype: Any) -> tuple[Array, Array]
     xp = namespace_of(given)
     if dtype is None:
         dtype = _default_float(xp)
-    leading = 0 if turning.pair_section is None else 1
+    leading = 0 if record.pair_section is None else 1
     grid = tuple(given.shape[leading:])
-    if turning.lengths_shape:
-        grid = np.broadcast_shapes(grid, turning.lengths_shape)
+    if record.lengths_shape:
+        grid = np.broadcast_shapes(grid, record.lengths_shape)
     if given.shape == ():
         given = xp.reshape(given, (1,))  # one token: a 0-d integer would be read as an offset
         grid = grid or (1,)
-    pairs = turning.turns.pairs
+    pairs = record.turns.pairs
     unit = xp.zeros((*grid, 2, pairs), dtype=dtype, **device_argument(xp, given))
     ones = xp.ones_like(unit[..., :1, :])
     unit = xp.reshape(xp.concat([ones, unit[..., 1:, :]], axis=-2), (*grid, 2 * pairs))
-    plain = turning.changed(interleaved=False, head_dim=None)
+    plain = record.changed(interleaved=False, head_dim=None)
     turned = run(plain, unit, None, given, heads_axis=None)
     if not hasattr(positions, "shape") or tuple(positions.shape) == ():
         turned = turned[0, ...] if grid == (1,) else turned

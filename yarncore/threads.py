@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from yarncore.arguments import integer
+from yarncore._arguments import integer
 from yarncore.backends.native import extension
 
 

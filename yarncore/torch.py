@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 
-from yarncore.request import AUTOMATIC_HEADS_AXIS
-from yarncore.rope import Rope
+from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
+from yarncore.rope.rope import Rope
 
 
 class RotaryEmbedding(torch.nn.Module):  # type: ignore[misc]

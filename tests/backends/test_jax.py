@@ -97,7 +97,7 @@ def test_a_concrete_rotation_is_static_and_a_traced_one_is_carried_by_its_words(
 
     def traced(t, n):
         rotation = DYNAMIC.at(n)
-        assert all(word.dtype in (jnp.uint32, jnp.int64) for word in rotation._turning.turns.words)
+        assert all(word.dtype in (jnp.uint32, jnp.int64) for word in rotation._record.turns.words)
         with pytest.raises(TypeError, match="traced"):
             hash(rotation)
         return rotation.rotate(t, None, [0, 1, 2])

@@ -117,7 +117,7 @@ def test_opcheck():
     import yarncore.backends.torch_operator
 
     assert yarncore.backends.torch_operator
-    text = ROPE.at()._turning.turns.text
+    text = ROPE.at()._record.turns.text
     q, k = pair(5)
     strided = torch.randn(2, 4, 5, 16).transpose(1, 2)
     for arrays in ([q, k], [strided], [q.clone().requires_grad_(), k]):

@@ -173,7 +173,7 @@ def test_the_launch_through_cupy(monkeypatch, rng):
     cupy_backend._kernel.cache_clear()
     rotation = yc.Rope(64, scaling=yc.YaRN(4.0, 64)).at()
     q = rng.standard_normal((3, 4, 64), dtype=np.float32)
-    request = host_kernel.make_request(rotation._turning, q, None, 9, heads_axis=-2)
+    request = host_kernel.make_request(rotation._record, q, None, 9, heads_axis=-2)
     result = np.empty_like(q)
     plan, _ = host_kernel.launches(request, [result], host_kernel.HostMemory())
     cupy_backend.CupyBackend().launch(plan, types.SimpleNamespace(device=FakeDevice()))

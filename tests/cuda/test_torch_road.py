@@ -76,14 +76,14 @@ def test_the_bits_of_the_extension(name, dtype, host):
 def test_lengths_of_rows_by_a_table_that_is_copied_once(host):
     q, k = pair()
     for lengths in (torch.tensor([[64], [1000]]), torch.tensor([[70], [10**6]])):
-        rotation = STEPPED._by_steps(lengths)  # as lengths on a device are served: no value is read
+        rotation = STEPPED._resolution._by_steps(lengths)  # as lengths on a device are served: no value is read
         results = rotation.rotate(q, k, None, heads_axis=-2, backend="host")
         for y, e in zip(results, STEPPED.rotate(q, k, None, heads_axis=-2, length=lengths), strict=True):
             assert torch.equal(y, e)
-        tables = rotation._turning.turns.on_devices
+        tables = rotation._record.turns.on_devices
         assert len(tables) == 2  # the rows, and the lengths at which they change
         words = tables[q.device][0]
-    assert STEPPED._by_steps(lengths)._turning.turns.on_devices[q.device][0] is words
+    assert STEPPED._resolution._by_steps(lengths)._record.turns.on_devices[q.device][0] is words
 
 
 def test_gradients_of_both_orders_and_both_modes(host):
@@ -110,9 +110,9 @@ def test_gradients_of_both_orders_and_both_modes(host):
 
 
 def test_slots_on_the_device_are_not_read(monkeypatch, host):
-    import yarncore.request
+    import yarncore.request.slots
 
-    monkeypatch.setattr(yarncore.request, "is_traced", lambda x: True)
+    monkeypatch.setattr(yarncore.request.slots, "is_traced", lambda x: True)
     keys = torch.randn(3, 4, 2, 32)
     slots, positions = torch.tensor([5, -1, 0, 11, 99]), torch.tensor([3, 4, 5, 6, 7])
     expected = keys.clone()
@@ -120,7 +120,7 @@ def test_slots_on_the_device_are_not_read(monkeypatch, host):
     flat = expected.view(12, 2, 32)
     flat[kept] = ROPE.rotate(flat[kept], None, torch.tensor([3, 5, 6]))
     request = host_kernel.make_request(
-        ROPE.at()._turning, keys, None, positions, heads_axis=-2, in_place=True, slots=slots
+        ROPE.at()._record, keys, None, positions, heads_axis=-2, in_place=True, slots=slots
     )
     assert request.slots is slots
     host.rotate(request)

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from yarncore.namespaces import Array, is_torch
-from yarncore.request import RotationRequest
+from yarncore.request.request import RotationRequest
 
 
 class Backend(Protocol):

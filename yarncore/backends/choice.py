@@ -11,10 +11,10 @@ from yarncore.backends.generic import GenericBackend
 from yarncore.backends.native import NativeBackend
 from yarncore.backends.native_cuda import NativeCudaBackend
 from yarncore.backends.native_jax import NativeJaxBackend
-from yarncore.element_types import check_array
 from yarncore.errors import BackendUnavailable
 from yarncore.namespaces import Array, framework_of
-from yarncore.request import RotationRequest
+from yarncore.request.request import RotationRequest
+from yarncore.request.tensors import check_array
 
 # In the order in which they are asked. A backend more is a file and a row here.
 BACKENDS: tuple[Backend, ...] = (

@@ -7,10 +7,11 @@ import numpy as np
 
 from yarncore.backends.parts import rotate_part
 from yarncore.namespaces import Array, framework_of, is_numpy
-from yarncore.positions import PlacedPositions, padded
-from yarncore.request import RotationRequest, token_shape_of
-from yarncore.turning import Turning
-from yarncore.turns import TurnsTable
+from yarncore.request.heads import token_shape_of
+from yarncore.request.positions import PlacedPositions, padded
+from yarncore.request.request import RotationRequest
+from yarncore.turns.record import RotationRecord
+from yarncore.turns.table import TurnsTable
 
 
 class DaskBackend:
@@ -23,8 +24,8 @@ class DaskBackend:
         return None if framework_of(x) == "dask" else f"it works on Dask arrays, not on {framework_of(x)}"
 
     def request_refusal(self, request: RotationRequest) -> str | None:
-        turning = request.turning
-        if not isinstance(turning.turns, TurnsTable) or not (turning.rows is None or is_numpy(turning.rows)):
+        record = request.record
+        if not isinstance(record.turns, TurnsTable) or not (record.rows is None or is_numpy(record.rows)):
             return "the frequencies or the lengths are not known before the blocks are"
         return None if isinstance(request.positions.offset, int) else "the offset of the positions is not known yet"
 
@@ -50,10 +51,10 @@ def _rotate(x: Array, request: RotationRequest) -> Array:
     axes = tuple(range(x.ndim))
     heads = None if request.heads_axis is None else x.ndim + request.heads_axis
     token_axes = tuple(axis for axis in axes[:-1] if axis != heads)
-    turning = request.turning.changed()
-    lead = () if turning.pair_section is None else (x.ndim,)  # an index that no axis of x has
+    record = request.record.changed()
+    lead = () if record.pair_section is None else (x.ndim,)  # an index that no axis of x has
     operands: list[Any] = [x, axes]
-    for values, leading in ((_positions(x, request, token_axes), lead), (turning.rows, ())):
+    for values, leading in ((_positions(x, request, token_axes), lead), (record.rows, ())):
         if values is None:
             operands += [None, None]
             continue
@@ -64,11 +65,11 @@ def _rotate(x: Array, request: RotationRequest) -> Array:
         along = token_axes[len(token_axes) - (values.ndim - len(leading)) :]
         values = values.rechunk({i: -1 for i, n in enumerate(values.shape) if i < len(leading) or n == 1})
         operands += [values, (*leading, *along)]
-    work = functools.partial(_rotate_block, turning=turning.changed(rows=None, lengths_shape=()),
+    work = functools.partial(_rotate_block, record=record.changed(rows=None, lengths_shape=()),
                              heads_axis=request.heads_axis)  # fmt: skip
-    assert isinstance(turning.turns, TurnsTable)
-    section = None if turning.pair_section is None else turning.pair_section.tobytes()
-    layout = (turning.turns.text, section, turning.conjugate, turning.interleaved, turning.head_dim, request.heads_axis)
+    assert isinstance(record.turns, TurnsTable)
+    section = None if record.pair_section is None else record.pair_section.tobytes()
+    layout = (record.turns.text, section, record.conjugate, record.interleaved, record.head_dim, request.heads_axis)
     name = "yarncore-rotate-" + tokenize(x.name, *(getattr(part, "name", part) for part in operands[2:]), layout)
     return da.blockwise(
         work, axes, *operands, dtype=x.dtype, meta=x._meta, name=name, concatenate=True, align_arrays=True
@@ -91,11 +92,13 @@ def _positions(x: Array, request: RotationRequest, token_axes: tuple[int, ...]) 
     return da.arange(sum(chunks), chunks=(chunks,), dtype=np.int64) + np.int64(request.positions.offset)
 
 
-def _rotate_block(x: Array, positions: Array, rows: Array | None, *, turning: Turning, heads_axis: int | None) -> Array:
+def _rotate_block(
+    x: Array, positions: Array, rows: Array | None, *, record: RotationRecord, heads_axis: int | None
+) -> Array:
     if rows is not None:
-        turning = turning.changed(rows=np.asarray(rows, dtype=np.int32), lengths_shape=rows.shape)
+        record = record.changed(rows=np.asarray(rows, dtype=np.int32), lengths_shape=rows.shape)
     shape = token_shape_of(x, heads_axis)
-    lead = () if turning.pair_section is None else (turning.sections,)
+    lead = () if record.pair_section is None else (record.sections,)
     placed = np.broadcast_to(positions.reshape(padded(positions.shape, len(lead), len(shape))), (*lead, *shape))
-    request = RotationRequest([x], None, heads_axis, shape, PlacedPositions(placed), turning)
+    request = RotationRequest([x], None, heads_axis, shape, PlacedPositions(placed), record)
     return rotate_part(request)

@@ -6,11 +6,12 @@ import numpy as np
 
 from yarncore.backends.generic_rows import positions_of
 from yarncore.backends.native import available_extension, native_turns
-from yarncore.element_types import element_type
 from yarncore.namespaces import Array, is_integer_dtype, is_numpy, namespace_of
-from yarncore.positions import padded
-from yarncore.request import RotationRequest
-from yarncore.turns import TracedTurns, TurnsTable
+from yarncore.request.positions import padded
+from yarncore.request.request import RotationRequest
+from yarncore.request.tensors import element_type
+from yarncore.turns.table import TurnsTable
+from yarncore.turns.traced import TracedTurns
 
 Address = tuple[int, str, tuple[int, ...], tuple[int, ...]]
 """Address, NumPy's name of the dtype, shape, strides in bytes."""
@@ -49,11 +50,11 @@ def type_refusal(x: Array) -> str | None:
 
 def request_refusal(request: RotationRequest) -> str | None:
     """Why the kernel cannot carry out a request on a device."""
-    turning = request.turning
-    if isinstance(turning.turns, TracedTurns):
+    record = request.record
+    if isinstance(record.turns, TracedTurns):
         return "the scale changes with every length, and the lengths are on the device: steps= would be served"
     most = available_extension().max_pairs_by_value
-    if turning.pair_section is not None and turning.turns.pairs > most:
+    if record.pair_section is not None and record.turns.pairs > most:
         return f"sections of more than {most} pairs have no kernel"
     array = request.positions.array
     if array is not None and (not is_integer_dtype(array) or "uint64" in str(array.dtype)):
@@ -63,8 +64,8 @@ def request_refusal(request: RotationRequest) -> str | None:
 
 def launches(request: RotationRequest, results: list[Array], memory: DeviceMemory) -> tuple[list[Any], list[Array]]:
     """The launches that write the results of a request, and what must stay alive until they are queued."""
-    turning, like = request.turning, request.inputs[0]
-    table = turning.turns
+    record, like = request.record, request.inputs[0]
+    table = record.turns
     assert isinstance(table, TurnsTable)
     grid = request.token_shape if request.slots is None else tuple(request.slots.shape)
     kept: list[Array] = []
@@ -80,7 +81,7 @@ def launches(request: RotationRequest, results: list[Array], memory: DeviceMemor
     positions, offset = request.positions.array, request.positions.offset
     if not isinstance(offset, int):  # it lives on the device
         positions, offset = positions_of(namespace_of(like), request, grid, like), 0
-    rows = placed(turning.rows, ("int32",))
+    rows = placed(record.rows, ("int32",))
     words = factors = 0
     extension = available_extension()
     if rows is not None or table.pairs > extension.max_pairs_by_value:
@@ -93,12 +94,12 @@ def launches(request: RotationRequest, results: list[Array], memory: DeviceMemor
         [memory.address(y) for y in results],
         [element_type(x) for x in request.inputs],
         heads_axis=None if request.heads_axis is None else len(like.shape) + request.heads_axis,
-        interleaved=turning.interleaved,
-        conjugate=turning.conjugate,
+        interleaved=record.interleaved,
+        conjugate=record.conjugate,
         rows=rows,
-        positions=placed(positions, ("int64", "int32"), 0 if turning.pair_section is None else 1),
+        positions=placed(positions, ("int64", "int32"), 0 if record.pair_section is None else 1),
         offset=offset,
-        pair_section=turning.pair_section,
+        pair_section=record.pair_section,
         slots=placed(request.slots, ("int64",)),
         table=words,
         factors=factors,

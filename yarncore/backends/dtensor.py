@@ -12,9 +12,10 @@ import numpy as np
 from yarncore.backends.backend import delivered
 from yarncore.backends.parts import rotate_part
 from yarncore.namespaces import Array, is_numpy, is_torch
-from yarncore.positions import PlacedPositions
-from yarncore.request import RotationRequest, token_shape_of
-from yarncore.turns import TurnsTable
+from yarncore.request.heads import token_shape_of
+from yarncore.request.positions import PlacedPositions
+from yarncore.request.request import RotationRequest
+from yarncore.turns.table import TurnsTable
 
 
 def is_dtensor(x: object) -> bool:
@@ -35,7 +36,7 @@ class DTensorBackend:
     def request_refusal(self, request: RotationRequest) -> str | None:
         if request.slots is not None:
             return "slots name tokens of all shards"
-        if not isinstance(request.turning.turns, TurnsTable) or not isinstance(request.positions.offset, int):
+        if not isinstance(request.record.turns, TurnsTable) or not isinstance(request.positions.offset, int):
             return "the frequencies or the offset of the positions are traced"
         return None
 
@@ -46,18 +47,18 @@ class DTensorBackend:
 def _rotate(x: Any, request: RotationRequest) -> Any:
     from torch.distributed.tensor import DTensor
 
-    turning = request.turning
+    record = request.record
     placements = _placements_of_tokens(x, request.heads_axis)
-    lead = 0 if turning.pair_section is None else 1
+    lead = 0 if record.pair_section is None else 1
     local = x.to_local()
     shape = token_shape_of(local, request.heads_axis)
     positions = _positions(request, x.device)
     placed = PlacedPositions(_shard(positions, placements, lead, x.device_mesh, "positions"))
-    if turning.rows is not None:
-        rows = np.broadcast_to(turning.rows, request.token_shape) if is_numpy(turning.rows) else turning.rows
+    if record.rows is not None:
+        rows = np.broadcast_to(record.rows, request.token_shape) if is_numpy(record.rows) else record.rows
         rows = _shard(_tensor(rows, x.device), placements, 0, x.device_mesh, "length")
-        turning = turning.changed(rows=rows.numpy() if rows.device.type == "cpu" else rows, lengths_shape=shape)
-    part = RotationRequest([local], None, request.heads_axis, shape, placed, turning)
+        record = record.changed(rows=rows.numpy() if rows.device.type == "cpu" else rows, lengths_shape=shape)
+    part = RotationRequest([local], None, request.heads_axis, shape, placed, record)
     result = rotate_part(part)
     return DTensor.from_local(result, x.device_mesh, x.placements, run_check=False, shape=x.shape, stride=x.stride())
 

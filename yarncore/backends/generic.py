@@ -9,7 +9,6 @@ from typing import Any
 from yarncore.backends import jax as jax_rules
 from yarncore.backends.backend import delivered
 from yarncore.backends.generic_rows import plain_product, rows_of
-from yarncore.element_types import element_type
 from yarncore.namespaces import (
     Array,
     Namespace,
@@ -19,7 +18,8 @@ from yarncore.namespaces import (
     is_torch,
     namespace_of,
 )
-from yarncore.request import RotationRequest
+from yarncore.request.request import RotationRequest
+from yarncore.request.tensors import element_type
 
 _NEEDED = (
     "asarray", "arange", "astype", "where", "stack", "concat", "reshape", "expand_dims", "moveaxis", "broadcast_to", "take",
@@ -109,16 +109,16 @@ def _rotate_array(
     product = jax_rules.rounded_product if is_jax_namespace(xp) else plain_product
     work = xp.float64 if element_type(x) == "float64" else xp.float32
     cos, sin = xp.astype(cos, work), xp.astype(sin, work)
-    dim = request.turning.rotary_dim
+    dim = request.record.rotary_dim
     half = dim // 2
     wide = xp.astype(x, work) if x.dtype != work else x
-    if request.turning.interleaved:
+    if request.record.interleaved:
         x0, x1 = wide[..., 0:dim:2], wide[..., 1:dim:2]
     else:
         x0, x1 = wide[..., :half], wide[..., half:dim]
     y0 = product(xp, x0, cos) - product(xp, x1, sin)
     y1 = product(xp, x1, cos) + product(xp, x0, sin)
-    if request.turning.interleaved:
+    if request.record.interleaved:
         turned = xp.reshape(xp.stack([y0, y1], axis=-1), (*x.shape[:-1], dim))
     else:
         turned = xp.concat([y0, y1], axis=-1)

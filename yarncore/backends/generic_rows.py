@@ -20,8 +20,9 @@ from yarncore.namespaces import (
     is_torch,
     take_rows,
 )
-from yarncore.request import RotationRequest
-from yarncore.turns import TracedTurns, TurnsTable, word_dtype
+from yarncore.request.request import RotationRequest
+from yarncore.turns.table import TurnsTable
+from yarncore.turns.traced import TracedTurns, word_dtype
 
 _MASK = 0xFFFFFFFF
 _EIGHTH_TURN = 1 << 29
@@ -57,17 +58,17 @@ def plain_product(xp: Namespace, a: Array, b: Array) -> Array:
 
 def rows_of(xp: Namespace, request: RotationRequest, grid: tuple[int, ...]) -> tuple[Array, Array, Array]:
     """cos and sin of every token, shape (*grid, pairs), and where the rotation is the identity, shape (*grid, 1)."""
-    turning = request.turning
+    record = request.record
     like = request.inputs[0]
     words, factors = _words_and_factors(xp, request, like)
     magnitude, negative, at_zero = _position_words(xp, request, grid, like)
-    section = None if turning.pair_section is None else constant(xp, turning.pair_section, xp.int32, like=like)
+    section = None if record.pair_section is None else constant(xp, record.pair_section, xp.int32, like=like)
     origin = xp.expand_dims(at_zero if section is None else xp.all(at_zero, axis=0), axis=-1)
     magnitude = {place: _of_each_pair(xp, word, section) for place, word in magnitude.items()}
     negative = _of_each_pair(xp, negative, section)
     phase = _phase(xp, magnitude, words)
     cos, sin = (_cos_sin_64 if has_64_bits(xp) else _cos_sin_32)(xp, phase)
-    sin = xp.where(xp.logical_not(negative) if turning.conjugate else negative, -sin, sin)
+    sin = xp.where(xp.logical_not(negative) if record.conjugate else negative, -sin, sin)
     factors = xp.expand_dims(factors, axis=-1)
     product = jax_rules.bounded_product if is_jax_namespace(xp) else plain_product
     return product(xp, cos, factors), product(xp, sin, factors), xp.logical_and(origin, factors == 1.0)
@@ -85,14 +86,14 @@ def _of_each_pair(xp: Namespace, values: Array, section: Array | None) -> Array:
 
 def _words_and_factors(xp: Namespace, request: RotationRequest, like: Array) -> tuple[list[Array], Array]:
     """The words of turns, each of a shape (..., pairs) that broadcasts against the tokens, and the factors (...)."""
-    turning = request.turning
-    turns = turning.turns
+    record = request.record
+    turns = record.turns
     if isinstance(turns, TracedTurns):
         return turns.words, turns.factors
     table, factors = _table_beside(xp, turns, like)
-    if turning.rows is None:
+    if record.rows is None:
         return [table[0, word, :] for word in range(5)], factors[0]
-    rows = turning.rows if not is_numpy(turning.rows) else constant(xp, turning.rows, xp.int32, like=like)
+    rows = record.rows if not is_numpy(record.rows) else constant(xp, record.rows, xp.int32, like=like)
     picked = take_rows(xp, table, rows)
     return [picked[..., word, :] for word in range(5)], take_rows(xp, factors, rows)
 

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from yarncore.backends.backend import is_recorded
-from yarncore.element_types import element_type
 from yarncore.errors import BackendUnavailable
 from yarncore.namespaces import Array, framework_of, is_numpy, is_torch
-from yarncore.request import RotationRequest
-from yarncore.turns import TracedTurns, TurnsTable
+from yarncore.request.request import RotationRequest
+from yarncore.request.tensors import element_type
+from yarncore.turns.table import TurnsTable
+from yarncore.turns.traced import TracedTurns
 
 try:
     import yarncore._core as _core
@@ -62,11 +63,11 @@ class NativeBackend:
         return None
 
     def request_refusal(self, request: RotationRequest) -> str | None:
-        if isinstance(request.turning.turns, TracedTurns):
+        if isinstance(request.record.turns, TracedTurns):
             return "the frequencies are traced or on a device"
         if _takes_operator(request):
             return None if request.slots is None else "the call is traced"
-        rows = request.turning.rows
+        rows = request.record.rows
         if rows is not None and not is_numpy(rows):
             return "the lengths are traced or on a device"
         if not isinstance(request.positions.offset, int):
@@ -90,8 +91,8 @@ class NativeBackend:
 
     def rotate_plain(self, request: RotationRequest) -> list[Array]:
         """The same for memory that nobody watches."""
-        turning = request.turning
-        assert isinstance(turning.turns, TurnsTable)
+        record = request.record
+        assert isinstance(record.turns, TurnsTable)
         results = request.outputs if request.outputs is not None else [_fresh_like(x) for x in request.inputs]
         grid = request.token_shape if request.slots is None else request.slots.shape
         positions = request.positions.array
@@ -99,17 +100,17 @@ class NativeBackend:
         sources = [_memory(x) for x in request.inputs]
         targets = sources if request.in_place else [_memory(y) for y in results]
         _core.rotate(
-            native_turns(turning.turns),
+            native_turns(record.turns),
             sources,
             targets,
             [_type_name(x) for x in request.inputs],
             heads_axis=None if request.heads_axis is None else len(request.inputs[0].shape) + request.heads_axis,
-            interleaved=turning.interleaved,
-            conjugate=turning.conjugate,
-            rows=None if turning.rows is None else np.broadcast_to(turning.rows, grid),
+            interleaved=record.interleaved,
+            conjugate=record.conjugate,
+            rows=None if record.rows is None else np.broadcast_to(record.rows, grid),
             positions=None if positions is None else (positions if is_numpy(positions) else _positions(positions)),
             offset=request.positions.offset,
-            pair_section=turning.pair_section,
+            pair_section=record.pair_section,
             slots=request.slots,
         )
         if request.outputs is not None and is_torch(results[0]):

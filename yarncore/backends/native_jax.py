@@ -13,9 +13,10 @@ import numpy as np
 from yarncore.backends.generic_rows import positions_of
 from yarncore.backends.native import available_extension
 from yarncore.namespaces import Array, framework_of, is_jax, is_numpy, namespace_of
-from yarncore.request import RotationRequest
-from yarncore.turning import Turning
-from yarncore.turns import TracedTurns, TurnsTable
+from yarncore.request.request import RotationRequest
+from yarncore.turns.record import RotationRecord
+from yarncore.turns.table import TurnsTable
+from yarncore.turns.traced import TracedTurns
 
 _TARGET = "yarncore_rotate"
 _NO_SECTIONS = 255
@@ -42,23 +43,23 @@ class NativeJaxBackend:
         return None
 
     def request_refusal(self, request: RotationRequest) -> str | None:
-        if isinstance(request.turning.turns, TracedTurns):
+        if isinstance(request.record.turns, TracedTurns):
             return "the frequencies are traced; steps= would be served"
         return None
 
     def rotate(self, request: RotationRequest) -> list[Array]:
-        turning, grid = request.turning, request.token_shape
+        record, grid = request.record, request.token_shape
         xp = namespace_of(request.inputs[0])
-        sectioned = turning.pair_section is not None
+        sectioned = record.pair_section is not None
         positions = positions_of(xp, request, grid, request.inputs[0])
         if sectioned:  # the sections last: a batch that vmap adds comes first
-            positions = xp.moveaxis(xp.broadcast_to(positions, (turning.sections, *grid)), 0, -1)
+            positions = xp.moveaxis(xp.broadcast_to(positions, (record.sections, *grid)), 0, -1)
         else:
             positions = xp.broadcast_to(positions, grid)
-        rows = turning.rows
+        rows = record.rows
         if rows is not None:
             rows = xp.broadcast_to(xp.asarray(rows, dtype=xp.int32) if is_numpy(rows) else rows, grid)
-        work = Work(turning.changed(rows=None, lengths_shape=()), request.heads_axis)
+        work = Work(record.changed(rows=None, lengths_shape=()), request.heads_axis)
         return list(_function()(work, tuple(request.inputs), positions, rows))
 
 
@@ -66,15 +67,15 @@ class NativeJaxBackend:
 class Work:
     """What is done to the arrays, and static under jit."""
 
-    turning: Turning
+    record: RotationRecord
     heads_axis: int | None
 
     @property
     def _key(self) -> tuple[Any, ...]:
-        table, section = self.turning.turns, self.turning.pair_section
+        table, section = self.record.turns, self.record.pair_section
         assert isinstance(table, TurnsTable)
         section_bytes = None if section is None else section.tobytes()
-        return table.text, self.turning.conjugate, self.turning.interleaved, section_bytes, self.heads_axis
+        return table.text, self.record.conjugate, self.record.interleaved, section_bytes, self.heads_axis
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Work) and self._key == other._key
@@ -83,7 +84,7 @@ class Work:
         return hash(self._key)
 
     def adjoint(self) -> "Work":
-        return replace(self, turning=self.turning.changed(conjugate=not self.turning.conjugate))
+        return replace(self, record=self.record.changed(conjugate=not self.record.conjugate))
 
 
 @functools.cache
@@ -94,11 +95,11 @@ def _function() -> Any:
     jax.ffi.register_ffi_target(_TARGET, available_extension().jax_handler(), platform="cpu")
 
     def call(work: Work, arrays: Any, positions: Any, rows: Any) -> Any:
-        turning, table = work.turning, work.turning.turns
+        record, table = work.record, work.record.turns
         assert isinstance(table, TurnsTable)
-        section = turning.pair_section
+        section = record.pair_section
         results = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in arrays]
-        layout = (work.heads_axis or 0, turning.interleaved, turning.conjugate, rows is not None)
+        layout = (work.heads_axis or 0, record.interleaved, record.conjugate, rows is not None)
         return jax.ffi.ffi_call(_TARGET, results, vmap_method="broadcast_all")(
             *arrays, positions, *(() if rows is None else (rows,)),
             layout=np.array(layout, dtype=np.int64), words=table.words.ravel(), factors=table.factors_float64,

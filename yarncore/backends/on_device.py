@@ -5,7 +5,7 @@ from typing import Any
 from yarncore.backends.backend import is_recorded
 from yarncore.backends.device_call import launches, request_refusal, type_refusal
 from yarncore.namespaces import Array, framework_of, is_torch
-from yarncore.request import RotationRequest
+from yarncore.request.request import RotationRequest
 
 
 class DeviceBackend:

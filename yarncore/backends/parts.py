@@ -3,7 +3,7 @@
 from yarncore.backends.generic import GenericBackend
 from yarncore.backends.native import NativeBackend
 from yarncore.namespaces import Array
-from yarncore.request import RotationRequest
+from yarncore.request.request import RotationRequest
 
 
 def rotate_part(request: RotationRequest) -> Array:

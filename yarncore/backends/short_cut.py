@@ -10,8 +10,8 @@ from typing import Any, TypeVar, cast
 
 from yarncore.backends.native import available_extension, native_turns
 from yarncore.namespaces import is_torch
-from yarncore.turning import Turning
-from yarncore.turns import TurnsTable
+from yarncore.turns.record import RotationRecord
+from yarncore.turns.table import TurnsTable
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -39,20 +39,20 @@ def tries_short_cut(in_place: bool) -> Callable[[Function], Function]:
     return decorate
 
 
-def prepare(turning: Turning) -> Any:
+def prepare(record: RotationRecord) -> Any:
     """The extension's object for a rotation with one row of turns; False for any other."""
-    if turning.short_cut is None:
-        table = turning.turns
-        turning.short_cut = False
-        if _core is not None and isinstance(table, TurnsTable) and turning.rows is None:
-            head_dim = -1 if turning.head_dim is None else turning.head_dim
-            turning.short_cut = _core.ShortCut(
-                native_turns(table), head_dim, turning.interleaved, turning.conjugate, turning.pair_section
+    if record.short_cut is None:
+        table = record.turns
+        record.short_cut = False
+        if _core is not None and isinstance(table, TurnsTable) and record.rows is None:
+            head_dim = -1 if record.head_dim is None else record.head_dim
+            record.short_cut = _core.ShortCut(
+                native_turns(table), head_dim, record.interleaved, record.conjugate, record.pair_section
             )
-    return turning.short_cut
+    return record.short_cut
 
 
-def attempt(turning: Turning, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any) -> Any:
+def attempt(record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any) -> Any:
     """The results of a plain call: the arrays themselves when in place, `out`, or fresh ones. None: declined."""
     torch = sys.modules.get("torch")
     if torch is not None:
@@ -61,9 +61,9 @@ def attempt(turning: Turning, q: Any, k: Any, positions: Any, heads_axis: Any, i
                 return None
             from yarncore.backends.torch_compiled import rotate_while_compiled
 
-            return rotate_while_compiled(turning, q, k, positions, heads_axis)
+            return rotate_while_compiled(record, q, k, positions, heads_axis)
         from yarncore.backends.torch import register_once
 
         register_once()
-    short_cut = prepare(turning)
+    short_cut = prepare(record)
     return short_cut.attempt(q, k, positions, heads_axis, in_place, out) if short_cut else None

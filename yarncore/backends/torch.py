@@ -10,7 +10,7 @@ import torch
 from torch.autograd import forward_ad
 
 from yarncore.backends.native import extension
-from yarncore.turns import TurnsTable
+from yarncore.turns.table import TurnsTable
 
 
 def why_not_plain(x: torch.Tensor, device: str = "cpu") -> str | None:

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 
 from yarncore.backends.backend import delivered
-from yarncore.positions import PlacedPositions, padded
-from yarncore.request import RotationRequest, token_shape_of
-from yarncore.turning import Turning
+from yarncore.request.heads import token_shape_of
+from yarncore.request.positions import PlacedPositions, padded
+from yarncore.request.request import RotationRequest
+from yarncore.turns.record import RotationRecord
 
 Native = Any
 """Carries out a request on plain memory: NativeBackend.rotate_plain."""
@@ -23,25 +24,25 @@ Native = Any
 class Work:
     """What is done to each tensor, positions apart: those may be wrapped by a transform."""
 
-    turning: Turning
+    record: RotationRecord
     heads_axis: int | None
     offset: int
     host_positions: Any  # NumPy positions, broadcast against the token axes; None where there are others
     native: Native
 
     def adjoint(self) -> "Work":
-        return replace(self, turning=self.turning.changed(conjugate=not self.turning.conjugate))
+        return replace(self, record=self.record.changed(conjugate=not self.record.conjugate))
 
     def request(self, x: torch.Tensor, positions: torch.Tensor | None) -> RotationRequest:
         shape = token_shape_of(x, self.heads_axis)
-        lead = () if self.turning.pair_section is None else (self.turning.sections,)
+        lead = () if self.record.pair_section is None else (self.record.sections,)
         array: Any = self.host_positions
         if array is not None:
             array = np.broadcast_to(array.reshape(padded(array.shape, len(lead), len(shape))), (*lead, *shape))
         elif positions is not None:
             array = positions.reshape(padded(positions.shape, len(lead), len(shape))).expand((*lead, *shape))
         placed = PlacedPositions(array, self.offset)
-        return RotationRequest([x], None, self.heads_axis, shape, placed, self.turning)
+        return RotationRequest([x], None, self.heads_axis, shape, placed, self.record)
 
 
 def batched(
@@ -86,7 +87,7 @@ class _Rotate(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, x: torch.Tensor, positions: torch.Tensor | None, work: Work) -> Any:
-        sections = None if work.turning.pair_section is None else work.turning.sections
+        sections = None if work.record.pair_section is None else work.record.sections
         x, positions = batched(info.batch_size, x, in_dims[0], positions, in_dims[1], sections, work.heads_axis)
         return _Rotate.apply(x, positions, work), 0
 
@@ -96,5 +97,5 @@ def rotate_recorded(request: RotationRequest, native: Native) -> list[torch.Tens
     array, offset = request.positions.array, request.positions.offset
     tensor = array if isinstance(array, torch.Tensor) else None
     host = array if tensor is None else None
-    work = Work(request.turning, request.heads_axis, offset, host, native)
+    work = Work(request.record, request.heads_axis, offset, host, native)
     return delivered(request, [_Rotate.apply(x, tensor, work) for x in request.inputs])

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from yarncore.backends.torch import takes_operator
-from yarncore.turning import Turning
+from yarncore.turns.record import RotationRecord
 
 
-def rotate_while_compiled(turning: Turning, q: Any, k: Any, positions: Any, heads_axis: Any) -> Any:
+def rotate_while_compiled(record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: Any) -> Any:
     """The results of a plain call by the operator; None: it is not plain."""
     plain = (
         takes_operator(q)
@@ -20,16 +20,16 @@ def rotate_while_compiled(turning: Turning, q: Any, k: Any, positions: Any, head
         and type(positions) is torch.Tensor
         and type(heads_axis) is int
         and heads_axis < 0
-        and turning.rows is None
-        and turning.pair_section is None
+        and record.rows is None
+        and record.pair_section is None
     )
     if not plain or q.ndim < 1 or positions.ndim < 1 or positions.requires_grad:
         return None
-    text = getattr(turning.turns, "text", None)
+    text = getattr(record.turns, "text", None)
     if text is None:
         return None
     for x in (q, k):
-        if x is not None and turning.head_dim is not None and x.shape[-1] != turning.head_dim:
+        if x is not None and record.head_dim is not None and x.shape[-1] != record.head_dim:
             return None
     from yarncore.backends import torch_operator  # registers it
 
@@ -41,8 +41,8 @@ def rotate_while_compiled(turning: Turning, q: Any, k: Any, positions: Any, head
         None,
         text,
         1,
-        turning.conjugate,
-        turning.interleaved,
+        record.conjugate,
+        record.interleaved,
         heads_axis,
     )
     return results[0] if k is None else (results[0], results[1])

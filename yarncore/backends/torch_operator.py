@@ -16,9 +16,9 @@ from yarncore.backends.short_cut import prepare
 from yarncore.backends.torch import register_once
 from yarncore.backends.torch_autograd import Work, batched
 from yarncore.namespaces import constant, is_torch, namespace_of
-from yarncore.request import RotationRequest, make_request
-from yarncore.turning import Turning
-from yarncore.turns import TurnsTable
+from yarncore.request.request import RotationRequest, make_request
+from yarncore.turns.record import RotationRecord
+from yarncore.turns.table import TurnsTable
 
 _LIBRARY = torch.library.Library("yarncore", "DEF")  # kept: its operators live as long as it does
 _LIBRARY.define(
@@ -29,10 +29,12 @@ _LIBRARY.define(
 
 
 @functools.lru_cache(maxsize=256)
-def _turning(turns: str, pair_section: bytes | None, sections: int, conjugate: bool, interleaved: bool) -> Turning:
-    """The Turning of an operator's arguments, made once."""
+def _turning(
+    turns: str, pair_section: bytes | None, sections: int, conjugate: bool, interleaved: bool
+) -> RotationRecord:
+    """The RotationRecord of an operator's arguments, made once."""
     section = None if pair_section is None else np.frombuffer(pair_section, np.uint8)
-    return Turning(TurnsTable.of_text(turns), None, (), conjugate, interleaved, None, section, sections)
+    return RotationRecord(TurnsTable.of_text(turns), None, (), conjugate, interleaved, None, section, sections)
 
 
 def _rotate_on_cpu(
@@ -40,16 +42,16 @@ def _rotate_on_cpu(
     conjugate: bool, interleaved: bool, heads_axis: int | None,
 ) -> Any:  # fmt: skip
     section = None if pair_section is None else pair_section.numpy().tobytes()
-    turning = _turning(turns, section, sections, conjugate, interleaved)
+    record = _turning(turns, section, sections, conjugate, interleaved)
     if rows is not None:
-        turning = turning.changed(rows=rows.numpy(), lengths_shape=tuple(rows.shape))
+        record = record.changed(rows=rows.numpy(), lengths_shape=tuple(rows.shape))
     else:
         q, k = arrays if len(arrays) == 2 else (arrays[0], None)
         given = offset if positions is None else positions
-        done = prepare(turning).attempt(q, k, given, heads_axis, False, None)
+        done = prepare(record).attempt(q, k, given, heads_axis, False, None)
         if done is not None:
             return [done] if k is None else list(done)
-    work = Work(turning, heads_axis, offset, None, NativeBackend().rotate_plain)
+    work = Work(record, heads_axis, offset, None, NativeBackend().rotate_plain)
     return [work.native(work.request(x.detach(), positions))[0] for x in arrays]
 
 
@@ -59,8 +61,8 @@ def _shapes_of_results(
 ) -> Any:  # fmt: skip
     if positions is not None and pair_section is None:
         # The checks of a call that came by torch_compiled.py, which makes none.
-        turning = _turning(turns, None, 1, conjugate, interleaved)
-        make_request(turning, arrays[0], arrays[1] if len(arrays) == 2 else None, positions, heads_axis=heads_axis)
+        record = _turning(turns, None, 1, conjugate, interleaved)
+        make_request(record, arrays[0], arrays[1] if len(arrays) == 2 else None, positions, heads_axis=heads_axis)
     return [torch.empty_like(x) for x in arrays]
 
 
@@ -105,8 +107,8 @@ torch.library.register_vmap("yarncore::rotate", _rotate_batched, lib=_LIBRARY)
 
 def rotate_by_operator(request: RotationRequest) -> list[Any]:
     """The results of a request that is being traced, each one node of the graph."""
-    turning, positions = request.turning, request.positions
-    table = turning.turns
+    record, positions = request.record, request.positions
+    table = record.turns
     assert isinstance(table, TurnsTable)
     like = request.inputs[0]
 
@@ -114,10 +116,10 @@ def rotate_by_operator(request: RotationRequest) -> list[Any]:
         return value if value is None or is_torch(value) else constant(namespace_of(like), value, dtype, like=like)
 
     array = tensor(positions.array, None)
-    rows = tensor(turning.rows, torch.int32)
-    section = tensor(turning.pair_section, torch.uint8)
+    rows = tensor(record.rows, torch.int32)
+    section = tensor(record.pair_section, torch.uint8)
     results = torch.ops.yarncore.rotate(
-        request.inputs, array, positions.offset, rows, section, table.text, turning.sections, turning.conjugate,
-        turning.interleaved, request.heads_axis,
+        request.inputs, array, positions.offset, rows, section, table.text, record.sections, record.conjugate,
+        record.interleaved, request.heads_axis,
     )  # fmt: skip
     return delivered(request, results)

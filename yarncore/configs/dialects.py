@@ -7,7 +7,7 @@ from yarncore.configs import huggingface
 from yarncore.configs.keys import warn
 from yarncore.configs.source import load
 from yarncore.errors import ConfigError
-from yarncore.rope import Rope
+from yarncore.rope.rope import Rope
 
 DIALECTS = (huggingface,)
 

@@ -9,7 +9,7 @@ from yarncore.configs import model_types
 from yarncore.configs.keys import Keys, warn
 from yarncore.configs.methods import IRRELEVANT, METHODS, ModelFacts
 from yarncore.errors import ConfigError
-from yarncore.rope import Rope
+from yarncore.rope.rope import Rope
 
 NAME = "huggingface"
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from yarncore.configs.dialects import from_config
 from yarncore.configs.source import load
-from yarncore.rope import Rope
-from yarncore.rotation import Rotation
-from yarncore.series import unscaled_inverse_frequencies
+from yarncore.rope.rope import Rope
+from yarncore.rotation.rotation import Rotation
+from yarncore.scaling.unscaled import unscaled_inverse_frequencies
 
 
 @dataclass(frozen=True, slots=True)

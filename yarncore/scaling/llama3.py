@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 import numpy.typing as npt
 
-from yarncore.arguments import real_number, token_count
+from yarncore._arguments import real_number, token_count
 from yarncore.namespaces import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, real, unscaled
 from yarncore.scaling.turns_within import log_turns_within, precisely

@@ -4,7 +4,7 @@ import math
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
-from yarncore.arguments import real_number, token_count
+from yarncore._arguments import real_number, token_count
 from yarncore.namespaces import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, per_pair, real
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from yarncore.arguments import real_number, token_count
+from yarncore._arguments import real_number, token_count
 from yarncore.namespaces import Array, Namespace, constant, widest_float
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, length_ratio, per_pair, real, unscaled
 

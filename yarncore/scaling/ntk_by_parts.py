@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from yarncore.arguments import boolean, one_of, real_number, token_count
+from yarncore._arguments import boolean, one_of, real_number, token_count
 from yarncore.namespaces import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, per_pair, real, unscaled
 from yarncore.scaling.turns_within import log_turns_within, precisely

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from yarncore.arguments import real_number
+from yarncore._arguments import real_number
 from yarncore.namespaces import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, real, unscaled
 

@@ -6,7 +6,7 @@ import warnings
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Literal
 
-from yarncore.arguments import real_number
+from yarncore._arguments import real_number
 from yarncore.errors import ConfigWarning
 from yarncore.namespaces import Array, Namespace
 from yarncore.scaling.ntk_by_parts import NTKByParts, Parts, Ramp, checked_parts

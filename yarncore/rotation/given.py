@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from yarncore.arguments import integer, real_number
+from yarncore._arguments import integer, real_number
 from yarncore.namespaces import is_array, is_torch
 
 

@@ -1,11 +1,13 @@
 """Sections: groups of pairs that turn by positions of their own (time, height, width)."""
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from yarncore.arguments import integer
+from yarncore._arguments import integer, one_of
+
+SectionOrder = Literal["contiguous", "interleaved", "axial"]
 
 _MOST_SECTIONS = 8
 
@@ -20,6 +22,14 @@ def checked_sections(sections: Any, pairs: int) -> tuple[int, ...]:
             f"sections is {sections!r}; 1 to {_MOST_SECTIONS} integers >= 1 whose sum is rotary_dim / 2 = {pairs} are expected"
         )
     return counts
+
+
+def checked_order(order: Any, sections: tuple[int, ...] | None) -> SectionOrder:
+    """The order of sections; TypeError or ValueError where it is none, or needs sections that are not given."""
+    one_of("section_order", order, get_args(SectionOrder))
+    if order == "axial" and sections is None:
+        raise ValueError('section_order is "axial" and sections is None; the pairs of each axis are expected')
+    return order  # type: ignore[no-any-return]
 
 
 def section_of_pairs(sections: tuple[int, ...], order: str) -> npt.NDArray[np.uint8]:

@@ -1,69 +1,25 @@
-"""What turns: rows of turns, their layout, and how two of them make a third."""
+"""How rotations compose, and the one form that equal ones have."""
 
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from yarncore.namespaces import Array, is_numpy
-from yarncore.turns import TracedTurns, TurnsTable, integers_of, words_of
-
-
-@dataclass(slots=True)
-class Turning:
-    """What turns: the numbers of a Rotation, without its methods.
-
-    Attributes
-    ----------
-    turns : TurnsTable or TracedTurns
-    rows : integer array, shape (*lengths), or None
-        Row of the table for each length. None: there is one row, or the traced turns carry the axes of the lengths.
-    lengths_shape : tuple of int
-        The leading axes of the lengths.
-    conjugate : bool
-        Turn backwards.
-    interleaved : bool
-        Pairs (2i, 2i+1) instead of (i, i + rotary_dim / 2).
-    head_dim : int or None
-        None: any that is at least rotary_dim.
-    pair_section : uint8 array, shape (pairs,), or None
-        Which section's position turns each pair.
-    sections : int
-        How many positions a token has.
-    """
-
-    turns: TurnsTable | TracedTurns
-    rows: Array | None
-    lengths_shape: tuple[int, ...]
-    conjugate: bool
-    interleaved: bool
-    head_dim: int | None
-    pair_section: npt.NDArray[np.uint8] | None
-    sections: int
-    short_cut: Any = None  # the extension's object for plain calls, made when it is first needed; False: none
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Turning, tuple(getattr(self, name) for name in self.__slots__ if name != "short_cut")
-
-    @property
-    def rotary_dim(self) -> int:
-        """Elements of a head that turn."""
-        return 2 * self.turns.pairs
-
-    def changed(self, **changes: Any) -> "Turning":
-        """The same with some fields replaced."""
-        return replace(self, short_cut=None, **changes)
+from yarncore.namespaces import is_numpy
+from yarncore.turns.fixed_point import integers_of, words_of
+from yarncore.turns.record import RotationRecord
+from yarncore.turns.table import TurnsTable
+from yarncore.turns.traced import TracedTurns
 
 
 def canonical(
-    layout: Turning,
+    layout: RotationRecord,
     words: npt.NDArray[np.uint32],
     factors: list[Fraction],
     softmax: list[float],
     rows: npt.NDArray[Any] | None,
-) -> tuple[Turning, tuple[float, ...]]:
+) -> tuple[RotationRecord, tuple[float, ...]]:
     """One form for equal rotations: rows in order of appearance, none twice, the first turn that is not 0 positive."""
     order: dict[tuple[Any, ...], int] = {}
     kept: list[int] = []
@@ -84,18 +40,18 @@ def canonical(
     if first < 0:
         words = np.stack([words_of(-value for value in row) for row in values])
         conjugate = not conjugate
-    turning = layout.changed(
+    record = layout.changed(
         turns=TurnsTable(words, tuple(factors)),
         rows=None if rows is None else np.array(renumbered, dtype=np.int32).reshape(rows.shape),
         lengths_shape=() if rows is None else rows.shape,
         conjugate=conjugate,
     )
-    if turning.rows is not None:
-        turning.rows.flags.writeable = False
-    return turning, tuple(softmax)
+    if record.rows is not None:
+        record.rows.flags.writeable = False
+    return record, tuple(softmax)
 
 
-def compose(x: Turning, y: Turning) -> tuple[Turning, tuple[float, ...]]:
+def compose(x: RotationRecord, y: RotationRecord) -> tuple[RotationRecord, tuple[float, ...]]:
     """Both rotations, one after the other: turns added, factors multiplied, exactly."""
     if (
         isinstance(x.turns, TracedTurns)
@@ -119,11 +75,10 @@ def compose(x: Turning, y: Turning) -> tuple[Turning, tuple[float, ...]]:
             f"the lengths have shapes {x.lengths_shape} and {y.lengths_shape}, which do not broadcast"
         ) from None
     rows_x, rows_y = (
-        np.broadcast_to(0 if turning.rows is None else turning.rows, shape).ravel().tolist() for turning in (x, y)
+        np.broadcast_to(0 if record.rows is None else record.rows, shape).ravel().tolist() for record in (x, y)
     )
     signed_x, signed_y = (
-        [[-v if turning.conjugate else v for v in integers_of(row)] for row in turning.turns.words]
-        for turning in (x, y)
+        [[-v if record.conjugate else v for v in integers_of(row)] for row in record.turns.words] for record in (x, y)
     )
     combined: dict[tuple[int, int], int] = {}
     words: list[npt.NDArray[np.uint32]] = []

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from yarncore.arguments import boolean, integer
+from yarncore._arguments import integer
 from yarncore.backends.short_cut import prepare, tries_short_cut
-from yarncore.namespaces import Array, constant, is_array, is_numpy, is_traced, namespace_of, take_rows, widest_float
-from yarncore.own_numbers import checked_head_dim, host_factors, host_frequencies, written_out
-from yarncore.request import AUTOMATIC_HEADS_AXIS
+from yarncore.namespaces import Array, constant, is_numpy, is_traced, namespace_of, take_rows, widest_float
+from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
 from yarncore.rotating import REQUIRED, cos_sin, run
-from yarncore.turning import Turning, canonical, compose
-from yarncore.turns import TracedTurns, TurnsTable, traced_turns, words_of_frequencies
+from yarncore.rotation.algebra import canonical, compose
+from yarncore.rotation.numbers import Numbers, of_given
+from yarncore.turns.record import RotationRecord
+from yarncore.turns.table import TurnsTable
+from yarncore.turns.traced import TracedTurns
 
 
 class Rotation:
@@ -43,9 +45,9 @@ class Rotation:
         Where a value is of the wrong type, not finite, not positive, or of the wrong shape.
     """
 
-    __slots__ = ("_cache", "_continuous", "_short_cut", "_softmax", "_text", "_turning")
+    __slots__ = ("_cache", "_continuous", "_record", "_short_cut", "_softmax", "_text")
 
-    _turning: Turning
+    _record: RotationRecord
     _softmax: Any
     _text: Callable[[], str]
     _continuous: bool
@@ -60,28 +62,12 @@ class Rotation:
         head_dim: int | None = None,
         interleaved: bool = False,
     ) -> None:
-        if is_array(inverse_frequencies) and is_traced(inverse_frequencies):
-            lengths = tuple(inverse_frequencies.shape[:-1])
-            built = of_arrays(
-                inverse_frequencies,
-                attention_factor,
-                softmax_scale_factor,
-                head_dim=checked_head_dim(head_dim, 2 * inverse_frequencies.shape[-1]),
-                interleaved=boolean("interleaved", interleaved),
-            )
-        else:
-            theta = host_frequencies(inverse_frequencies)
-            lengths = theta.shape[:-1]
-            built = of_numbers(
-                theta.reshape(-1, theta.shape[-1]),
-                host_factors("attention_factor", attention_factor, lengths),
-                host_factors("softmax_scale_factor", softmax_scale_factor, lengths),
-                np.arange(math.prod(lengths)).reshape(lengths) if lengths else None,
-                head_dim=checked_head_dim(head_dim, 2 * theta.shape[-1]),
-                interleaved=boolean("interleaved", interleaved),
-            )
-        for name in Rotation.__slots__:
-            setattr(self, name, getattr(built, name))
+        self._adopt(of_given(inverse_frequencies, attention_factor, softmax_scale_factor, head_dim, interleaved))
+
+    def _adopt(self, numbers: Numbers) -> None:
+        self._record, self._softmax, self._text, self._continuous = numbers
+        self._cache = {}
+        self._short_cut = prepare(numbers.record)
 
     # What it is
 
@@ -92,13 +78,13 @@ class Rotation:
         Negative where the rotation turns backwards. Of a traced rotation: an array of its framework.
         """
         if "theta" not in self._cache:
-            turning = self._turning
-            if isinstance(turning.turns, TracedTurns):
-                theta = turning.turns.inverse_frequencies
+            record = self._record
+            if isinstance(record.turns, TracedTurns):
+                theta = record.turns.inverse_frequencies
             else:
-                theta = turning.turns.inverse_frequencies()
+                theta = record.turns.inverse_frequencies()
                 theta = self._at_rows(theta)
-            theta = -theta if turning.conjugate else theta
+            theta = -theta if record.conjugate else theta
             if is_numpy(theta):
                 theta.flags.writeable = False
             if is_traced(theta):
@@ -109,7 +95,7 @@ class Rotation:
     @property
     def attention_factor(self) -> Any:
         """Multiplies the rotated elements. ALREADY inside rotate and cos_sin: do not multiply again."""
-        turns = self._turning.turns
+        turns = self._record.turns
         if isinstance(turns, TracedTurns):
             return turns.factors
         return self._at_rows(turns.factors_float64)
@@ -117,7 +103,7 @@ class Rotation:
     @property
     def softmax_scale_factor(self) -> Any:
         """What attention multiplies its logits by. NOT applied by anything here."""
-        if isinstance(self._turning.turns, TracedTurns):
+        if isinstance(self._record.turns, TracedTurns):
             return self._softmax
         return self._at_rows(np.asarray(self._softmax, dtype=np.float64))
 
@@ -137,17 +123,17 @@ class Rotation:
     @property
     def rotary_dim(self) -> int:
         """Elements of a head that turn."""
-        return self._turning.rotary_dim
+        return self._record.rotary_dim
 
     @property
     def head_dim(self) -> int | None:
         """Elements of a head; None: any that is at least rotary_dim."""
-        return self._turning.head_dim
+        return self._record.head_dim
 
     @property
     def interleaved(self) -> bool:
         """Whether pairs are (2i, 2i+1) instead of (i, i + rotary_dim / 2)."""
-        return self._turning.interleaved
+        return self._record.interleaved
 
     @property
     def id(self) -> str:
@@ -172,7 +158,7 @@ class Rotation:
         backend: str | None = None,
     ) -> Any:
         """Rotate q and k; see Rope.rotate."""
-        return run(self._turning, q, k, positions, heads_axis=heads_axis, out=out, backend=backend)
+        return run(self._record, q, k, positions, heads_axis=heads_axis, out=out, backend=backend)
 
     @tries_short_cut(in_place=True)
     def rotate_(
@@ -185,11 +171,11 @@ class Rotation:
         backend: str | None = None,
     ) -> Any:
         """Rotate q and k in place and return them; see Rope.rotate_."""
-        return run(self._turning, q, k, positions, heads_axis=heads_axis, in_place=True, backend=backend)
+        return run(self._record, q, k, positions, heads_axis=heads_axis, in_place=True, backend=backend)
 
     def cos_sin(self, positions: Any, *, dtype: Any = None) -> tuple[Array, Array]:
         """cos and sin of the phases, attention factor included; see Rope.cos_sin."""
-        return cos_sin(self._turning, positions, dtype)
+        return cos_sin(self._record, positions, dtype)
 
     # What else follows from it
 
@@ -204,19 +190,16 @@ class Rotation:
         return self._turned_back(lambda factor: factor, "adjoint")
 
     def _turned_back(self, of_factor: Callable[[Any], Any], name: str) -> "Rotation":
-        turning = self._turning
+        record = self._record
         turns: TurnsTable | TracedTurns
-        if isinstance(turning.turns, TracedTurns):
-            turns = TracedTurns(
-                turning.turns.words, of_factor(turning.turns.factors), turning.turns.inverse_frequencies
-            )
+        if isinstance(record.turns, TracedTurns):
+            turns = TracedTurns(record.turns.words, of_factor(record.turns.factors), record.turns.inverse_frequencies)
             softmax = turns.factors * 0 + 1
         else:
-            turns = TurnsTable(turning.turns.words, tuple(of_factor(factor) for factor in turning.turns.factors))
+            turns = TurnsTable(record.turns.words, tuple(of_factor(factor) for factor in record.turns.factors))
             softmax = (1.0,) * turns.rows
-        return _assemble(
-            turning.changed(turns=turns, conjugate=not turning.conjugate), softmax, lambda: f"{self!r}.{name}"
-        )
+        turned = record.changed(turns=turns, conjugate=not record.conjugate)
+        return assembled(Numbers(turned, softmax, lambda: f"{self!r}.{name}"))
 
     def __matmul__(self, other: "Rotation") -> "Rotation":
         """The rotation that does `other` and then this one. new @ old.inverse turns keys of `old` into keys of `new`.
@@ -232,8 +215,8 @@ class Rotation:
         """
         if not isinstance(other, Rotation):
             return NotImplemented
-        turning, softmax = compose(self._turning, other._turning)
-        return _assemble(turning, softmax, lambda: f"({self!r} @ {other!r})")
+        record, softmax = compose(self._record, other._record)
+        return assembled(Numbers(record, softmax, lambda: f"({self!r} @ {other!r})"))
 
     def temperature_in(self, place: str) -> "Rotation":
         """The same logits, with the temperature in one place: "softmax" or "cos_sin".
@@ -246,10 +229,10 @@ class Rotation:
         """
         if place not in ("softmax", "cos_sin"):
             raise ValueError(f'place is {place!r}; "softmax" or "cos_sin" is expected')
-        turning = self._turning
-        if turning.head_dim not in (None, turning.rotary_dim):
+        record = self._record
+        if record.head_dim not in (None, record.rotary_dim):
             raise ValueError(
-                f"only {turning.rotary_dim} of {turning.head_dim} elements turn: their factor cannot move to the whole logit"
+                f"only {record.rotary_dim} of {record.head_dim} elements turn: their factor cannot move to the whole logit"
             )
         m, k = self.attention_factor, self.softmax_scale_factor
         root = k**0.5
@@ -257,46 +240,46 @@ class Rotation:
         return self._with_factors(on_cos_sin, on_softmax, f"temperature_in({place!r})")
 
     def _with_factors(self, attention: Any, softmax: Any, text: str) -> "Rotation":
-        turning = self._turning
-        whole = turning.changed(head_dim=turning.rotary_dim)
-        if isinstance(turning.turns, TracedTurns):
-            turns = TracedTurns(turning.turns.words, attention, turning.turns.inverse_frequencies)
-            return _assemble(whole.changed(turns=turns), softmax, lambda: f"{self!r}.{text}")
-        rows = np.zeros((), dtype=np.int64) if turning.rows is None else turning.rows
-        words = turning.turns.words[rows.reshape(-1)]
+        record = self._record
+        whole = record.changed(head_dim=record.rotary_dim)
+        if isinstance(record.turns, TracedTurns):
+            turns = TracedTurns(record.turns.words, attention, record.turns.inverse_frequencies)
+            return assembled(Numbers(whole.changed(turns=turns), softmax, lambda: f"{self!r}.{text}"))
+        rows = np.zeros((), dtype=np.int64) if record.rows is None else record.rows
+        words = record.turns.words[rows.reshape(-1)]
         factors = [Fraction(float(factor)) for factor in np.ravel(attention)]
-        index = None if turning.rows is None else np.arange(rows.size).reshape(rows.shape)
+        index = None if record.rows is None else np.arange(rows.size).reshape(rows.shape)
         softmax_rows = [float(value) for value in np.ravel(softmax)]
         made, kept = canonical(whole, words, factors, softmax_rows, index)
-        return _assemble(made, kept, lambda: f"{self!r}.{text}")
+        return assembled(Numbers(made, kept, lambda: f"{self!r}.{text}"))
 
     def without_factor(self) -> "Rotation":
         """The same turns with attention factor and softmax_scale_factor 1: what moves a key that is rotated already."""
         factor = self.attention_factor * 0 + 1.0
         turned = self._with_factors(factor, factor, "without_factor()")
-        return _assemble(turned._turning.changed(head_dim=self.head_dim), turned._softmax, turned._text)
+        return assembled(Numbers(turned._record.changed(head_dim=self.head_dim), turned._softmax, turned._text))
 
     # Python's own
 
     def _key(self) -> tuple[Any, ...]:
-        turning = self._turning
-        if isinstance(turning.turns, TracedTurns):
+        record = self._record
+        if isinstance(record.turns, TracedTurns):
             raise TypeError("a traced Rotation has no values yet: it cannot be compared or hashed")
         return (
             "yarncore.Rotation", 1,
-            turning.turns.words.astype("<u4").tobytes(),
-            tuple((factor.numerator, factor.denominator) for factor in turning.turns.factors),
+            record.turns.words.astype("<u4").tobytes(),
+            tuple((factor.numerator, factor.denominator) for factor in record.turns.factors),
             tuple(self._softmax),
-            turning.lengths_shape,
-            None if turning.rows is None else tuple(turning.rows.ravel().tolist()),
-            turning.conjugate, turning.interleaved, turning.head_dim, turning.turns.pairs,
-            None if turning.pair_section is None else turning.pair_section.tobytes(),
+            record.lengths_shape,
+            None if record.rows is None else tuple(record.rows.ravel().tolist()),
+            record.conjugate, record.interleaved, record.head_dim, record.turns.pairs,
+            None if record.pair_section is None else record.pair_section.tobytes(),
         )  # fmt: skip
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Rotation):
             return NotImplemented
-        if isinstance(self._turning.turns, TracedTurns) or isinstance(other._turning.turns, TracedTurns):
+        if isinstance(self._record.turns, TracedTurns) or isinstance(other._record.turns, TracedTurns):
             return self is other
         return self._key() == other._key()
 
@@ -307,14 +290,14 @@ class Rotation:
         return self._text()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        turning = self._turning
-        if isinstance(turning.turns, TracedTurns):
+        record = self._record
+        if isinstance(record.turns, TracedTurns):
             raise TypeError("a traced Rotation cannot be pickled")
-        return _restore, (turning.changed(), self._softmax, repr(self), self._continuous)
+        return _restore, (record.changed(), self._softmax, repr(self), self._continuous)
 
     def _at_rows(self, values: npt.NDArray[Any]) -> Any:
         """Values of the rows of the table, for each length."""
-        rows = self._turning.rows
+        rows = self._record.rows
         if rows is None:
             value = values[0]
             return float(value) if value.ndim == 0 else value.copy()
@@ -324,70 +307,12 @@ class Rotation:
         return take_rows(xp, constant(xp, values, widest_float(xp), like=rows), rows)
 
 
-def _assemble(turning: Turning, softmax: Any, text: Callable[[], str], continuous: bool = False) -> Rotation:
+def assembled(numbers: Numbers) -> Rotation:
+    """The Rotation of numbers that are ready."""
     rotation = Rotation.__new__(Rotation)
-    rotation._turning = turning
-    rotation._softmax = softmax
-    rotation._text = text
-    rotation._continuous = continuous
-    rotation._cache = {}
-    rotation._short_cut = prepare(turning)
+    rotation._adopt(numbers)
     return rotation
 
 
-def _restore(turning: Turning, softmax: Any, text: str, continuous: bool) -> Rotation:
-    return _assemble(turning, softmax, lambda: text, continuous)
-
-
-def of_numbers(
-    theta: npt.NDArray[np.float64],
-    attention: npt.NDArray[np.float64],
-    softmax: npt.NDArray[np.float64],
-    rows: npt.NDArray[Any] | None,
-    *,
-    head_dim: int | None,
-    interleaved: bool,
-    pair_section: npt.NDArray[np.uint8] | None = None,
-    sections: int = 1,
-    text: Callable[[], str] | None = None,
-    continuous: bool = False,
-) -> Rotation:
-    """A concrete rotation from rows of frequencies (rows, pairs), factors (rows,) and the row of each length."""
-    words = words_of_frequencies(theta)
-    factors = [Fraction(value) for value in attention.tolist()]
-    layout = Turning(
-        TurnsTable(words[:1], (Fraction(1),)), None, (), False, interleaved, head_dim, pair_section, sections
-    )
-    if text is None:
-        text = written_out(theta, attention, softmax, rows, head_dim, interleaved)
-    turning, kept_softmax = canonical(layout, words, factors, softmax.tolist(), rows)
-    return _assemble(turning, kept_softmax, text, continuous)
-
-
-def of_arrays(
-    theta: Array, attention: Any, softmax: Any, *, head_dim: int | None, interleaved: bool,
-    pair_section: npt.NDArray[np.uint8] | None = None, sections: int = 1,
-) -> Rotation:  # fmt: skip
-    """A rotation whose numbers are arrays of a framework: traced, or on a device."""
-    xp = namespace_of(theta)
-    real = widest_float(xp)
-    theta = xp.astype(theta, real)
-    shape = tuple(theta.shape[:-1])
-    attention, softmax = (
-        value if is_array(value) else xp.zeros_like(theta[..., 0]) + value for value in (attention, softmax)
-    )
-    turning = Turning(
-        traced_turns(xp, theta, attention), None, shape, False, interleaved, head_dim, pair_section, sections
-    )
-    return _assemble(
-        turning, softmax, lambda: f"<traced Rotation, inverse_frequencies of shape {tuple(theta.shape)}>", True
-    )
-
-
-def of_rows(
-    table: TurnsTable, softmax: tuple[float, ...], rows: Array, *, head_dim: int | None, interleaved: bool,
-    pair_section: npt.NDArray[np.uint8] | None = None, sections: int = 1,
-) -> Rotation:  # fmt: skip
-    """A rotation that chooses the rows of a concrete table by an index that is not known yet."""
-    turning = Turning(table, rows, tuple(rows.shape), False, interleaved, head_dim, pair_section, sections)
-    return _assemble(turning, softmax, lambda: f"<Rotation by a traced index of shape {tuple(rows.shape)}>")
+def _restore(record: RotationRecord, softmax: Any, text: str, continuous: bool) -> Rotation:
+    return assembled(Numbers(record, softmax, lambda: text, continuous))

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.element_types import check_device, check_storage
 from yarncore.namespaces import (
     Array,
     framework_of,
@@ -16,6 +15,7 @@ from yarncore.namespaces import (
     is_traced,
     namespace_of,
 )
+from yarncore.request.tensors import check_device, check_storage
 
 _INT64_MAX = 2**63 - 1
 _INT64_MIN = -(2**63)
