@@ -314,8 +314,8 @@ def main():
     try:
         import torch
 
-        from yarncore.backends.cupy import CupyBackend
-        from yarncore.backends.native_cuda import NativeCudaBackend
+        from yarncore.backends.gpu.built_kernel import NativeCudaBackend
+        from yarncore.backends.gpu.run_time_kernel import CupyBackend
     except ImportError as error:
         sys.exit(f"{error}; torch with CUDA, numpy, array-api-compat and yarncore are needed")
     if not torch.cuda.is_available():

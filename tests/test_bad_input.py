@@ -132,7 +132,7 @@ REJECTED = [
     case(50, TypeError, "q is", lambda: ROPE.rotate(LyingCapsule(), None, 0), "capsule"),
     case(31, TypeError, "backend", lambda: ROPE.rotate(q_array(), None, 0, heads_axis=-2, backend=1), "backend type"),
     case(31, yc.BackendUnavailable, "not on array_api_strict", lambda: ROPE.rotate(array_api_strict.ones((2, 8)), None, 0, heads_axis=None, backend="native"), "native for strict"),
-    case(31, yc.BackendUnavailable, "CuPy arrays, not on numpy", lambda: ROPE.rotate(q_array(), None, 0, heads_axis=-2, backend="cupy"), "cupy"),
+    case(31, yc.BackendUnavailable, "arrays of torch, cupy, not on numpy", lambda: ROPE.rotate(q_array(), None, 0, heads_axis=-2, backend="cupy"), "cupy"),
     case(31, yc.BackendUnavailable, "the tensor is on meta", lambda: ROPE.rotate(torch.ones(2, 8, device="meta"), None, 0, heads_axis=None, backend="native"), "meta"),
     case(31, ValueError, "out holds 1 arrays for 2", lambda: ROPE.rotate(q_array(), q_array(), 0, heads_axis=-2, out=q_array()), "out"),
     case(31, ValueError, r"out\[0\] has shape", lambda: ROPE.rotate(q_array(), None, 0, heads_axis=-2, out=q_array((2, 5, 8))), "out shape"),

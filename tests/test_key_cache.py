@@ -82,7 +82,7 @@ def test_slots_of_a_paged_cache(heads_axis, make, rng):
 
 
 def test_generic_slots_agree_with_native(rng):
-    from yarncore.rotating import run
+    from yarncore.backends.carry_out import run
 
     keys = rng.standard_normal((5, 4, 3, 32)).astype(np.float32)
     record = ROPE.at(400)._record

@@ -7,20 +7,13 @@ from typing import Any
 import numpy as np
 
 from yarncore._arguments import integer
+from yarncore.backends.carry_out import run
 from yarncore.errors import ConfigWarning
-from yarncore.namespaces import (
-    Array,
-    constant,
-    device_argument,
-    is_array,
-    is_integer_dtype,
-    is_numpy,
-    is_traced,
-    namespace_of,
-)
+from yarncore.frameworks.expressions import constant, device_argument, namespace_of
+from yarncore.frameworks.framework import Array
+from yarncore.frameworks.known import is_array, is_numpy, of
 from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
 from yarncore.request.tensors import check_array, element_type
-from yarncore.rotating import run
 from yarncore.rotation.rotation import Rotation
 
 _NAMES = ("keys", "keys")
@@ -121,7 +114,7 @@ def shift_(
         by = np.asarray([integer("by", by)]) if not isinstance(by, (list, tuple)) else np.asarray(by)
     elif len(by.shape) == 0:
         by = namespace_of(by).reshape(by, (1,))
-    if not is_traced(by) and not is_integer_dtype(by):
+    if not of(by).is_traced(by) and not of(by).is_integer(by):
         raise TypeError(f"by has dtype {by.dtype}; integers are expected")
     automatic = heads_axis is AUTOMATIC_HEADS_AXIS
     axis = heads_axis
@@ -163,7 +156,7 @@ def packed_positions(cu_seqlens: Array, total: int, offsets: Array | None = None
     """
     if isinstance(cu_seqlens, (list, tuple)):
         cu_seqlens = np.asarray(cu_seqlens)
-    if not is_array(cu_seqlens) or not is_integer_dtype(cu_seqlens):
+    if not is_array(cu_seqlens) or not of(cu_seqlens).is_integer(cu_seqlens):
         raise TypeError(f"cu_seqlens is {cu_seqlens!r}; an array of integers is expected")
     count = integer("total", total)
     if not 0 <= count < 2**48:
@@ -173,7 +166,7 @@ def packed_positions(cu_seqlens: Array, total: int, offsets: Array | None = None
             f"cu_seqlens has shape {tuple(cu_seqlens.shape)}; (sequences + 1,) with a sequence is expected"
         )
     xp = namespace_of(cu_seqlens)
-    if not is_traced(cu_seqlens):
+    if not of(cu_seqlens).is_traced(cu_seqlens):
         rising = bool(xp.all(cu_seqlens[1:] >= cu_seqlens[:-1]))
         if int(cu_seqlens[0]) != 0 or not rising or int(cu_seqlens[-1]) > count:
             raise ValueError(
@@ -189,7 +182,7 @@ def packed_positions(cu_seqlens: Array, total: int, offsets: Array | None = None
         return positions
     if isinstance(offsets, (list, tuple)):
         offsets = np.asarray(offsets)
-    if not is_array(offsets) or not is_integer_dtype(offsets):
+    if not is_array(offsets) or not of(offsets).is_integer(offsets):
         raise TypeError(f"offsets is {offsets!r}; an array of integers is expected")
     if is_numpy(offsets):
         offsets = constant(xp, offsets, cu_seqlens.dtype, like=cu_seqlens)

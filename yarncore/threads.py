@@ -3,7 +3,7 @@
 from typing import Any
 
 from yarncore._arguments import integer
-from yarncore.backends.native import extension
+from yarncore.backends.native.extension import extension
 
 
 def set_num_threads(count: Any) -> None:

@@ -6,7 +6,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd import forward_ad
 
 import yarncore as yc
-from yarncore.backends.torch import is_recorded, why_not_plain
+from yarncore.frameworks.torch import TORCH, why_not_plain
 
 ROPE = yc.Rope(8)
 
@@ -28,15 +28,15 @@ def test_what_must_not_be_touched():
 
 
 def test_what_torch_must_record():
-    assert not is_recorded(torch.ones(2, 8))
-    assert is_recorded(torch.ones(2, 8, requires_grad=True))
+    assert not TORCH.is_recorded(torch.ones(2, 8))
+    assert TORCH.is_recorded(torch.ones(2, 8, requires_grad=True))
     with torch.no_grad():
-        assert not is_recorded(torch.ones(2, 8, requires_grad=True))
+        assert not TORCH.is_recorded(torch.ones(2, 8, requires_grad=True))
     answers = []
-    torch.func.vmap(lambda x: answers.append(is_recorded(x)) or x)(torch.ones(2, 8))
+    torch.func.vmap(lambda x: answers.append(TORCH.is_recorded(x)) or x)(torch.ones(2, 8))
     assert answers == [True]
     with forward_ad.dual_level():
-        assert is_recorded(forward_ad.make_dual(torch.ones(2, 8), torch.ones(2, 8)))
+        assert TORCH.is_recorded(forward_ad.make_dual(torch.ones(2, 8), torch.ones(2, 8)))
 
 
 def test_meta_and_fake_tensors_have_the_right_shape():

@@ -114,9 +114,9 @@ def test_q_and_k_of_the_same_memory_are_refused_inside_too():
 
 
 def test_opcheck():
-    import yarncore.backends.torch_operator
+    import yarncore.backends.torch.operator
 
-    assert yarncore.backends.torch_operator
+    assert yarncore.backends.torch.operator
     text = ROPE.at()._record.turns.text
     q, k = pair(5)
     strided = torch.randn(2, 4, 5, 16).transpose(1, 2)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from yarncore.backends.device_call import launches
+from yarncore.backends.gpu.launches import launches
 from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
 from yarncore.request.request import make_request
 

@@ -11,8 +11,8 @@ import torch
 from positions_of_torch import POSITIONS
 
 import yarncore as yc
-from yarncore.backends.cupy import CupyBackend
-from yarncore.backends.native_cuda import NativeCudaBackend
+from yarncore.backends.gpu.built_kernel import NativeCudaBackend
+from yarncore.backends.gpu.run_time_kernel import CupyBackend
 
 assert torch.cuda.is_available(), "these tests need an NVIDIA GPU and a torch that sees it"
 

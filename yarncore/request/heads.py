@@ -3,7 +3,7 @@
 from typing import Any
 
 from yarncore._arguments import integer
-from yarncore.namespaces import Array
+from yarncore.frameworks.framework import Array
 
 AUTOMATIC_HEADS_AXIS: Any = ...
 """heads_axis not given: -2 where a wrong guess would raise, else an error that shows both readings."""

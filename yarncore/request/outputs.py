@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from yarncore.namespaces import Array, framework_of, is_torch
-from yarncore.request.overlap import layout_of, overlap, repeats_memory
+from yarncore.frameworks.framework import Array
+from yarncore.frameworks.known import of
+from yarncore.request.overlap import overlap, repeats_memory
 from yarncore.request.tensors import check_array
 
 
@@ -18,8 +19,8 @@ def checked_outputs(inputs: list[Array], out: Any, names: tuple[str, str]) -> li
         )
     for n, (x, y) in enumerate(zip(inputs, outputs, strict=True)):
         check_array(f"out[{n}]", y)
-        if framework_of(y) != framework_of(x):
-            raise TypeError(f"out[{n}] is an array of {framework_of(y)}, {names[n]} of {framework_of(x)}")
+        if of(y).name != of(x).name:
+            raise TypeError(f"out[{n}] is an array of {of(y).name}, {names[n]} of {of(x).name}")
         if tuple(y.shape) != tuple(x.shape) or y.dtype != x.dtype:
             raise ValueError(
                 f"out[{n}] has shape {tuple(y.shape)} and dtype {y.dtype}; those of {names[n]}, {tuple(x.shape)} and "
@@ -28,36 +29,10 @@ def checked_outputs(inputs: list[Array], out: Any, names: tuple[str, str]) -> li
     return outputs
 
 
-def check_writable(name: str, x: Array) -> None:
-    """Raise TypeError or ValueError where an array must not be written."""
-    framework = framework_of(x)
-    if framework in ("jax", "dask", "mlx"):
-        raise TypeError(f"{name} is an array of {framework}, which is immutable; use rotate")
-    if framework == "numpy":
-        if not x.flags.writeable:
-            raise ValueError(f"{name} is read-only; a writable array is expected")
-        if not x.dtype.isnative:
-            raise ValueError(f"{name} has dtype {x.dtype} of foreign byte order; a native one is expected in place")
-    elif is_torch(x):
-        import torch
-
-        if torch.is_grad_enabled() and x.requires_grad and x.is_leaf:
-            raise ValueError(
-                f"{name} is a leaf that requires grad: rotating it in place cannot be recorded; use rotate, or rotate_ under "
-                "torch.no_grad()"
-            )
-        if torch.compiler.is_compiling():
-            return  # what follows is a matter of memory, of which there is none yet
-        if x.is_neg():
-            raise ValueError(f"{name} has its negative bit set: its memory holds other values; use x.resolve_neg()")
-        if x.is_inference() and not torch.is_inference_mode_enabled():
-            raise ValueError(f"{name} is an inference tensor; it can be changed in inference mode only")
-
-
 def check_memory(inputs: list[Array], outputs: list[Array], names: tuple[str, str]) -> None:
     """Raise ValueError where writing the outputs would change what is still to be read, or write twice."""
-    layouts_in = [layout_of(x) for x in inputs]
-    layouts_out = layouts_in if outputs is inputs else [layout_of(y) for y in outputs]
+    layouts_in = [of(x).layout(x) for x in inputs]
+    layouts_out = layouts_in if outputs is inputs else [of(y).layout(y) for y in outputs]
     in_place = outputs is inputs
     for n, layout in enumerate(layouts_out):
         if layout is not None and repeats_memory(layout):

@@ -1,46 +1,11 @@
 """Whether strided arrays overlap in memory: legal views of a fused buffer must pass, real overlap must not."""
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
-from yarncore.namespaces import Array, framework_of, is_numpy, is_torch, is_virtual
+from yarncore.frameworks.layout import Layout
 
 _ENUMERABLE = 1 << 20  # elements whose addresses are listed where the strides alone prove nothing
 _SEARCH_STEPS = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where an array lies: byte address, extents, strides in bytes and bytes an element."""
-
-    address: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    itemsize: int
-
-    @property
-    def __array_interface__(self) -> dict[str, Any]:
-        return {
-            "data": (self.address, True),
-            "shape": self.shape,
-            "strides": self.strides,
-            "typestr": f"|V{self.itemsize}",
-            "version": 3,
-        }
-
-
-def layout_of(x: Array) -> Layout | None:
-    """The layout of an array of NumPy, torch or CuPy; None where there is no memory to be seen."""
-    if is_numpy(x):
-        return Layout(x.__array_interface__["data"][0], x.shape, x.strides, x.itemsize)
-    if is_torch(x) and x.device.type in ("cpu", "cuda") and not is_virtual(x):
-        size = x.element_size()
-        return Layout(x.data_ptr(), tuple(x.shape), tuple(stride * size for stride in x.stride()), size)
-    if framework_of(x) == "cupy":
-        return Layout(x.data.ptr, x.shape, x.strides, x.itemsize)
-    return None
 
 
 def repeats_memory(layout: Layout) -> bool:

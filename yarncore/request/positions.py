@@ -5,17 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.namespaces import (
-    Array,
-    framework_of,
-    is_array,
-    is_integer_dtype,
-    is_numpy,
-    is_torch,
-    is_traced,
-    namespace_of,
-)
-from yarncore.request.tensors import check_device, check_storage
+from yarncore.frameworks.expressions import namespace_of
+from yarncore.frameworks.framework import Array
+from yarncore.frameworks.known import is_array, of
+from yarncore.request.tensors import check_device
 
 _INT64_MAX = 2**63 - 1
 _INT64_MIN = -(2**63)
@@ -61,8 +54,8 @@ def place(
         _check_offset(array, grid)
         return PlacedPositions(None, array)
     _check_dtype(array)
-    if len(array.shape) == 0 and is_integer_dtype(array):
-        if is_traced(array):
+    if len(array.shape) == 0 and of(array).is_integer(array):
+        if of(array).is_traced(array):
             return PlacedPositions(None, array)
         offset = int(array)
         _check_offset(offset, grid)
@@ -106,16 +99,13 @@ def _as_array(positions: Any, like: Array) -> Any:
         raise TypeError(
             f"positions is {positions!r} ({type(positions).__name__}); None, an integer, a list or an array is expected"
         )
-    home, visitor = framework_of(like), framework_of(positions)
+    home, visitor = of(like).name, of(positions).name
     if visitor not in (home, "numpy"):
         raise TypeError(
             f"positions is an array of {visitor} and q of {home}; {home}, NumPy, a list or an int is expected"
         )
     check_device("positions", positions, like)
-    if is_torch(positions):
-        if positions.requires_grad:
-            raise TypeError("positions requires grad; the rotation is not differentiated with respect to them")
-        check_storage("positions", positions)
+    of(positions).check_positions(positions)
     return positions
 
 
@@ -149,16 +139,16 @@ def _check_offset(offset: int, grid: tuple[int, ...]) -> None:
 
 
 def _check_dtype(array: Array) -> None:
-    name = array.dtype.name if is_numpy(array) else str(array.dtype).rpartition(".")[2]
+    name = of(array).dtype_name(array)
     if name in ("float16", "bfloat16"):
         limit = 2048 if name == "float16" else 256
         raise ValueError(f"positions has dtype {name}, which cannot represent integers above {limit}; use integers")
-    if not (is_integer_dtype(array) or name in ("float32", "float64")):
+    if not (of(array).is_integer(array) or name in ("float32", "float64")):
         raise TypeError(f"positions has dtype {array.dtype}; integers, float32 or float64 are expected")
 
 
 def _check_finite(array: Array) -> None:
-    if is_traced(array) or is_integer_dtype(array):
+    if of(array).is_traced(array) or of(array).is_integer(array):
         return
     xp = namespace_of(array)
     if not bool(xp.all(xp.isfinite(array))):
@@ -170,12 +160,4 @@ def _broadcast(array: Array, shape: tuple[int, ...], axis: int | None) -> Array:
         raise ValueError(
             f"positions has shape {tuple(array.shape)}, but {token_text(shape, axis)} or one that broadcasts to it is expected"
         )
-    if is_numpy(array):
-        if not array.dtype.isnative:
-            array = array.astype(array.dtype.newbyteorder("="))
-        return np.broadcast_to(array, shape)
-    if is_torch(array):
-        return array.expand(shape)
-    if framework_of(array) == "dask":
-        return array  # aligned block by block
-    return namespace_of(array).broadcast_to(array, shape)
+    return of(array).broadcast(array, shape)

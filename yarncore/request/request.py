@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from yarncore.namespaces import Array, device_of, framework_of
+from yarncore.frameworks.framework import Array
+from yarncore.frameworks.known import is_array, of
 from yarncore.request.heads import AUTOMATIC_HEADS_AXIS, checked_heads_axis, refuse_ambiguous_heads, token_shape_of
-from yarncore.request.outputs import check_memory, check_writable, checked_outputs
-from yarncore.request.positions import PlacedPositions, broadcasts_to, place, token_text
+from yarncore.request.outputs import check_memory, checked_outputs
+from yarncore.request.positions import PlacedPositions, broadcasts_to, padded, place, token_text
 from yarncore.request.slots import checked_slots
-from yarncore.request.tensors import check_array, check_device, element_type
+from yarncore.request.tensors import check_array, check_device
 from yarncore.turns.record import RotationRecord
 
 
@@ -44,6 +45,17 @@ class RotationRequest:
     def in_place(self) -> bool:
         """Whether the results replace the inputs."""
         return self.outputs is not None and all(a is b for a, b in zip(self.inputs, self.outputs, strict=True))
+
+    @classmethod
+    def of_part(
+        cls, x: Array, positions: Array | None, record: RotationRecord, heads_axis: int | None, offset: Any = 0
+    ) -> "RotationRequest":
+        """A request for one array that is, or belongs to, a part of what was checked; positions broadcast to its tokens."""
+        shape, lead = token_shape_of(x, heads_axis), record.position_axes
+        if positions is not None:
+            positions = positions.reshape(padded(positions.shape, len(lead), len(shape)))
+            positions = of(positions).broadcast(positions, (*lead, *shape))
+        return cls([x], None, heads_axis, shape, PlacedPositions(positions, offset), record)
 
 
 def make_request(
@@ -95,26 +107,25 @@ def make_request(
     outputs = inputs if in_place else checked_outputs(inputs, out, names)
     if outputs is not None:
         for name, x in zip(names if in_place else ("out[0]", "out[1]"), outputs, strict=False):
-            check_writable(name, x)
+            of(x).check_writable(name, x)
         check_memory(inputs, outputs, names)
     return RotationRequest(inputs, outputs, axis, token_shape, placed, record, slot_array)
 
 
 def _refuse_positions_as_k(k: Any) -> None:
-    dtype = getattr(k, "dtype", None)
-    if dtype is not None and element_type(k) is None and "int" in str(dtype):
+    if is_array(k) and of(k).is_integer(k):
         raise TypeError(
-            f"k is an array of {dtype}; were these the positions? One array is rotated by rotate(q, None, positions)"
+            f"k is an array of {k.dtype}; were these the positions? One array is rotated by rotate(q, None, positions)"
         )
 
 
 def _check_same_home(q: Array, k: Array) -> None:
-    q_framework, k_framework = framework_of(q), framework_of(k)
+    q_framework, k_framework = of(q).name, of(k).name
     if q_framework != k_framework:
         raise TypeError(
             f"q is an array of {q_framework} and k of {k_framework}; both of the same framework are expected"
         )
-    if device_of(q) != device_of(k):
+    if of(q).device(q) != of(k).device(k):
         raise ValueError(f"q is on {q.device} and k on {k.device}; both on the same device are expected")
 
 

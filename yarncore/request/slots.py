@@ -4,20 +4,21 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.namespaces import Array, framework_of, is_array, is_integer_dtype, is_torch, is_traced
+from yarncore.frameworks.framework import Array
+from yarncore.frameworks.known import is_array, of
 from yarncore.request.tensors import check_device
 
 
 def checked_slots(slots: Any, token_shape: tuple[int, ...], like: Array) -> Any:
     """Flattened token indices, unique and in range; as they are where they cannot be read without waiting."""
-    if is_array(slots) and is_traced(slots) and framework_of(slots) == framework_of(like):
+    if is_array(slots) and of(slots).is_traced(slots) and of(slots).name == of(like).name:
         check_device("slots", slots, like)
-        if not is_integer_dtype(slots):
+        if not of(slots).is_integer(slots):
             raise TypeError(f"slots has dtype {slots.dtype}; integers are expected")
         if len(slots.shape) != 1:
             raise ValueError(f"slots has shape {tuple(slots.shape)}; one axis is expected")
         return slots
-    array = slots.detach().cpu().numpy() if is_torch(slots) and not is_traced(slots) else np.asarray(slots)
+    array = of(slots).on_host(slots) if is_array(slots) else np.asarray(slots)
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"slots has dtype {array.dtype}; integers are expected")
     if array.ndim != 1:

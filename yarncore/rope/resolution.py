@@ -7,17 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from yarncore._arguments import token_count
-from yarncore.namespaces import (
-    Array,
-    Namespace,
-    framework_of,
-    is_array,
-    is_integer_dtype,
-    is_torch,
-    is_traced,
-    is_virtual,
-    namespace_of,
-)
+from yarncore.frameworks.expressions import namespace_of
+from yarncore.frameworks.framework import Array, Namespace
+from yarncore.frameworks.known import is_array, of
 from yarncore.rotation.numbers import Layout, of_arrays, of_numbers, of_rows
 from yarncore.rotation.rotation import Rotation, assembled
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, real
@@ -110,16 +102,7 @@ class Resolution:
         assert self._scaling is not None
         assert self.steps is not None
         last_lengths = (self._scaling.step_lengths() or ())[:-1]
-        if is_torch(lengths) and not is_virtual(lengths):  # one launch on a device, and a captured graph can hold it
-            from yarncore.backends.torch_device import rank_among
-
-            rows = rank_among(last_lengths, lengths, self.steps[0].on_devices)
-            return assembled(of_rows(*self.steps, rows, self._layout))
-        xp = namespace_of(lengths)
-        rows = xp.zeros_like(lengths, dtype=xp.int32)
-        for last in last_lengths:
-            if last < xp.iinfo(lengths.dtype).max:  # else no length of this dtype is beyond it
-                rows = rows + xp.astype(lengths > last, xp.int32)
+        rows = of(lengths).rank_among(last_lengths, lengths, self.steps[0].copies.steps)
         return assembled(of_rows(*self.steps, rows, self._layout))
 
 
@@ -133,14 +116,12 @@ def checked_length(length: Any) -> Any:
     """
     if length is None:
         return None
-    if is_array(length) and is_traced(length):
-        if not is_integer_dtype(length):
+    if is_array(length) and of(length).is_traced(length):
+        if not of(length).is_integer(length):
             raise TypeError(f"length has dtype {length.dtype}; integers are expected")
         return length
-    if is_torch(length):
-        length = length.detach().numpy()
-    elif is_array(length) and framework_of(length) == "jax":
-        length = np.asarray(length)
+    if is_array(length):
+        length = of(length).on_host(length)
     if isinstance(length, (list, tuple)) or (is_array(length) and length.shape != ()):
         array = np.asarray(length)
         if array.size and array.dtype.kind not in "iuf":

@@ -6,20 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from yarncore._arguments import boolean, integer, real_number
-from yarncore.backends.short_cut import tries_short_cut
-from yarncore.namespaces import (
-    Array,
-    Namespace,
-    checked_namespace,
-    is_array,
-    is_numpy_namespace,
-    is_traced,
-    symbol_as_array,
-)
+from yarncore.backends.carry_out import REQUIRED, cos_sin, run
+from yarncore.backends.native.plain_call import tries_short_cut
+from yarncore.frameworks.framework import Array, Namespace
+from yarncore.frameworks.known import checked_namespace, is_array, of, of_namespace
 from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
 from yarncore.rope.resolution import Resolution, checked_length
 from yarncore.rope.sections import SectionOrder, checked_order, checked_sections, section_of_pairs
-from yarncore.rotating import REQUIRED, cos_sin, run
 from yarncore.rotation.numbers import Layout
 from yarncore.rotation.rotation import Rotation
 from yarncore.scaling.scaling import Scaling
@@ -131,16 +124,16 @@ class Rope:
             Where length is no whole number of tokens >= 1.
         """
         lengths = checked_length(length)
-        if xp is not None and not is_numpy_namespace(xp := checked_namespace(xp)):
+        if xp is not None and of_namespace(xp := checked_namespace(xp)).name != "numpy":
             return self._resolution.in_namespace(lengths, xp)
         if lengths is None or not self._resolution.needs_length:
             return self._resolution.original
-        if is_array(lengths) and is_traced(lengths):
+        if is_array(lengths) and of(lengths).is_traced(lengths):
             return self._resolution.at_traced(lengths)
         return _resolved(self, lengths) if isinstance(lengths, int) else self._resolution.at_lengths(lengths)
 
     def _record_for(self, length: Any, like: Any) -> RotationRecord:
-        length = symbol_as_array(length, like)
+        length = of(like).symbol_as_array(length, like)
         if length is None and self._resolution.needs_length:
             raise TypeError(
                 f"length is required: {type(self.scaling).__name__} looks at it. It is the largest position of the whole "

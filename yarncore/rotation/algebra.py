@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from yarncore.namespaces import is_numpy
+from yarncore.frameworks.known import is_numpy
 from yarncore.turns.fixed_point import integers_of, words_of
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable

@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from yarncore._arguments import integer, real_number
-from yarncore.namespaces import is_array, is_torch
+from yarncore.frameworks.known import is_array, of
 
 
 def host_frequencies(value: Any) -> npt.NDArray[np.float64]:
     """Inverse frequencies as float64 on the host, shape (..., pairs)."""
     name = "inverse_frequencies"
-    if is_torch(value):
-        value = value.detach().numpy()
+    if is_array(value):
+        value = of(value).on_host(value)
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -29,9 +29,9 @@ def host_frequencies(value: Any) -> npt.NDArray[np.float64]:
 
 def host_factors(name: str, value: Any, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
     """Factors > 0 as float64 on the host, one for each length, flattened."""
-    if is_torch(value):
-        value = value.detach().numpy()
-    if not is_array(value) or getattr(value, "shape", None) == ():
+    if is_array(value):
+        value = of(value).on_host(value)
+    if not is_array(value) or value.shape == ():
         number = real_number(name, value if not is_array(value) else float(value), above=0)
         return np.full(max(math.prod(shape), 1), number)
     array = np.asarray(value)

@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from yarncore._arguments import boolean
-from yarncore.namespaces import Array, is_array, is_traced, namespace_of, widest_float
+from yarncore.frameworks.expressions import namespace_of, widest_float
+from yarncore.frameworks.framework import Array
+from yarncore.frameworks.known import is_array, of
 from yarncore.rotation.algebra import canonical
 from yarncore.rotation.given import checked_head_dim, host_factors, host_frequencies, written_out
 from yarncore.turns.fixed_point import words_of_frequencies
@@ -56,7 +58,7 @@ def of_given(
     TypeError, ValueError
         Where a value is of the wrong type, not finite, not positive, or of the wrong shape.
     """
-    if is_array(inverse_frequencies) and is_traced(inverse_frequencies):
+    if is_array(inverse_frequencies) and of(inverse_frequencies).is_traced(inverse_frequencies):
         dim = checked_head_dim(head_dim, 2 * inverse_frequencies.shape[-1])
         layout = Layout(dim, boolean("interleaved", interleaved))
         return of_arrays(inverse_frequencies, attention_factor, softmax_scale_factor, layout)

@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from yarncore._arguments import integer
-from yarncore.backends.short_cut import prepare, tries_short_cut
-from yarncore.namespaces import Array, constant, is_numpy, is_traced, namespace_of, take_rows, widest_float
+from yarncore.backends.carry_out import REQUIRED, cos_sin, run
+from yarncore.backends.native.plain_call import prepare, tries_short_cut
+from yarncore.frameworks.expressions import constant, namespace_of, take_rows, widest_float
+from yarncore.frameworks.framework import Array
+from yarncore.frameworks.known import is_numpy, of
 from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
-from yarncore.rotating import REQUIRED, cos_sin, run
 from yarncore.rotation.algebra import canonical, compose
 from yarncore.rotation.numbers import Numbers, of_given
 from yarncore.turns.record import RotationRecord
@@ -87,7 +89,7 @@ class Rotation:
             theta = -theta if record.conjugate else theta
             if is_numpy(theta):
                 theta.flags.writeable = False
-            if is_traced(theta):
+            if of(theta).is_traced(theta):
                 return theta
             self._cache["theta"] = theta
         return self._cache["theta"]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from yarncore._arguments import real_number, token_count
-from yarncore.namespaces import Array, Namespace
+from yarncore.frameworks.framework import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, real, unscaled
 from yarncore.scaling.turns_within import log_turns_within, precisely
 

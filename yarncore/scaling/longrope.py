@@ -5,7 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
 from yarncore._arguments import real_number, token_count
-from yarncore.namespaces import Array, Namespace
+from yarncore.frameworks.framework import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, per_pair, real
 
 

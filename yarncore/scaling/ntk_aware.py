@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from yarncore._arguments import real_number, token_count
-from yarncore.namespaces import Array, Namespace, constant, widest_float
+from yarncore.frameworks.expressions import constant, widest_float
+from yarncore.frameworks.framework import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, length_ratio, per_pair, real, unscaled
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from yarncore._arguments import real_number, token_count
-from yarncore.namespaces import Array, Namespace
+from yarncore.frameworks.framework import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, length_ratio, per_pair, real, unscaled
 
 

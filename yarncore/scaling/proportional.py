@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from yarncore._arguments import real_number
-from yarncore.namespaces import Array, Namespace
+from yarncore.frameworks.framework import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, real, unscaled
 
 

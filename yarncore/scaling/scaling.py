@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from yarncore.namespaces import Array, Namespace, constant, is_array, widest_float
+from yarncore.frameworks.expressions import constant, widest_float
+from yarncore.frameworks.framework import Array, Namespace
+from yarncore.frameworks.known import is_array
 
 
 class ScaledFrequencies(NamedTuple):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from yarncore.namespaces import Array
+from yarncore.frameworks.framework import Array
 from yarncore.scaling.scaling import Scaling
 
 

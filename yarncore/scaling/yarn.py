@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from yarncore._arguments import real_number
 from yarncore.errors import ConfigWarning
-from yarncore.namespaces import Array, Namespace
+from yarncore.frameworks.framework import Array, Namespace
 from yarncore.scaling.ntk_by_parts import NTKByParts, Parts, Ramp, checked_parts
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, length_ratio, real
 

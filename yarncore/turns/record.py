@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from yarncore.namespaces import Array
+from yarncore.frameworks.framework import Array
 from yarncore.turns.table import TurnsTable
 from yarncore.turns.traced import TracedTurns
 
@@ -51,6 +51,16 @@ class RotationRecord:
     def rotary_dim(self) -> int:
         """Elements of a head that turn."""
         return 2 * self.turns.pairs
+
+    @property
+    def position_axes(self) -> tuple[int, ...]:
+        """The leading axes of positions: one of the sections, where there are sections."""
+        return () if self.pair_section is None else (self.sections,)
+
+    @property
+    def adjoint(self) -> "RotationRecord":
+        """What turns gradients: backwards, by the same factor."""
+        return self.changed(conjugate=not self.conjugate)
 
     def changed(self, **changes: Any) -> "RotationRecord":
         """The same with some fields replaced."""

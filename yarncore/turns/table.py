@@ -10,6 +10,27 @@ import numpy.typing as npt
 from yarncore.turns.fixed_point import WORDS, integers_of, radians_of
 
 
+@dataclass(slots=True)
+class Copies:
+    """Copies of a table that others need in a form of their own, each made when it is first needed.
+
+    Attributes
+    ----------
+    native : the extension's, or None
+    kernel : dict
+        Device -> words and factors as a kernel reads them.
+    generic : dict
+        Device -> words and factors as tensors for array operations.
+    steps : dict
+        Device -> the last length of each step.
+    """
+
+    native: Any = None
+    kernel: dict[Any, Any] = field(default_factory=dict)
+    generic: dict[Any, Any] = field(default_factory=dict)
+    steps: dict[Any, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class TurnsTable:
     """One or several rows of turns with their attention factors, on the host and immutable.
@@ -19,6 +40,7 @@ class TurnsTable:
     words : uint32 array, shape (rows, 5, pairs), read-only
     factors : tuple of Fraction
         Attention factor of each row, exact: a rotation and its inverse compose to exactly 1.
+    copies : Copies
     text : str
         All of it in letters, which a traced graph can hold.
     """
@@ -30,8 +52,7 @@ class TurnsTable:
     rows: int = field(init=False)
     pairs: int = field(init=False)
     text: str = field(init=False)
-    native: Any = field(init=False, default=None)  # the extension's own copy, made when it is first needed
-    on_devices: dict[Any, Any] = field(init=False, default_factory=dict)  # copies on GPUs, likewise
+    copies: Copies = field(init=False, default_factory=Copies)
 
     def __post_init__(self) -> None:
         words = np.ascontiguousarray(self.words, dtype=np.uint32)

@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from yarncore.namespaces import Array, Namespace, constant, has_64_bits, widest_float
+from yarncore.frameworks.expressions import constant, has_64_bits, widest_float
+from yarncore.frameworks.framework import Array, Namespace
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -5,23 +5,21 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.backends.parts import rotate_part
-from yarncore.namespaces import Array, framework_of, is_numpy
-from yarncore.request.heads import token_shape_of
-from yarncore.request.positions import PlacedPositions, padded
+from yarncore.backends.backend import Backend
+from yarncore.backends.parts.part import rotate_part
+from yarncore.frameworks.framework import Array
+from yarncore.frameworks.known import is_numpy
 from yarncore.request.request import RotationRequest
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 
 
-class DaskBackend:
+class DaskBackend(Backend):
     """Lazy results of Dask arrays, whose blocks need not fit into memory together."""
 
     name = "generic"
     does = "block by block, each by the backend of its own framework, arrays of"
-
-    def refusal(self, x: Array) -> str | None:
-        return None if framework_of(x) == "dask" else f"it works on Dask arrays, not on {framework_of(x)}"
+    frameworks = ("dask",)
 
     def request_refusal(self, request: RotationRequest) -> str | None:
         record = request.record
@@ -52,7 +50,7 @@ def _rotate(x: Array, request: RotationRequest) -> Array:
     heads = None if request.heads_axis is None else x.ndim + request.heads_axis
     token_axes = tuple(axis for axis in axes[:-1] if axis != heads)
     record = request.record.changed()
-    lead = () if record.pair_section is None else (x.ndim,)  # an index that no axis of x has
+    lead = (x.ndim,) * len(record.position_axes)  # an index that no axis of x has
     operands: list[Any] = [x, axes]
     for values, leading in ((_positions(x, request, token_axes), lead), (record.rows, ())):
         if values is None:
@@ -97,8 +95,4 @@ def _rotate_block(
 ) -> Array:
     if rows is not None:
         record = record.changed(rows=np.asarray(rows, dtype=np.int32), lengths_shape=rows.shape)
-    shape = token_shape_of(x, heads_axis)
-    lead = () if record.pair_section is None else (record.sections,)
-    placed = np.broadcast_to(positions.reshape(padded(positions.shape, len(lead), len(shape))), (*lead, *shape))
-    request = RotationRequest([x], None, heads_axis, shape, PlacedPositions(placed), record)
-    return rotate_part(request)
+    return rotate_part(RotationRequest.of_part(x, positions, record, heads_axis))

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from yarncore.backends.backend import delivered
-from yarncore.backends.native import NativeBackend
-from yarncore.backends.short_cut import prepare
-from yarncore.backends.torch import register_once
-from yarncore.backends.torch_autograd import Work, batched
-from yarncore.namespaces import constant, is_torch, namespace_of
+from yarncore.backends.native.host import NativeBackend
+from yarncore.backends.native.plain_call import prepare
+from yarncore.backends.native.torch_tensors import register_once
+from yarncore.backends.torch.recorded import Work, batched
+from yarncore.frameworks.expressions import constant, namespace_of
 from yarncore.request.request import RotationRequest, make_request
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
@@ -51,7 +51,7 @@ def _rotate_on_cpu(
         done = prepare(record).attempt(q, k, given, heads_axis, False, None)
         if done is not None:
             return [done] if k is None else list(done)
-    work = Work(record, heads_axis, offset, None, NativeBackend().rotate_plain)
+    work = Work(record, heads_axis, offset, None, NativeBackend().rotate)
     return [work.native(work.request(x.detach(), positions))[0] for x in arrays]
 
 
@@ -86,10 +86,10 @@ def _turn_gradients_back(ctx: Any, gradients: list[Any]) -> Any:
 def _rotate_batched(info: Any, in_dims: Any, arrays: list[Any], positions: Any, offset: int, *rest: Any) -> Any:
     if any(axis is not None for axis in in_dims[3:]):
         raise NotImplementedError("vmap over the numbers of a rotation is not supported; over x and positions it is")
-    _, pair_section, _, sections, _, _, heads_axis = rest
-    sections = None if pair_section is None else sections
+    _, pair_section, _, _, _, _, heads_axis = rest
+    lead = 0 if pair_section is None else 1
     moved = [
-        batched(info.batch_size, x, axis, positions, in_dims[1], sections, heads_axis)
+        batched(info.batch_size, x, axis, positions, in_dims[1], lead, heads_axis)
         for x, axis in zip(arrays, in_dims[0], strict=True)
     ]
     results = torch.ops.yarncore.rotate([x for x, _ in moved], moved[0][1], offset, *rest)
@@ -113,7 +113,11 @@ def rotate_by_operator(request: RotationRequest) -> list[Any]:
     like = request.inputs[0]
 
     def tensor(value: Any, dtype: Any) -> Any:
-        return value if value is None or is_torch(value) else constant(namespace_of(like), value, dtype, like=like)
+        return (
+            value
+            if value is None or isinstance(value, torch.Tensor)
+            else constant(namespace_of(like), value, dtype, like=like)
+        )
 
     array = tensor(positions.array, None)
     rows = tensor(record.rows, torch.int32)

@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.backends.generic_rows import positions_of
-from yarncore.backends.native import available_extension
-from yarncore.namespaces import Array, framework_of, is_jax, is_numpy, namespace_of
+from yarncore.backends.backend import Backend
+from yarncore.backends.generic.rows import positions_of
+from yarncore.backends.native.extension import MISSING, available_extension
+from yarncore.frameworks.expressions import namespace_of
+from yarncore.frameworks.framework import Array
+from yarncore.frameworks.known import is_numpy
 from yarncore.request.request import RotationRequest
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
@@ -22,17 +25,17 @@ _TARGET = "yarncore_rotate"
 _NO_SECTIONS = 255
 
 
-class NativeJaxBackend:
+class NativeJaxBackend(Backend):
     """yarncore._core on JAX arrays of the CPU, under jit or not."""
 
     name = "native"
     does = "the extension, called by XLA, reads and writes the memory of"
+    frameworks = ("jax",)
+    past_framework = False  # XLA calls it, and knows its derivative
 
     def refusal(self, x: Array) -> str | None:
-        if not is_jax(x):
-            return f"XLA's call is for JAX arrays, not for those of {framework_of(x)}"
-        if available_extension() is None:
-            return "the extension cannot be loaded"
+        if MISSING is not None:
+            return MISSING
         import jax
 
         platform = jax.default_backend()
@@ -50,10 +53,9 @@ class NativeJaxBackend:
     def rotate(self, request: RotationRequest) -> list[Array]:
         record, grid = request.record, request.token_shape
         xp = namespace_of(request.inputs[0])
-        sectioned = record.pair_section is not None
         positions = positions_of(xp, request, grid, request.inputs[0])
-        if sectioned:  # the sections last: a batch that vmap adds comes first
-            positions = xp.moveaxis(xp.broadcast_to(positions, (record.sections, *grid)), 0, -1)
+        if record.position_axes:  # the sections last: a batch that vmap adds comes first
+            positions = xp.moveaxis(xp.broadcast_to(positions, (*record.position_axes, *grid)), 0, -1)
         else:
             positions = xp.broadcast_to(positions, grid)
         rows = record.rows
@@ -84,7 +86,7 @@ class Work:
         return hash(self._key)
 
     def adjoint(self) -> "Work":
-        return replace(self, record=self.record.changed(conjugate=not self.record.conjugate))
+        return replace(self, record=self.record.adjoint)
 
 
 @functools.cache

@@ -7,21 +7,12 @@ float64 where the framework has them; else (JAX by default) in uint32 and pairs 
 from collections.abc import Sequence
 from typing import Any
 
-from yarncore.backends import jax as jax_rules
-from yarncore.namespaces import (
-    Array,
-    Namespace,
-    constant,
-    device_argument,
-    has_64_bits,
-    is_integer_dtype,
-    is_jax_namespace,
-    is_numpy,
-    is_torch,
-    take_rows,
-)
+from yarncore.backends.generic.products import bounded, bounded_product_of
+from yarncore.backends.generic.tables import table_beside
+from yarncore.frameworks.expressions import constant, device_argument, has_64_bits, take_rows
+from yarncore.frameworks.framework import Array, Namespace
+from yarncore.frameworks.known import is_numpy, of, of_namespace
 from yarncore.request.request import RotationRequest
-from yarncore.turns.table import TurnsTable
 from yarncore.turns.traced import TracedTurns, word_dtype
 
 _MASK = 0xFFFFFFFF
@@ -51,11 +42,6 @@ _SIN_32 = (-0.1666666466231438, 0.008332748270629749, -0.00019587890880412386)
 _COS_32 = (0.04166666465950221, -0.0013888303035894866, 2.4547942085071572e-05)
 
 
-def plain_product(xp: Namespace, a: Array, b: Array) -> Array:
-    """a * b, where nothing contracts it into a sum."""
-    return a * b
-
-
 def rows_of(xp: Namespace, request: RotationRequest, grid: tuple[int, ...]) -> tuple[Array, Array, Array]:
     """cos and sin of every token, shape (*grid, pairs), and where the rotation is the identity, shape (*grid, 1)."""
     record = request.record
@@ -70,7 +56,7 @@ def rows_of(xp: Namespace, request: RotationRequest, grid: tuple[int, ...]) -> t
     cos, sin = (_cos_sin_64 if has_64_bits(xp) else _cos_sin_32)(xp, phase)
     sin = xp.where(xp.logical_not(negative) if record.conjugate else negative, -sin, sin)
     factors = xp.expand_dims(factors, axis=-1)
-    product = jax_rules.bounded_product if is_jax_namespace(xp) else plain_product
+    product = bounded_product_of(xp)
     return product(xp, cos, factors), product(xp, sin, factors), xp.logical_and(origin, factors == 1.0)
 
 
@@ -90,7 +76,7 @@ def _words_and_factors(xp: Namespace, request: RotationRequest, like: Array) -> 
     turns = record.turns
     if isinstance(turns, TracedTurns):
         return turns.words, turns.factors
-    table, factors = _table_beside(xp, turns, like)
+    table, factors = table_beside(xp, turns, like)
     if record.rows is None:
         return [table[0, word, :] for word in range(5)], factors[0]
     rows = record.rows if not is_numpy(record.rows) else constant(xp, record.rows, xp.int32, like=like)
@@ -98,25 +84,12 @@ def _words_and_factors(xp: Namespace, request: RotationRequest, like: Array) -> 
     return [picked[..., word, :] for word in range(5)], take_rows(xp, factors, rows)
 
 
-def _table_beside(xp: Namespace, turns: TurnsTable, like: Array) -> tuple[Array, Array]:
-    """The words, (rows, 5, pairs), and the factors, (rows,), where `like` lives."""
-    if is_torch(like):
-        from yarncore.backends.torch import table_on_device
-
-        copied = table_on_device(turns, like)
-        if copied is not None:
-            return copied
-    wide = has_64_bits(xp)
-    words = constant(xp, turns.words_int64 if wide else turns.words, word_dtype(xp), like=like)
-    return words, constant(xp, turns.factors_float64, xp.float64 if wide else xp.float32, like=like)
-
-
 def _position_words(
     xp: Namespace, request: RotationRequest, grid: tuple[int, ...], like: Array
 ) -> tuple[dict[int, Array], Array, Array]:
     """|position| as 32-bit words by their place (0 the units, -1 the first of the fraction), its sign, and position == 0."""
     array = positions_of(xp, request, grid, like)
-    if not is_integer_dtype(array):
+    if not of(array).is_integer(array):
         return _fractional_words(xp, array)
     return _integer_words(xp, array)
 
@@ -155,7 +128,7 @@ def _host_positions(xp: Namespace, array: Any, like: Array) -> Array:
 
 
 def _narrow(xp: Namespace) -> str:
-    if is_jax_namespace(xp):
+    if of_namespace(xp).name == "jax":
         return "JAX computes in unless jax_enable_x64 is set"
     return f"{xp.__name__.partition('.')[0]} computes in"
 
@@ -169,8 +142,7 @@ def _check_position_range(xp: Namespace, least: int, greatest: int) -> None:
 
 
 def _integer_words(xp: Namespace, array: Array) -> tuple[dict[int, Array], Array, Array]:
-    name = str(array.dtype).rpartition(".")[2]
-    unsigned = name.startswith("uint")
+    unsigned = of(array).dtype_name(array).startswith("uint")
     if not has_64_bits(xp):
         bits = xp.astype(array, xp.uint32)
         negative = bits != bits if unsigned else array < 0
@@ -269,7 +241,7 @@ def _cos_sin_64(xp: Namespace, phase: list[Array]) -> tuple[Array, Array]:
         [constant(xp, value, xp.float64, like=high) for value in values] for values in (_SIN_64, _COS_64, (_UNIT_64,))
     )
     x = (rest + xp.astype(low, xp.float64) * 2.0**-32) * unit
-    product = jax_rules.bounded_product if is_jax_namespace(xp) else plain_product
+    product = bounded_product_of(xp)
     z = product(xp, x, x)
     sin = x + product(xp, x, product(xp, z, _horner(product, xp, z, sin_terms)))
     cos = (1.0 - 0.5 * z) + product(xp, product(xp, z, z), _horner(product, xp, z, cos_terms))
@@ -283,7 +255,7 @@ def _cos_sin_32(xp: Namespace, phase: list[Array]) -> tuple[Array, Array]:
     rest = xp.astype(shifted & ((1 << 30) - 1), xp.int32) - _EIGHTH_TURN
     unit = _TWO_PI * 2.0**-14  # radians of 2^18 of the 30 bits
     unit_high = round(unit * 2**22) / 2**22  # 12 bits: its product with the 12 bits of `coarse` is exact
-    product = jax_rules.bounded_product
+    product = bounded
     coarse = xp.astype(rest >> 18, xp.float32)
     fine_bits = (xp.astype(rest & ((1 << 18) - 1), xp.uint32) << 14) | (middle >> 18)
     fine = xp.astype(fine_bits, xp.float32) * 2.0**-32

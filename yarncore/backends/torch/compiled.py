@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from yarncore.backends.torch import takes_operator
+from yarncore.frameworks.torch import takes_operator
 from yarncore.turns.record import RotationRecord
 
 
@@ -31,9 +31,9 @@ def rotate_while_compiled(record: RotationRecord, q: Any, k: Any, positions: Any
     for x in (q, k):
         if x is not None and record.head_dim is not None and x.shape[-1] != record.head_dim:
             return None
-    from yarncore.backends import torch_operator  # registers it
+    from yarncore.backends.torch import operator  # registers it
 
-    results = torch_operator.ROTATE(
+    results = operator.ROTATE(
         [q] if k is None else [q, k],
         positions,
         0,

@@ -6,18 +6,14 @@ Rows of cos and sin from generic_rows.py, then a product and a sum for each memb
 import math
 from typing import Any
 
-from yarncore.backends import jax as jax_rules
-from yarncore.backends.backend import delivered
-from yarncore.backends.generic_rows import plain_product, rows_of
-from yarncore.namespaces import (
-    Array,
-    Namespace,
-    constant,
-    is_jax_namespace,
-    is_numpy,
-    is_torch,
-    namespace_of,
-)
+import numpy as np
+
+from yarncore.backends.backend import Backend, delivered
+from yarncore.backends.generic.products import product_of
+from yarncore.backends.generic.rows import rows_of
+from yarncore.frameworks.expressions import constant, namespace_of
+from yarncore.frameworks.framework import Array, Namespace
+from yarncore.frameworks.known import of
 from yarncore.request.request import RotationRequest
 from yarncore.request.tensors import element_type
 
@@ -27,7 +23,7 @@ _NEEDED = (
 )  # fmt: skip
 
 
-class GenericBackend:
+class GenericBackend(Backend):
     """Array operations of the framework of x itself."""
 
     name = "generic"
@@ -42,18 +38,14 @@ class GenericBackend:
         return f"the namespace {getattr(xp, '__name__', xp)} has no {', '.join(missing)}" if missing else None
 
     def request_refusal(self, request: RotationRequest) -> str | None:
-        if request.slots is not None and not (is_numpy(request.inputs[0]) or is_torch(request.inputs[0])):
+        if request.slots is not None and not of(request.inputs[0]).takes_slots:
             return "slots need an array that can be written in place"
         return None
 
     def rotate(self, request: RotationRequest) -> list[Array]:
         if request.slots is not None:
             return _rotate_slots(request)
-        if not is_torch(request.inputs[0]):
-            return _rotate_tokens(request)
-        from yarncore.backends.torch import fake_mode_of
-
-        with fake_mode_of(request.inputs[0]):
+        with of(request.inputs[0]).among(request.inputs[0]):
             return _rotate_tokens(request)
 
 
@@ -66,7 +58,7 @@ def _rotate_tokens(request: RotationRequest) -> list[Array]:
 def _rotate_slots(request: RotationRequest) -> list[Array]:
     """In place on some tokens: gather them, turn them, put them back."""
     assert request.outputs is not None
-    named = request.slots if is_numpy(request.slots) else _on_host(request.slots)
+    named = of(request.slots).on_host(request.slots)
     keep = (named >= 0) & (named < math.prod(request.token_shape))
     slots = named[keep]
     axis = request.heads_axis
@@ -74,7 +66,7 @@ def _rotate_slots(request: RotationRequest) -> list[Array]:
         xp = namespace_of(x)
         moved = x if axis is None else xp.moveaxis(x, axis, -2)
         # Advanced indexing by one index array a token axis: one gather, one scatter, whatever the strides are.
-        index = _unravel(slots, request.token_shape, like=x)
+        index = of(x).at_index(x, np.unravel_index(slots, request.token_shape) if request.token_shape else ())
         picked = moved[index]
         cos, sin, origin = rows_of(xp, request, request.slots.shape)
         chosen = constant(xp, keep.nonzero()[0], xp.int64, like=x)
@@ -84,21 +76,6 @@ def _rotate_slots(request: RotationRequest) -> list[Array]:
     return request.outputs
 
 
-def _on_host(x: Array) -> Any:
-    return x.cpu().numpy() if is_torch(x) else x.get()
-
-
-def _unravel(slots: Any, shape: tuple[int, ...], like: Array) -> tuple[Array, ...]:
-    import numpy as np
-
-    index = np.unravel_index(slots, shape) if shape else ()
-    if not is_torch(like):
-        return tuple(index)
-    import torch
-
-    return tuple(torch.from_numpy(np.ascontiguousarray(part)).to(like.device) for part in index)
-
-
 def _rotate_array(
     xp: Namespace, x: Array, cos: Array, sin: Array, origin: Array, request: RotationRequest, axis: Any = ...
 ) -> Array:
@@ -106,7 +83,7 @@ def _rotate_array(
     axis = request.heads_axis if axis is ... else axis
     if axis is not None:
         cos, sin, origin = (xp.expand_dims(row, axis=axis) for row in (cos, sin, origin))
-    product = jax_rules.rounded_product if is_jax_namespace(xp) else plain_product
+    product = product_of(xp)
     work = xp.float64 if element_type(x) == "float64" else xp.float32
     cos, sin = xp.astype(cos, work), xp.astype(sin, work)
     dim = request.record.rotary_dim

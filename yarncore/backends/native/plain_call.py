@@ -1,6 +1,6 @@
 """The short cut for plain calls, where the extension checks the arguments itself.
 
-It does the work, or declines without a word and with nothing written; then the call goes through request.py, which
+It does the work, or declines without a word and with nothing written; then the call goes through make_request, which
 explains or finds another way. So the rules and their sentences stand there once, and a token costs little.
 """
 
@@ -8,8 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from yarncore.backends.native import available_extension, native_turns
-from yarncore.namespaces import is_torch
+from yarncore.backends.native.extension import available_extension, native_turns
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 
@@ -54,15 +53,8 @@ def prepare(record: RotationRecord) -> Any:
 
 def attempt(record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any) -> Any:
     """The results of a plain call: the arrays themselves when in place, `out`, or fresh ones. None: declined."""
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        if torch.compiler.is_compiling():
-            if in_place or out is not None or not is_torch(q):
-                return None
-            from yarncore.backends.torch_compiled import rotate_while_compiled
-
-            return rotate_while_compiled(record, q, k, positions, heads_axis)
-        from yarncore.backends.torch import register_once
+    if "torch" in sys.modules:
+        from yarncore.backends.native.torch_tensors import register_once
 
         register_once()
     short_cut = prepare(record)

@@ -7,17 +7,15 @@ its tangent the same rotation of the tangent.
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 
 from yarncore.backends.backend import delivered
-from yarncore.request.heads import token_shape_of
-from yarncore.request.positions import PlacedPositions, padded
+from yarncore.request.positions import padded
 from yarncore.request.request import RotationRequest
 from yarncore.turns.record import RotationRecord
 
 Native = Any
-"""Carries out a request on plain memory: NativeBackend.rotate_plain."""
+"""Carries out a request on memory that nobody watches: the rotate of a backend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +29,20 @@ class Work:
     native: Native
 
     def adjoint(self) -> "Work":
-        return replace(self, record=self.record.changed(conjugate=not self.record.conjugate))
+        return replace(self, record=self.record.adjoint)
 
     def request(self, x: torch.Tensor, positions: torch.Tensor | None) -> RotationRequest:
-        shape = token_shape_of(x, self.heads_axis)
-        lead = () if self.record.pair_section is None else (self.record.sections,)
-        array: Any = self.host_positions
-        if array is not None:
-            array = np.broadcast_to(array.reshape(padded(array.shape, len(lead), len(shape))), (*lead, *shape))
-        elif positions is not None:
-            array = positions.reshape(padded(positions.shape, len(lead), len(shape))).expand((*lead, *shape))
-        placed = PlacedPositions(array, self.offset)
-        return RotationRequest([x], None, self.heads_axis, shape, placed, self.record)
+        given = positions if self.host_positions is None else self.host_positions
+        return RotationRequest.of_part(x, given, self.record, self.heads_axis, self.offset)
 
 
 def batched(
     size: int, x: torch.Tensor, x_axis: int | None, positions: torch.Tensor | None, positions_axis: int | None,
-    sections: int | None, heads_axis: int | None,
+    lead: int, heads_axis: int | None,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:  # fmt: skip
-    """x and positions with the axis that vmap maps over as one more token axis, the first."""
+    """x and positions with the axis that vmap maps over as one more token axis, the first, behind `lead` of positions."""
     x = x.unsqueeze(0).expand(size, *x.shape) if x_axis is None else x.movedim(x_axis, 0)
     if positions is not None and positions_axis is not None:
-        lead = 0 if sections is None else 1
         tokens = x.ndim - 1 - (heads_axis is not None)
         positions = positions.movedim(positions_axis, 0)
         shape = padded(positions.shape[1:], lead, tokens - 1)
@@ -87,8 +77,8 @@ class _Rotate(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, x: torch.Tensor, positions: torch.Tensor | None, work: Work) -> Any:
-        sections = None if work.record.pair_section is None else work.record.sections
-        x, positions = batched(info.batch_size, x, in_dims[0], positions, in_dims[1], sections, work.heads_axis)
+        lead = len(work.record.position_axes)
+        x, positions = batched(info.batch_size, x, in_dims[0], positions, in_dims[1], lead, work.heads_axis)
         return _Rotate.apply(x, positions, work), 0
 
 

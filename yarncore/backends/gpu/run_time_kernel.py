@@ -2,15 +2,15 @@
 
 import functools
 import importlib.util
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from yarncore.backends.native import available_extension
-from yarncore.backends.on_device import DeviceBackend
-from yarncore.namespaces import Array, is_torch
+from yarncore.backends.gpu.device import DeviceBackend
+from yarncore.backends.gpu.launches import DeviceMemory
+from yarncore.backends.native.extension import MISSING, extension
+from yarncore.frameworks.framework import Array
 
 _INSTALL = "install cupy-cuda12x or cupy-cuda13x, as your driver asks"
 
@@ -24,17 +24,12 @@ class CupyBackend(DeviceBackend):
     def why_unavailable(self) -> str | None:
         return _why_unavailable()
 
-    def launch(self, plan: list[Any], like: Array) -> None:
+    def launch(self, plan: list[Any], memory: DeviceMemory, like: Array) -> None:
         import cupy
 
-        if is_torch(like):
-            from yarncore.backends.torch_device import stream_of
-
-            device = cupy.cuda.Device(like.device.index)
-            stream: Any = cupy.cuda.ExternalStream(stream_of(like), like.device.index)
-        else:
-            device, stream = like.device, nullcontext()
-        threads = available_extension().threads_per_block
+        device = cupy.cuda.Device(memory.number(like))
+        stream = cupy.cuda.ExternalStream(memory.stream(like), device.id)
+        threads = extension().threads_per_block
         with device, stream:
             for one in plan:
                 kernel = _kernel(one.element_type, one.access_bytes, one.interleaved, device.id)
@@ -45,9 +40,8 @@ class CupyBackend(DeviceBackend):
 
 @functools.cache
 def _why_unavailable() -> str | None:
-    extension = available_extension()
-    if extension is None:
-        return "the extension, which plans the launches, cannot be loaded"
+    if MISSING is not None:
+        return f"{MISSING} (it plans the launches)"
     if importlib.util.find_spec("cupy") is None:
         return f"CuPy is not installed; {_INSTALL}"
     try:
@@ -66,7 +60,7 @@ def kernel_name(element: str, access_bytes: int, interleaved: bool) -> str:
 
 def source_folder() -> Path:
     """Where the sources lie that the kernel is compiled from: beside the extension."""
-    return Path(available_extension().__file__).parent / "kernel_source"
+    return Path(extension().__file__).parent / "kernel_source"
 
 
 OPTIONS = ("-std=c++17", "-fmad=false")

@@ -1,13 +1,17 @@
 """Carrying out a rotation: check, choose a backend, rotate; and cos and sin by the same road."""
 
+import sys
 from typing import Any
 
 import numpy as np
 
 from yarncore._arguments import is_number
 from yarncore.backends.choice import choose
-from yarncore.backends.short_cut import attempt
-from yarncore.namespaces import Array, device_argument, is_array, namespace_of
+from yarncore.backends.native.plain_call import attempt
+from yarncore.backends.torch.roads import rotate_by
+from yarncore.frameworks.expressions import device_argument, namespace_of
+from yarncore.frameworks.framework import Array
+from yarncore.frameworks.known import is_array, of_namespace
 from yarncore.request.request import make_request
 from yarncore.request.tensors import element_type
 from yarncore.turns.record import RotationRecord
@@ -36,14 +40,28 @@ def run(
             hint = "; for one array they come third: rotate(q, None, positions)"
         raise TypeError(f"positions is required (None means 0, 1, 2, ... along the last token axis){hint}")
     if backend is None and slots is None:
-        done = attempt(record, q, k, positions, heads_axis, in_place, out)
+        done = _plain_call(record, q, k, positions, heads_axis, in_place, out)
         if done is not None:
             return done
     request = make_request(
         record, q, k, positions, heads_axis=heads_axis, out=out, in_place=in_place, slots=slots, names=names
     )
-    results = choose(request, backend).rotate(request)
+    results = rotate_by(choose(request, backend), request)
     return results[0] if k is None else tuple(results)
+
+
+def _plain_call(
+    record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any
+) -> Any:
+    """The results of a call that needs no request; None where it is not plain."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.compiler.is_compiling():
+        return attempt(record, q, k, positions, heads_axis, in_place, out)
+    if in_place or out is not None or not isinstance(q, torch.Tensor):
+        return None
+    from yarncore.backends.torch.compiled import rotate_while_compiled
+
+    return rotate_while_compiled(record, q, k, positions, heads_axis)
 
 
 def cos_sin(record: RotationRecord, positions: Any, dtype: Any) -> tuple[Array, Array]:
@@ -59,9 +77,8 @@ def cos_sin(record: RotationRecord, positions: Any, dtype: Any) -> tuple[Array, 
     )
     xp = namespace_of(given)
     if dtype is None:
-        dtype = _default_float(xp)
-    leading = 0 if record.pair_section is None else 1
-    grid = tuple(given.shape[leading:])
+        dtype = of_namespace(xp).default_float(xp)
+    grid = tuple(given.shape[len(record.position_axes) :])
     if record.lengths_shape:
         grid = np.broadcast_shapes(grid, record.lengths_shape)
     if given.shape == ():
@@ -76,11 +93,3 @@ def cos_sin(record: RotationRecord, positions: Any, dtype: Any) -> tuple[Array, 
     if not hasattr(positions, "shape") or tuple(positions.shape) == ():
         turned = turned[0, ...] if grid == (1,) else turned
     return turned[..., :pairs], turned[..., pairs:]
-
-
-def _default_float(xp: Any) -> Any:
-    if getattr(xp, "__name__", "").endswith("torch"):
-        import torch
-
-        return torch.get_default_dtype()
-    return xp.asarray(1.0).dtype

@@ -4,9 +4,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from yarncore.backends.generic_rows import positions_of
-from yarncore.backends.native import available_extension, native_turns
-from yarncore.namespaces import Array, is_integer_dtype, is_numpy, namespace_of
+from yarncore.backends.generic.rows import positions_of
+from yarncore.backends.native.extension import available_extension, native_turns
+from yarncore.frameworks.expressions import namespace_of
+from yarncore.frameworks.framework import Array
+from yarncore.frameworks.known import is_numpy, of
 from yarncore.request.positions import padded
 from yarncore.request.request import RotationRequest
 from yarncore.request.tensors import element_type
@@ -23,6 +25,18 @@ class DeviceMemory(Protocol):
     """How a framework shows the memory of its arrays."""
 
     def address(self, x: Array) -> Address: ...
+    def readable(self, x: Array) -> Array:
+        """An array whose memory holds the values of `x`."""
+        ...
+
+    def empty_like(self, x: Array) -> Array:
+        """A fresh array on the device of `x`, in its order of strides."""
+        ...
+
+    def mark_written(self, x: Array) -> None:
+        """Tell whoever keeps account of changes that `x` was changed."""
+        ...
+
     def from_host(self, array: np.ndarray[Any, Any], like: Array) -> Array:
         """A host array on the device of `like`; while a graph is captured, capture_error."""
         ...
@@ -31,15 +45,15 @@ class DeviceMemory(Protocol):
         """What stands for the device of an array: hashable."""
         ...
 
+    def number(self, like: Array) -> int:
+        """CUDA's number of the device of an array."""
+        ...
+
+    def stream(self, like: Array) -> int:
+        """The address of the current stream on the device of an array."""
+        ...
+
     def multiprocessors(self, like: Array) -> int: ...
-
-
-def capture_error() -> ValueError:
-    """What is raised where the host would be read while a graph is captured."""
-    return ValueError(
-        "a CUDA graph is being captured, which cannot record a copy from the host: give positions, lengths and slots as arrays "
-        "on the device, and make one such call before the capture"
-    )
 
 
 def type_refusal(x: Array) -> str | None:
@@ -57,7 +71,7 @@ def request_refusal(request: RotationRequest) -> str | None:
     if record.pair_section is not None and record.turns.pairs > most:
         return f"sections of more than {most} pairs have no kernel"
     array = request.positions.array
-    if array is not None and (not is_integer_dtype(array) or "uint64" in str(array.dtype)):
+    if array is not None and (not of(array).is_integer(array) or of(array).dtype_name(array) == "uint64"):
         return f"positions of {array.dtype} have no kernel"
     return None
 
@@ -97,7 +111,7 @@ def launches(request: RotationRequest, results: list[Array], memory: DeviceMemor
         interleaved=record.interleaved,
         conjugate=record.conjugate,
         rows=rows,
-        positions=placed(positions, ("int64", "int32"), 0 if record.pair_section is None else 1),
+        positions=placed(positions, ("int64", "int32"), len(record.position_axes)),
         offset=offset,
         pair_section=record.pair_section,
         slots=placed(request.slots, ("int64",)),
@@ -112,7 +126,7 @@ def _on_device(array: Array, dtypes: tuple[str, ...], like: Array, memory: Devic
     """An array of integers in a dtype the kernel reads, where `like` lives; repeated entries once."""
     once = tuple(slice(0, 1) if stride == 0 and n > 1 else slice(None) for stride, n in _strides_of(array))
     array = array[once]
-    name = str(array.dtype).rpartition(".")[2]
+    name = of(array).dtype_name(array)
     if is_numpy(array):
         return memory.from_host(np.ascontiguousarray(array, dtype=name if name in dtypes else dtypes[0]), like)
     if name in dtypes:
@@ -141,7 +155,7 @@ def _stretched(address: Address, shape: tuple[int, ...], lead: int) -> Address:
 def _table(table: TurnsTable, like: Array, memory: DeviceMemory) -> tuple[Array, Array]:
     """The rows of turns and their factors on the device, copied there once."""
     device = memory.device(like)
-    if device not in table.on_devices:
+    if device not in table.copies.kernel:
         words = memory.from_host(table.words.view(np.int32).copy(), like)
-        table.on_devices[device] = words, memory.from_host(table.factors_float64.copy(), like)
-    return table.on_devices[device]  # type: ignore[no-any-return]
+        table.copies.kernel[device] = words, memory.from_host(table.factors_float64.copy(), like)
+    return table.copies.kernel[device]  # type: ignore[no-any-return]

@@ -4,34 +4,30 @@ A rotation knows no neighbours: with positions cut as the tokens are, the local 
 Imported only where torch.distributed.tensor has been.
 """
 
-import sys
 from typing import Any
 
 import numpy as np
 
-from yarncore.backends.backend import delivered
-from yarncore.backends.parts import rotate_part
-from yarncore.namespaces import Array, is_numpy, is_torch
+from yarncore.backends.backend import Backend, delivered
+from yarncore.backends.parts.part import rotate_part
+from yarncore.frameworks.framework import Array
+from yarncore.frameworks.known import is_numpy
 from yarncore.request.heads import token_shape_of
-from yarncore.request.positions import PlacedPositions
 from yarncore.request.request import RotationRequest
 from yarncore.turns.table import TurnsTable
 
 
-def is_dtensor(x: object) -> bool:
-    """Whether `x` is a DTensor."""
-    module = sys.modules.get("torch.distributed.tensor")
-    return module is not None and isinstance(x, module.DTensor)
-
-
-class DTensorBackend:
+class DTensorBackend(Backend):
     """Shards over batch, heads or sequence, rotated where they are."""
 
     name = "generic"
     does = "shard by shard, each by the backend of its own device, distributed tensors of"
+    frameworks = ("torch",)
 
     def refusal(self, x: Array) -> str | None:
-        return None if is_dtensor(x) else "it works on DTensors"
+        from yarncore.frameworks.torch import is_dtensor
+
+        return None if is_dtensor(x) else "it is no DTensor"
 
     def request_refusal(self, request: RotationRequest) -> str | None:
         if request.slots is not None:
@@ -49,17 +45,15 @@ def _rotate(x: Any, request: RotationRequest) -> Any:
 
     record = request.record
     placements = _placements_of_tokens(x, request.heads_axis)
-    lead = 0 if record.pair_section is None else 1
     local = x.to_local()
     shape = token_shape_of(local, request.heads_axis)
     positions = _positions(request, x.device)
-    placed = PlacedPositions(_shard(positions, placements, lead, x.device_mesh, "positions"))
+    positions = _shard(positions, placements, len(record.position_axes), x.device_mesh, "positions")
     if record.rows is not None:
         rows = np.broadcast_to(record.rows, request.token_shape) if is_numpy(record.rows) else record.rows
         rows = _shard(_tensor(rows, x.device), placements, 0, x.device_mesh, "length")
         record = record.changed(rows=rows.numpy() if rows.device.type == "cpu" else rows, lengths_shape=shape)
-    part = RotationRequest([local], None, request.heads_axis, shape, placed, record)
-    result = rotate_part(part)
+    result = rotate_part(RotationRequest.of_part(local, positions, record, request.heads_axis))
     return DTensor.from_local(result, x.device_mesh, x.placements, run_check=False, shape=x.shape, stride=x.stride())
 
 
@@ -93,7 +87,7 @@ def _placements_of_tokens(x: Any, heads_axis: int | None) -> list[Any]:
 def _tensor(value: Any, device: Any) -> Any:
     import torch
 
-    return value if is_torch(value) else torch.as_tensor(np.array(value), device=device)
+    return value if isinstance(value, torch.Tensor) else torch.as_tensor(np.array(value), device=device)
 
 
 def _positions(request: RotationRequest, device: Any) -> Any:
@@ -116,6 +110,8 @@ def _shard(values: Any, placements: list[Any], lead: int, mesh: Any, name: str) 
         Where they are cut otherwise.
     """
     from torch.distributed.tensor import Shard, distribute_tensor
+
+    from yarncore.frameworks.torch import is_dtensor
 
     wanted = [Shard(p.dim + lead) if p.is_shard() else p for p in placements]
     if is_dtensor(values):
