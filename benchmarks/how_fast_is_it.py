@@ -14,7 +14,7 @@ import how_does_time_grow
 import how_much_faster_than_peers
 import how_near_is_memory_bandwidth
 import what_does_one_call_cost
-from interleaved import machine, print_table
+from interleaved import machine, memory_choices, print_table
 
 import yarncore as yc
 
@@ -50,7 +50,8 @@ def run():
     for title, columns, rows in parts:
         tables.append({"title": title, "columns": columns, "rows": rows()})
         print_table(title, columns, tables[-1]["rows"])
-    return {"machine": machine(), "tables": tables}
+    print(*memory_choices(), sep="\n")
+    return {"machine": machine(), "memory_choices": memory_choices(), "tables": tables}
 
 
 def _ratio(cell):

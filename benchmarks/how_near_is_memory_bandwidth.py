@@ -7,7 +7,7 @@ plain stores or those past the caches, is the limit. Run: python benchmarks/how_
 import numpy as np
 import pytest
 import torch
-from interleaved import medians, microseconds, print_table
+from interleaved import medians, memory_choices, microseconds, print_table
 from limits import limit, passes
 from workload import DIM, DTYPES, HEADS, ROTATION, tensors
 
@@ -80,3 +80,4 @@ def test_numpy_out(benchmark, interleaved):
 
 if __name__ == "__main__":
     print_table(TITLE, COLUMNS, table())
+    print(*memory_choices(), sep="\n")

@@ -56,6 +56,18 @@ def machine() -> str:
     )
 
 
+def memory_choices() -> list[str]:
+    """Which ways of reading and writing memory this process has found to be the faster ones, one line a question."""
+    import yarncore as yc
+
+    lines: dict[str, list[str]] = {}
+    for question, size, yes, decided, ratio in yc._core.memory_choices():
+        how = f"with / without {ratio:.2f}" if ratio else "as told"
+        answer = f"from {size / 2**20:g} MiB {'yes' if yes else 'no'} ({how}{'' if decided else ', still trying'})"
+        lines.setdefault(question, []).append(answer)
+    return [f"{question}: {', '.join(answers)}" for question, answers in lines.items()]
+
+
 def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """A table under the line about the machine."""
     from rich.console import Console

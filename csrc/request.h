@@ -62,11 +62,6 @@ struct Request {
   const int64_t* slots;
   int64_t slot_count;
 
-  // How to go about it, decided by cpu/dispatch.cpp.
-  bool prefetch;             // fetch what will be read next
-  int64_t stream_alignment;  // write past the caches, to outputs aligned to so many bytes (>= 16); 0: do not
-  int64_t tokens_per_block;  // 1: all heads of a token in turn; more: for each head, the tokens of a block
-
   bool conjugate;    // turn backwards
   bool interleaved;  // pairs (2i, 2i+1), otherwise (i, i + pairs)
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "../request.h"
-#include "dispatch.h"
+#include "kernel_table.h"
 #include "make_row.h"
 #include "rotate_heads.h"
 #include "scratch.h"
@@ -52,9 +52,8 @@ static inline void rotate_scattered(const Operand& x, const Heads& heads, Rotate
   }
 }
 
-// Not in blocks of tokens: few streams are followed well.
-static inline Prefetch prefetch_of(const Request& request, const Operand& x, int64_t end) {
-  if (!request.prefetch || request.slots || request.tokens_per_block > 1) return {};
+static inline Prefetch prefetch_of(const Request& request, const Schedule& schedule, const Operand& x, int64_t end) {
+  if (!schedule.fetch_ahead || request.slots) return {};
   const TokenIndex last(request, end - 1);
   const char* part_end = x.in + (x.heads - 1) * x.in_head + x.head_dim * x.in_element;
   for (int axis = 0; axis < request.token_axes; ++axis) part_end += last.at[axis] * x.in_token[axis];
@@ -127,33 +126,33 @@ struct OperandWork {
 
 // Tokens [begin, end) of the request, in C order of the token axes (or of the slots).
 template <class Lanes>
-void rotate_tokens(const Request& request, int64_t begin, int64_t end, char* memory) {
-  const Scratch scratch = lay_out_scratch(request, memory);
+void rotate_tokens(const Request& request, const Schedule& schedule, int64_t begin, int64_t end, char* memory) {
+  const Scratch scratch = lay_out_scratch(request, schedule.tokens_per_block, memory);
   const TurnsTable& turns = request.turns;
   const int64_t pairs = turns.pairs, sections = request.pair_section ? section_count(request) : 1;
   for (int64_t i = 0; request.pair_section && i < turns.capacity; ++i)
     scratch.phases.section_of[i] = i < pairs ? request.pair_section[i] : 0;
 
-  const bool one_row = request.tokens_per_block == 1;
+  const bool one_row = schedule.tokens_per_block == 1;
   const auto work_on = [&](const Operand& x) {
     const int64_t size = element_size(x.type);
     return OperandWork<Lanes>{x, scratch, pairs, turns.capacity, x.in_element == size && x.out_element == size,
-                       choose_rotate_heads<Lanes>(x.type, request.interleaved, pairs, request.stream_alignment),
-                       prefetch_of(request, x, end)};
+                       choose_rotate_heads<Lanes>(x.type, request.interleaved, pairs, schedule.stream_alignment),
+                       prefetch_of(request, schedule, x, end)};
   };
   const OperandWork<Lanes> work[] = {work_on(request.operands[0]), work_on(request.operands[request.operand_count - 1])};
 
   Position positions[max_sections], previous[max_sections];
   int32_t previous_table_row = -1;
   TokenIndex index(request, begin);
-  for (int64_t block = begin; block < end; block += request.tokens_per_block) {
-    const int64_t block_end = block + request.tokens_per_block < end ? block + request.tokens_per_block : end;
+  for (int64_t block = begin; block < end; block += schedule.tokens_per_block) {
+    const int64_t block_end = block + schedule.tokens_per_block < end ? block + schedule.tokens_per_block : end;
     int64_t count = 0;
     for (int64_t token = block; token < block_end; ++token, index.advance(request)) {
       if (request.slots) {
         if (request.slots[token] < 0) continue;
         index.decode(request, request.slots[token]);
-        if (request.prefetch) prefetch_slot(request, token, end);
+        if (schedule.fetch_ahead) prefetch_slot(request, token, end);
       }
       const int64_t* at = index.at;
       int32_t table_row = 0;
@@ -196,7 +195,7 @@ void rotate_tokens(const Request& request, int64_t begin, int64_t end, char* mem
         work[n].turn_block(n, scratch.tokens, count);
     }
   }
-  if (request.stream_alignment) Lanes::finish_streaming();
+  if (schedule.stream_alignment) Lanes::finish_streaming();
 }
 
 }  // namespace yarncore::cpu

@@ -33,14 +33,14 @@ static inline Row<Factor> rows_at(Factor* memory, int64_t capacity) {
 }
 
 // With a null `memory`, only `bytes` counts.
-static inline Scratch lay_out_scratch(const Request& request, char* memory) {
+static inline Scratch lay_out_scratch(const Request& request, int64_t tokens_per_block, char* memory) {
   Scratch scratch{};
   const auto take = [&](int64_t bytes) {
     char* taken = memory + scratch.bytes;
     scratch.bytes += (bytes + 63) / 64 * 64;
     return taken;
   };
-  const int64_t numbers = 2 * request.turns.capacity * request.tokens_per_block;
+  const int64_t numbers = 2 * request.turns.capacity * tokens_per_block;
   int64_t head_bytes = 0;
   bool floats = false, doubles = false;
   for (int n = 0; n < request.operand_count; ++n) {
@@ -52,7 +52,7 @@ static inline Scratch lay_out_scratch(const Request& request, char* memory) {
   if (floats) scratch.float_rows = rows_at(reinterpret_cast<float*>(take(4 * numbers)), request.turns.capacity);
   if (doubles) scratch.double_rows = rows_at(reinterpret_cast<double*>(take(8 * numbers)), request.turns.capacity);
   take(64);  // a block may read a register beyond its row
-  scratch.tokens = reinterpret_cast<Token*>(take(static_cast<int64_t>(sizeof(Token)) * request.tokens_per_block));
+  scratch.tokens = reinterpret_cast<Token*>(take(static_cast<int64_t>(sizeof(Token)) * tokens_per_block));
   scratch.head = take(head_bytes);
   if (request.pair_section || request.position_kind >= PositionKind::float32) {
     const auto words = [&] { return reinterpret_cast<uint64_t*>(take(8 * request.turns.capacity)); };

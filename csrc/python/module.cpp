@@ -2,6 +2,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "../cpu/instruction_sets.h"
+#include "../cpu/memory_choices.h"
 #include "../cpu/rotate.h"
 #include "../cpu/threads.h"
 #include "../jax/handler.h"
@@ -23,12 +25,19 @@ void rotate(const Turns& turns, std::vector<py::array> inputs, std::vector<py::a
   const Call call{std::move(inputs),       std::move(outputs),     std::move(types), heads_axis.has_value(),
                   heads_axis.value_or(-1), interleaved,            conjugate,        std::move(rows),
                   std::move(positions),    std::move(pair_section), std::move(slots), offset};
-  Request request = make_request(turns, call);
+  const Request request = make_request(turns, call);
   int64_t elements = 0;
   for (int n = 0; n < request.operand_count; ++n)
     elements += request.tokens() * request.operands[n].heads * request.operands[n].head_dim;
   if (elements < long_call) return cpu::rotate(request);
   without_gil([&] { cpu::rotate(request); });
+}
+
+std::vector<std::tuple<std::string, int64_t, bool, bool, double>> memory_choices() {
+  std::vector<std::tuple<std::string, int64_t, bool, bool, double>> rows;
+  for (const cpu::MemoryChoice& choice : cpu::memory_choices())
+    rows.emplace_back(choice.question, choice.from_bytes, choice.yes, choice.decided, choice.ratio);
+  return rows;
 }
 
 }  // namespace
@@ -57,5 +66,10 @@ PYBIND11_MODULE(_core, m) {
   m.def("instruction_sets", &cpu::instruction_sets, "Those of this build that this CPU runs, the best first.");
   m.def("instruction_set", &cpu::instruction_set, "The one in use.");
   m.def("use_instruction_set", &cpu::use_instruction_set, py::arg("name"));
-  cpu::instruction_set();  // resolves YARNCORE_ISA now: a wrong name is an import error that says so
+  m.def("force_fetch_ahead", &cpu::force_fetch_ahead, py::arg("answer"), "True, False, or None: tried out.");
+  m.def("force_stream", &cpu::force_stream, py::arg("answer"), "True, False, or None: tried out.");
+  m.def("memory_choices", &python::memory_choices, "Question, from how many bytes on, yes, decided, ratio of times.");
+  // Reads YARNCORE_ISA and its like now: a wrong value is an import error that says so.
+  cpu::instruction_set();
+  cpu::memory_choices();
 }

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "../../csrc/cpu/dispatch.h"
+#include "../../csrc/cpu/instruction_sets.h"
 #include "../../csrc/cpu/scratch.h"
 
 using namespace yarncore;
@@ -64,28 +64,19 @@ std::vector<char> rotated(const cpu::KernelTable& table, const Case& c, const st
   request.position_kind = c.kind, request.positions = positions.data(), request.position_stride[0] = 8;
   request.section_stride = tokens * 8, request.pair_section = c.sections ? pair_section : nullptr;
   request.offset = -3;
-  request.turns = turns, request.tokens_per_block = 1;
+  request.turns = turns;
   request.conjugate = c.conjugate, request.interleaved = c.interleaved;
-  std::vector<char> memory(static_cast<size_t>(cpu::lay_out_scratch(request, nullptr).bytes + 64));
+  const cpu::Schedule schedule{1, false, 0, 1};
+  std::vector<char> memory(static_cast<size_t>(cpu::lay_out_scratch(request, schedule.tokens_per_block, nullptr).bytes + 64));
   const auto start = reinterpret_cast<uintptr_t>(memory.data());
-  table.rotate_tokens(request, 0, tokens, memory.data() + (64 - start % 64) % 64);
+  table.rotate_tokens(request, schedule, 0, tokens, memory.data() + (64 - start % 64) % 64);
   return out;
 }
 
 }  // namespace
 
-int main(int count, char** names) {
-  std::vector<const cpu::KernelTable*> tables;
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c")) tables.push_back(&cpu::avx2_kernels);
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl"))
-    tables.push_back(&cpu::avx512_kernels);
-#elif defined(__aarch64__)
-  tables.push_back(&cpu::neon_kernels);
-#endif
-  (void)count, (void)names;
+int main() {
+  const std::vector<const cpu::KernelTable*> tables = cpu::usable_kernels();  // the baseline among them
   int64_t cases = 0;
   for (int64_t pairs = 1; pairs <= 70; ++pairs) {
     const int64_t capacity = turns_capacity(pairs);
@@ -126,7 +117,7 @@ int main(int count, char** names) {
             }
         }
   }
-  std::string sets = "baseline";
-  for (const cpu::KernelTable* table : tables) sets += std::string(" ") + table->name;
-  std::printf("%lld cases, %s, hash %016llx\n", static_cast<long long>(cases), sets.c_str(), static_cast<unsigned long long>(hash));
+  std::string sets;
+  for (const cpu::KernelTable* table : tables) sets += table->name + std::string(" ");
+  std::printf("%lld cases, %shash %016llx\n", static_cast<long long>(cases), sets.c_str(), static_cast<unsigned long long>(hash));
 }

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-UNITS = HERE.parents[1] / "csrc" / "cpu" / "isa"
+CPU = HERE.parents[1] / "csrc" / "cpu"
 COMMON = ["-std=c++17", "-O2", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi"]
 AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mf16c", "-mprefer-vector-width=512"]
 FLAGS = {
@@ -26,7 +26,8 @@ def run(compiler="g++", runner=()):
     machine = subprocess.run([compiler, "-dumpmachine"], capture_output=True, text=True, check=True).stdout
     with tempfile.TemporaryDirectory() as folder:
         units = FLAGS[machine.partition("-")[0]]
-        sources = [(HERE / "selftest.cpp", []), *((UNITS / f"{unit}.cpp", flags) for unit, flags in units.items())]
+        sources = [(HERE / "selftest.cpp", []), (CPU / "instruction_sets.cpp", [])]
+        sources += [(CPU / "isa" / f"{unit}.cpp", flags) for unit, flags in units.items()]
         objects = [f"{folder}/{source.stem}.o" for source, _ in sources]
         compilations = [
             subprocess.Popen([compiler, *COMMON, *flags, "-c", source, "-o", target])

@@ -1,15 +1,17 @@
-// Which instruction sets this build holds, which of them this CPU runs, and which one is in use.
+// What a unit of cpu/isa/ offers: its name and its loop. The names of the tables that this platform's units define.
 #pragma once
 
 #include <cstdint>
 
 #include "../request.h"
+#include "schedule.h"
 
 namespace yarncore::cpu {
 
 struct KernelTable {
   const char* name;
-  void (*rotate_tokens)(const Request&, int64_t begin, int64_t end, char* scratch);
+  // Turns tokens [begin, end). `scratch` has the size that lay_out_scratch says, aligned to a cache line.
+  void (*rotate_tokens)(const Request&, const Schedule&, int64_t begin, int64_t end, char* scratch);
 };
 
 // One exported table a unit, constant-initialised: a constructor would run that unit's instructions at load.
