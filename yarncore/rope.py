@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from yarncore.arguments import boolean, integer, one_of, real_number, token_count
+from yarncore.arguments import boolean, integer, real_number, token_count
 from yarncore.backends.short_cut import tries_short_cut
 from yarncore.namespaces import (
     Array,
@@ -27,7 +27,7 @@ from yarncore.request import AUTOMATIC_HEADS_AXIS
 from yarncore.rotating import REQUIRED, cos_sin, run
 from yarncore.rotation import Rotation, of_arrays, of_numbers, of_rows
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, real
-from yarncore.sections import checked_sections, section_of_pairs
+from yarncore.sections import checked_order, checked_sections, section_of_pairs
 from yarncore.series import Series
 from yarncore.turns import TurnsTable
 
@@ -56,10 +56,11 @@ class Rope:
     sections : sequence of int, optional
         Vision-language models: how many pairs turn by each of a token's positions (time, height, width); the sum
         is rotary_dim / 2. Positions then have one more leading axis.
-    section_order : "contiguous", "interleaved" or "axial"
-        Sections one after the other (Qwen2-VL), or dealt out in turn (Qwen3-VL), in both cases over one series of
-        frequencies; or one after the other, each with a series of its own, as image and video models have it: the
-        scaling is then applied to each.
+    section_order : "contiguous", "interleaved", "time_last" or "axial"
+        Over one series of frequencies: sections one after the other (Qwen2-VL), dealt out in turn (Qwen3-VL), or all but
+        the first dealt out in turn and then the first (ERNIE 4.5 VL: height and width by turns, time last). "axial": one
+        after the other, each with a series of its own, as image and video models have it: the scaling is then applied
+        to each.
 
     Raises
     ------
@@ -73,7 +74,7 @@ class Rope:
     rotary_dim: int = None  # type: ignore[assignment]  # None is replaced by head_dim
     interleaved: bool = False
     sections: tuple[int, ...] | None = None
-    section_order: Literal["contiguous", "interleaved", "axial"] = "contiguous"
+    section_order: Literal["contiguous", "interleaved", "time_last", "axial"] = "contiguous"
     _series: tuple[Series, ...] = field(init=False, repr=False, compare=False, hash=False)
     _original: Rotation | None = field(init=False, repr=False, compare=False, hash=False)
     _steps: tuple[TurnsTable, tuple[float, ...]] | None = field(init=False, repr=False, compare=False, hash=False)
@@ -93,13 +94,11 @@ class Rope:
         put("interleaved", boolean("interleaved", self.interleaved))
         if self.scaling is not None and not isinstance(self.scaling, Scaling):
             raise TypeError(f"scaling is {self.scaling!r}; None or a scaling such as YaRN(...) is expected")
-        one_of("section_order", self.section_order, ("contiguous", "interleaved", "axial"))
         if self.sections is not None:
             put("sections", checked_sections(self.sections, self.rotary_dim // 2))
+        checked_order(self.section_order, self.sections)
         axial = self.section_order == "axial"
-        if axial and self.sections is None:
-            raise ValueError('section_order is "axial" and sections is None; the pairs of each axis are expected')
-        lengths = self.sections if axial and self.sections else (self.rotary_dim // 2,)
+        lengths = tuple(filter(None, self.sections)) if axial and self.sections else (self.rotary_dim // 2,)
         if self.scaling is not None:
             for pairs in lengths:
                 self.scaling.check_pairs(pairs)
