@@ -176,7 +176,7 @@ REJECTED = [
     case("scaling", TypeError, "scaling", lambda: yc.Rope(8, scaling="yarn")),
     case("interleaved", TypeError, "interleaved", lambda: yc.Rope(8, interleaved=1)),
     *(case("sections", e, "sections", lambda v=v: yc.Rope(8, sections=v), repr(v)) for v, e in (
-        ((1, 2), ValueError), ((4, 0), ValueError), ((), ValueError), ("4", TypeError), ((2.0, 2.0), TypeError), (4, TypeError))),
+        ((1, 2), ValueError), ((5, -1), ValueError), ((), ValueError), ("4", TypeError), ((2.0, 2.0), TypeError), (4, TypeError))),
     case("sections", ValueError, "section_order", lambda: yc.Rope(8, section_order="mixed"), "order"),
     case("sections", ValueError, r"one more axis.*\(2, 2, 5\)", lambda: yc.Rope(8, sections=(2, 2)).rotate(q_array(), None, np.zeros((2, 5), dtype=int)), "positions"),
     *(case("steps", e, "steps", lambda v=v: yc.DynamicYaRN(64, steps=v), repr(v)) for v, e in (

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from transformers.models.ernie4_5_vl_moe import modeling_ernie4_5_vl_moe as ernie
+from transformers.models.ernie4_5_vl_moe.configuration_ernie4_5_vl_moe import Ernie4_5_VLMoeTextConfig
 from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLTextConfig
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLRotaryEmbedding
 from transformers.models.qwen2_vl.configuration_qwen2_vl import Qwen2VLTextConfig, Qwen2VLVisionConfig
@@ -79,6 +81,40 @@ def test_axial_is_a_rope_for_each_axis(scaling, interleaved, rng):
 def test_axial_needs_sections():
     with pytest.raises(ValueError, match="section_order is"):
         yc.Rope(32, section_order="axial")
+
+
+def test_height_and_width_in_turn_and_time_last_as_ernie_has_it(rng):
+    config = Ernie4_5_VLMoeTextConfig(
+        hidden_size=512, num_attention_heads=4, num_key_value_heads=2,
+        rope_parameters={"rope_theta": 5e5, "rope_type": "default", "mrope_section": [22, 22, 20]},
+    )  # fmt: skip
+    q = torch.from_numpy(rng.standard_normal((2, 4, 7, 128)).astype(np.float32))
+    k = torch.from_numpy(rng.standard_normal((2, 2, 7, 128)).astype(np.float32))
+    positions = torch.from_numpy(rng.integers(0, 300, (3, 2, 7)))  # time, height, width
+    theirs = ernie.apply_rotary_pos_emb(q, k, *ernie.Ernie4_5_VLMoeTextRotaryEmbedding(config)(q, positions))
+    rope = yc.Rope(128, 5e5, sections=(20, 22, 22), section_order="time_last", interleaved=True)
+    assert eval(repr(rope), vars(yc)) == rope
+    for ours, expected in zip(rope.rotate(q, k, positions, heads_axis=-3), theirs, strict=True):
+        assert torch.allclose(ours, expected, rtol=0, atol=3e-4)  # their angles are float32
+
+
+@pytest.mark.parametrize("sections", [None, (4,), (4, 6, 5)])
+def test_time_last_needs_others_of_equal_length(sections):
+    with pytest.raises(ValueError, match="section"):
+        yc.Rope(8 if sections == (4,) else 30, sections=sections, section_order="time_last")
+
+
+@pytest.mark.parametrize("order", ["contiguous", "interleaved", "axial"])
+def test_a_section_of_no_pairs_turns_nothing(order, rng):
+    """Its positions may be anything."""
+    x = rng.standard_normal((5, 2, 4))
+    positions = rng.integers(0, 100, (3, 5))
+    elsewhere = np.stack([positions[0], positions[1], positions[2] + 7])
+    rope = yc.Rope(4, sections=(1, 1, 0), section_order=order)
+    assert np.array_equal(rope.rotate(x, None, positions), rope.rotate(x, None, elsewhere))
+    assert np.array_equal(
+        rope.rotate(x, None, positions), yc.Rope(4, sections=(1, 1), section_order=order).rotate(x, None, positions[:2])
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

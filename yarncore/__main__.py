@@ -20,7 +20,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Read a config.json, say what its rotary embedding does, and rotate q and k of the model's shape.",
         epilog="example: yarncore show examples/configs/qwen2.5-7b-128k.json",
     )
-    show.add_argument("source", help="a config.json, or a folder that holds one")
+    show.add_argument("source", help="a config.json, or a folder that holds one; -: read from a pipe")
     show.add_argument("--layer-type", help="which one, for models whose layers differ")
     show.add_argument("--length", type=int, help="tokens; default: the length the setting is made for")
     show.add_argument(

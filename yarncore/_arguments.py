@@ -55,15 +55,20 @@ def integer(name: str, value: Any) -> int:
         raise TypeError(f"{name} is {value!r} ({type(value).__name__}); an integer is expected") from None
 
 
+def whole_number(name: str, value: Any, *, at_least: int = 1, noun: str = "number") -> int:
+    """`value` as an int, at_least <= value < 2^53; a float is accepted if it is integral."""
+    if not is_number(value):
+        raise TypeError(f"{name} is {value!r} ({type(value).__name__}); a {noun} is expected")
+    if value != value or value in (math.inf, -math.inf) or value != int(value):
+        raise ValueError(f"{name} is {value!r}; a whole {noun} is expected")
+    if not at_least <= value < _LARGEST_LENGTH:
+        raise ValueError(f"{name} is {value!r}; a {noun} >= {at_least} and < 2^53 is expected")
+    return int(value)
+
+
 def token_count(name: str, value: Any) -> int:
     """`value` as a number of tokens, 1 <= value < 2^53; a float is accepted if it is integral."""
-    if not is_number(value):
-        raise TypeError(f"{name} is {value!r} ({type(value).__name__}); a number of tokens is expected")
-    if value != value or value in (math.inf, -math.inf) or value != int(value):
-        raise ValueError(f"{name} is {value!r}; a whole number of tokens is expected")
-    if not 1 <= value < _LARGEST_LENGTH:
-        raise ValueError(f"{name} is {value!r}; a number of tokens >= 1 and < 2^53 is expected")
-    return int(value)
+    return whole_number(name, value, noun="number of tokens")
 
 
 def boolean(name: str, value: Any) -> bool:

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ def load(source: Any) -> tuple[Mapping[str, Any], str]:
     Parameters
     ----------
     source : mapping, str, os.PathLike or configuration object
-        A path is that of a JSON file, or of a folder with a config.json. Nothing is downloaded.
+        A path is that of a JSON file, or of a folder with a config.json; "-" is the standard input. Nothing is
+        downloaded.
 
     Raises
     ------
@@ -32,6 +34,8 @@ def load(source: Any) -> tuple[Mapping[str, Any], str]:
     """
     if isinstance(source, Mapping):
         return source, "config"
+    if isinstance(source, str) and source == "-":
+        return _parse(_bounded(sys.stdin.buffer.read(_LARGEST_FILE + 1)), "standard input"), "standard input"
     if isinstance(source, (str, bytes, os.PathLike)):
         return _load_file(Path(os.fsdecode(source)))
     if hasattr(source, "config") and hasattr(source, "forward"):
@@ -60,6 +64,12 @@ def _load_file(path: Path) -> tuple[Mapping[str, Any], str]:
     if status.st_size > _LARGEST_FILE:
         raise ConfigError(f"{path}: {status.st_size} bytes; at most {_LARGEST_FILE} are read")
     return _parse(path.read_bytes(), str(path)), str(path)
+
+
+def _bounded(raw: bytes) -> bytes:
+    if len(raw) > _LARGEST_FILE:
+        raise ConfigError(f"standard input: at most {_LARGEST_FILE} bytes are read")
+    return raw
 
 
 def _parse(raw: bytes, where: str) -> Mapping[str, Any]:

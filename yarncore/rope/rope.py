@@ -44,10 +44,11 @@ class Rope:
     sections : sequence of int, optional
         Vision-language models: how many pairs turn by each of a token's positions (time, height, width); the sum
         is rotary_dim / 2. Positions then have one more leading axis.
-    section_order : "contiguous", "interleaved" or "axial"
-        Sections one after the other (Qwen2-VL), or dealt out in turn (Qwen3-VL), in both cases over one series of
-        frequencies; or one after the other, each with a series of its own, as image and video models have it: the
-        scaling is then applied to each.
+    section_order : "contiguous", "interleaved", "time_last" or "axial"
+        Over one series of frequencies: sections one after the other (Qwen2-VL), dealt out in turn (Qwen3-VL), or all but
+        the first dealt out in turn and then the first (ERNIE 4.5 VL: height and width by turns, time last). "axial": one
+        after the other, each with a series of its own, as image and video models have it: the scaling is then applied
+        to each.
 
     Raises
     ------
@@ -91,7 +92,7 @@ class Rope:
         counts = None if sections is None else checked_sections(sections, turning // 2)
         put("sections", counts)
         put("section_order", checked_order(section_order, counts))
-        lengths = counts if section_order == "axial" and counts else (turning // 2,)
+        lengths = tuple(filter(None, counts)) if section_order == "axial" and counts else (turning // 2,)
         if scaling is not None:
             for pairs in lengths:
                 scaling.check_pairs(pairs)

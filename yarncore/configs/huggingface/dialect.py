@@ -1,13 +1,13 @@
-"""config.json of transformers, versions 4 and 5."""
+"""A mapping in the words of transformers -> ModelRopes."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from yarncore.configs import model_types
+from yarncore.configs.huggingface import model_types
+from yarncore.configs.huggingface.methods import IRRELEVANT, METHODS, ModelFacts
 from yarncore.configs.keys import Keys, warn
-from yarncore.configs.methods import IRRELEVANT, METHODS, ModelFacts
+from yarncore.configs.model_ropes import ModelRopes
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
 
@@ -43,14 +43,6 @@ _LOCAL_BASE_KEYS = ("rope_local_base_freq", "local_rope_theta")
 FULL, SLIDING, NO_ROPE = "full_attention", "sliding_attention", "no_rope"
 
 
-@dataclass(frozen=True, slots=True)
-class LayerRopes:
-    """The embedding of each layer type (None: no rotation), and the type of each layer where the file tells."""
-
-    ropes: dict[str, Rope | None]
-    layer_types: tuple[str, ...]
-
-
 def recognises(mapping: Mapping[str, Any]) -> bool:
     """Whether a mapping is a configuration of transformers."""
     mapping = _language_model(mapping)[0]
@@ -59,8 +51,8 @@ def recognises(mapping: Mapping[str, Any]) -> bool:
     )
 
 
-def read(mapping: Mapping[str, Any], where: str, strict: bool) -> LayerRopes:
-    """The embeddings of a configuration.
+def read(mapping: Mapping[str, Any], where: str, strict: bool) -> ModelRopes:
+    """All that a configuration tells of its rotary embeddings.
 
     Raises
     ------
@@ -69,13 +61,25 @@ def read(mapping: Mapping[str, Any], where: str, strict: bool) -> LayerRopes:
     """
     mapping, path = _language_model(mapping)
     config = Keys(mapping, where, path)
-    suspicious = [key for key in map(str, mapping) if _SUSPICIOUS.search(key) and key not in _KNOWN]
-    Keys(dict.fromkeys(suspicious), where, path).report_unread(strict)
+    suspicious = {key: mapping[key] for key in mapping if _SUSPICIOUS.search(str(key)) and key not in _KNOWN}
+    Keys(suspicious, where, path).report_unread(strict)
     model_type = str(config.raw("model_type") or "")
     declared = _layer_types(config, model_type)
     dicts = _rope_dicts(config, declared)
     ropes = {name: _read_one(config, model_type, name, rope, strict) for name, rope in dicts.items()}
-    return _without_rotation(config, model_type, ropes, declared)
+    ropes, layer_types = _without_rotation(config, model_type, ropes, declared)
+    heads = config.count("num_attention_heads") or config.count("n_head") or 1
+    sliced = config.has("qk_rope_head_dim")
+    return ModelRopes(
+        ropes,
+        layer_types,
+        model_type=model_type,
+        where=where,
+        heads=heads,
+        key_heads=1 if sliced else config.count("num_key_value_heads") or heads,
+        query_elements_beside=config.count("qk_nope_head_dim", least=0) or 0 if sliced else 0,
+        advertised_length=config.length("max_position_embeddings"),
+    )
 
 
 def _language_model(mapping: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
@@ -156,7 +160,7 @@ def _read_one(config: Keys, model_type: str, name: str, rope: Keys | None, stric
     base = _base(config, rope, model_type)
     head_dim = _head_dim(config, model_type, name)
     rotary_dim = head_dim if kind == "proportional" else _rotary_dim(config, rope, model_type, head_dim)
-    maximum = config.count("max_position_embeddings") or config.count("n_positions")
+    maximum = config.length("max_position_embeddings") or config.length("n_positions")
     facts = ModelFacts(model_type, config, maximum, head_dim, rotary_dim // 2)
     scaling = METHODS[kind](rope, facts)
     sections, order = _sections(rope, model_type, rotary_dim // 2)
@@ -324,7 +328,7 @@ def _warn_of_temperature_tuning(config: Keys) -> None:
 
 def _without_rotation(
     config: Keys, model_type: str, ropes: dict[str, Rope | None], declared: tuple[str, ...]
-) -> LayerRopes:
+) -> tuple[dict[str, Rope | None], tuple[str, ...]]:
     """Layer types that do not rotate, and the type of each layer."""
     layers = config.count("num_hidden_layers") or len(declared)
     if set(ropes) == {""}:
@@ -332,18 +336,18 @@ def _without_rotation(
         if model_type in model_types.NO_ROPE_BY_LIST:
             turning = _turning_layers(config, layers)
             names = tuple(FULL if turns else NO_ROPE for turns in turning)
-            return LayerRopes({name: rope if name == FULL else None for name in dict.fromkeys((FULL, *names))}, names)
+            return {name: rope if name == FULL else None for name in dict.fromkeys((FULL, *names))}, names
         names = declared or (FULL,) * layers
         if model_type in model_types.NO_ROPE_ON_FULL_ATTENTION and SLIDING in names:
-            return LayerRopes({name: None if name == FULL else rope for name in dict.fromkeys(names)}, names)
-        return LayerRopes(dict.fromkeys(names or (FULL,), rope), names)
+            return {name: None if name == FULL else rope for name in dict.fromkeys(names)}, names
+        return dict.fromkeys(names or (FULL,), rope), names
     unknown = sorted(set(declared) - set(ropes))
     if unknown and not set(declared) & set(ropes):
         unknown = []  # the dicts go by labels of the model's own, not by layer types
         declared = ()
     if unknown:
         raise ConfigError(f"{config.name('layer_types')} names {unknown[0]!r}, for which there is no rope dict")
-    return LayerRopes(ropes, declared)
+    return ropes, declared
 
 
 def _turning_layers(config: Keys, layers: int) -> list[bool]:

@@ -6,7 +6,7 @@ Source: transformers 5.23.0, modeling_rope_utils.py. To add a method: a function
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from yarncore.configs import model_types
+from yarncore.configs.huggingface import model_types
 from yarncore.configs.keys import Keys, warn
 from yarncore.errors import ConfigError
 from yarncore.scaling import (
@@ -47,8 +47,8 @@ def _factor(rope: Keys) -> float:
 
 def _original_length(rope: Keys, model: ModelFacts) -> int:
     """L: beside the dict (Phi-3) or inside it, else max_position_embeddings as transformers takes it."""
-    outside = model.config.count("original_max_position_embeddings")
-    inside = rope.count("original_max_position_embeddings")
+    outside = model.config.length("original_max_position_embeddings")
+    inside = rope.length("original_max_position_embeddings")
     if outside is not None and inside is not None and outside != inside:
         raise ConfigError(
             f"{rope.name('original_max_position_embeddings')} is {inside} and "
