@@ -22,12 +22,14 @@ _ROWS = {
     "cupy": ("yarncore.frameworks.cupy", "CUPY"),
     "array_api_strict": ("yarncore.frameworks.array_api_strict", "ARRAY_API_STRICT"),
 }
+_NUMPY = (np.ndarray, np.generic)
+_TORCH = "yarncore.frameworks.torch"
 _by_root: dict[str, Framework] = {"numpy": NUMPY}
 
 
 def is_numpy(x: object) -> bool:
     """Whether `x` is a NumPy array or NumPy scalar."""
-    return isinstance(x, (np.ndarray, np.generic))
+    return isinstance(x, _NUMPY)
 
 
 def is_torch(x: object) -> bool:
@@ -45,9 +47,11 @@ def is_array(x: object) -> bool:
 
 def of(x: object) -> Framework:
     """The framework of an array."""
-    if is_numpy(x):
+    # Every checked call comes here some twenty times: no further calls before the two that most arrays are of.
+    if isinstance(x, _NUMPY):
         return NUMPY
-    if is_torch(x):
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(x, torch.Tensor):
         return _torch()
     jax = sys.modules.get("jax")
     return _of_root("jax" if jax is not None and isinstance(x, jax.Array) else type(x).__module__.partition(".")[0])
@@ -61,9 +65,9 @@ def of_namespace(xp: Namespace) -> Framework:
 
 
 def _torch() -> Framework:
-    from yarncore.frameworks.torch import TORCH  # not kept: torch.compile would see a global change
-
-    return TORCH
+    # Looked up where Python keeps it: a variable of our own that is set while torch.compile traces would be a change to it.
+    answers: Any = sys.modules.get(_TORCH) or importlib.import_module(_TORCH)
+    return answers.TORCH  # type: ignore[no-any-return]
 
 
 def _of_root(root: str) -> Framework:
