@@ -2,6 +2,8 @@
 
 import importlib
 import sys
+import warnings
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import array_api_compat
@@ -32,7 +34,19 @@ def is_array(x: object) -> bool:
     """Whether `x` is an array of any framework that is known or speaks the array API."""
     if is_numpy(x) or is_torch(x):
         return True
+    refuse_proxy(x)
     return not isinstance(x, (int, float, str, list, tuple, type(None))) and bool(array_api_compat.is_array_api_obj(x))
+
+
+def refuse_proxy(x: object) -> None:
+    """Raise TypeError for what torch.fx.symbolic_trace calls with: it has no dtype and no shape that could be checked."""
+    fx = sys.modules.get("torch.fx")
+    if fx is not None and isinstance(x, fx.Proxy):
+        raise TypeError(
+            f"torch.fx.symbolic_trace gives {x!r}, a Proxy without dtype and shape; make the call a leaf: torch.fx.wrap a "
+            "function of your module that calls it, or name yarncore.torch.RotaryEmbedding in Tracer.is_leaf_module; or use "
+            "torch.export, which needs no leaf"
+        )
 
 
 def framework_of(x: object) -> str:
@@ -159,11 +173,36 @@ def take_rows(xp: Namespace, table: Array, rows: Array) -> Array:
 
 
 def is_virtual(x: Array) -> bool:
-    """Whether a torch tensor stands for another: it is being compiled, a subclass, or wrapped by a transform."""
+    """Whether a torch tensor stands for another: it is compiled or traced, a subclass, or wrapped by a transform."""
     torch = sys.modules["torch"]
-    if torch.compiler.is_compiling() or type(x) not in (torch.Tensor, torch.nn.Parameter):
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or type(x) not in (torch.Tensor, torch.nn.Parameter):
         return True
     return bool(torch._C._functorch.is_functorch_wrapped_tensor(x))
+
+
+def is_watched() -> bool:
+    """Whether a tracer or a mode of torch may record what is done to plain tensors: then no value may be read from them,
+    and their memory must not be touched past the dispatcher.
+    """
+    torch = sys.modules["torch"]
+    if torch.compiler.is_compiling():
+        return False  # it sees through Python itself
+    return bool(torch.jit.is_tracing() or torch._C._len_torch_dispatch_stack() or function_mode_watches())
+
+
+def function_mode_watches() -> bool:
+    """Whether a function mode of torch is active that may want to see what is done; a default device does not."""
+    torch = sys.modules["torch"]
+    stack = [torch._C._get_function_stack_at(place) for place in range(torch._C._len_torch_function_stack())]
+    return any(type(mode) is not torch.utils._device.DeviceContext for mode in stack)
+
+
+def extents_may_be_compared() -> AbstractContextManager[Any]:
+    """For checks of shapes: TorchScript's tracer makes an extent a tensor, and warns wherever one is compared."""
+    torch = sys.modules.get("torch")
+    if torch is None or torch.compiler.is_compiling() or not torch.jit.is_tracing():
+        return nullcontext()
+    return warnings.catch_warnings(action="ignore", category=torch.jit.TracerWarning)
 
 
 def is_traced(x: object) -> bool:
@@ -174,7 +213,7 @@ def is_traced(x: object) -> bool:
     if is_numpy(x):
         return False
     if is_torch(x):
-        return x.device.type != "cpu" or is_virtual(x)  # type: ignore[attr-defined]
+        return x.device.type != "cpu" or is_virtual(x) or is_watched()  # type: ignore[attr-defined]
     if is_jax(x):
         if isinstance(x, sys.modules["jax"].core.Tracer):
             return True

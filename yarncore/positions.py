@@ -1,5 +1,6 @@
 """Positions as the caller gives them -> the form the backends receive."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +93,12 @@ def broadcasts_to(shape: Any, target: tuple[int, ...]) -> bool:
     )
 
 
+def broadcast_shape(x: tuple[Any, ...], y: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The shape that arrays of both shapes broadcast to, if there is one; extents as in broadcasts_to."""
+    pairs = itertools.zip_longest(reversed(x), reversed(y), fillvalue=1)
+    return tuple(m if n == 1 else n for m, n in pairs)[::-1]
+
+
 def _as_array(positions: Any, like: Array) -> Any:
     """An int for an offset, else an array in NumPy or in the framework of x."""
     if isinstance(positions, (bool, np.bool_)):
@@ -173,7 +180,8 @@ def _broadcast(array: Array, shape: tuple[int, ...], axis: int | None) -> Array:
     if is_numpy(array):
         if not array.dtype.isnative:
             array = array.astype(array.dtype.newbyteorder("="))
-        return np.broadcast_to(array, shape)
+        known = all(isinstance(n, int) for n in shape)  # else a tracer's, or Dask's: NumPy would fix them
+        return np.broadcast_to(array, shape) if known else array
     if is_torch(array):
         return array.expand(shape)
     if framework_of(array) == "dask":

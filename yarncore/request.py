@@ -238,6 +238,11 @@ def _check_writable(name: str, x: Array) -> None:
             )
         if torch.compiler.is_compiling():
             return  # what follows is a matter of memory, of which there is none yet
+        if torch.jit.is_tracing():
+            raise ValueError(
+                f"{name} cannot be written while torch.jit.trace or torch.onnx.export(dynamo=False) records: what is done to "
+                "memory is not in its graph; use rotate, without out"
+            )
         if x.is_neg():
             raise ValueError(f"{name} has its negative bit set: its memory holds other values; use x.resolve_neg()")
         if x.is_inference() and not torch.is_inference_mode_enabled():

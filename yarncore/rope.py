@@ -20,6 +20,7 @@ from yarncore.namespaces import (
     is_torch,
     is_traced,
     is_virtual,
+    is_watched,
     namespace_of,
     symbol_as_array,
 )
@@ -196,7 +197,8 @@ class Rope:
         assert self.scaling is not None
         assert self._steps is not None
         last_lengths = (self.scaling.step_lengths() or ())[:-1]
-        if is_torch(lengths) and not is_virtual(lengths):  # one launch on a device, and a captured graph can hold it
+        if is_torch(lengths) and not (is_virtual(lengths) or is_watched()):
+            # One launch on a device, and a captured graph can hold it.
             from yarncore.backends.torch_device import rank_among
 
             rows = rank_among(last_lengths, lengths, self._steps[0].on_devices)

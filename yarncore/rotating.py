@@ -8,7 +8,8 @@ from yarncore.arguments import is_number
 from yarncore.backends.choice import choose
 from yarncore.backends.short_cut import attempt
 from yarncore.element_types import element_type
-from yarncore.namespaces import Array, device_argument, is_array, namespace_of
+from yarncore.namespaces import Array, device_argument, extents_may_be_compared, is_array, namespace_of
+from yarncore.positions import broadcast_shape
 from yarncore.request import make_request
 from yarncore.turning import Turning
 
@@ -39,9 +40,10 @@ def run(
         done = attempt(turning, q, k, positions, heads_axis, in_place, out)
         if done is not None:
             return done
-    request = make_request(
-        turning, q, k, positions, heads_axis=heads_axis, out=out, in_place=in_place, slots=slots, names=names
-    )
+    with extents_may_be_compared():
+        request = make_request(
+            turning, q, k, positions, heads_axis=heads_axis, out=out, in_place=in_place, slots=slots, names=names
+        )
     results = choose(request, backend).rotate(request)
     return results[0] if k is None else tuple(results)
 
@@ -63,8 +65,10 @@ def cos_sin(turning: Turning, positions: Any, dtype: Any) -> tuple[Array, Array]
     leading = 0 if turning.pair_section is None else 1
     grid = tuple(given.shape[leading:])
     if turning.lengths_shape:
-        grid = np.broadcast_shapes(grid, turning.lengths_shape)
-    if given.shape == ():
+        with extents_may_be_compared():
+            grid = broadcast_shape(grid, turning.lengths_shape)
+    one_token = len(given.shape) == 0 and not grid
+    if len(given.shape) == 0:
         given = xp.reshape(given, (1,))  # one token: a 0-d integer would be read as an offset
         grid = grid or (1,)
     pairs = turning.turns.pairs
@@ -73,8 +77,7 @@ def cos_sin(turning: Turning, positions: Any, dtype: Any) -> tuple[Array, Array]
     unit = xp.reshape(xp.concat([ones, unit[..., 1:, :]], axis=-2), (*grid, 2 * pairs))
     plain = turning.changed(interleaved=False, head_dim=None)
     turned = run(plain, unit, None, given, heads_axis=None)
-    if not hasattr(positions, "shape") or tuple(positions.shape) == ():
-        turned = turned[0, ...] if grid == (1,) else turned
+    turned = turned[0, ...] if one_token else turned
     return turned[..., :pairs], turned[..., pairs:]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from yarncore.namespaces import Array, Namespace, constant, has_64_bits, widest_float
+from yarncore.namespaces import Array, Namespace, constant, extents_may_be_compared, has_64_bits, widest_float
 
 WORDS = 5
 _FRACTION_BITS = 128
@@ -154,7 +154,8 @@ class TracedTurns:
     @property
     def pairs(self) -> int:
         """How many pairs turn."""
-        return int(self.inverse_frequencies.shape[-1])
+        with extents_may_be_compared():
+            return int(self.inverse_frequencies.shape[-1])
 
 
 def word_dtype(xp: Namespace) -> Any:

@@ -17,6 +17,7 @@ from yarncore.namespaces import (
     is_jax_namespace,
     is_numpy,
     is_torch,
+    is_watched,
     namespace_of,
 )
 from yarncore.request import RotationRequest
@@ -44,6 +45,8 @@ class GenericBackend:
     def request_refusal(self, request: RotationRequest) -> str | None:
         if request.slots is not None and not (is_numpy(request.inputs[0]) or is_torch(request.inputs[0])):
             return "slots need an array that can be written in place"
+        if is_torch(request.slots) and is_watched():
+            return "slots of a tensor are read, which a tracer cannot record; a list or a NumPy array is expected"
         return None
 
     def rotate(self, request: RotationRequest) -> list[Array]:
@@ -124,4 +127,6 @@ def _rotate_array(
         turned = xp.concat([y0, y1], axis=-1)
     turned = xp.astype(turned, x.dtype) if turned.dtype != x.dtype else turned
     turned = xp.where(origin, x[..., :dim], turned)
-    return turned if dim == x.shape[-1] else xp.concat([turned, x[..., dim:]], axis=-1)
+    width = x.shape[-1]  # a tracer's own kind of number, perhaps, which a comparison would fix
+    whole = dim == request.turning.head_dim or (isinstance(width, int) and dim == width)
+    return turned if whole else xp.concat([turned, x[..., dim:]], axis=-1)

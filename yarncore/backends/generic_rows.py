@@ -13,6 +13,7 @@ from yarncore.namespaces import (
     Namespace,
     constant,
     device_argument,
+    extents_may_be_compared,
     has_64_bits,
     is_integer_dtype,
     is_jax_namespace,
@@ -127,7 +128,8 @@ def positions_of(xp: Namespace, request: RotationRequest, grid: tuple[int, ...],
         return _host_positions(xp, positions.array, like) if is_numpy(positions.array) else positions.array
     signed = xp.int64 if has_64_bits(xp) else xp.int32
     count = grid[-1] if grid else 1
-    index = xp.arange(count, dtype=signed, **device_argument(xp, like))
+    with extents_may_be_compared():
+        index = xp.arange(count, dtype=signed, **device_argument(xp, like))
     offset = positions.offset
     if not isinstance(offset, int):
         offset = xp.astype(offset, signed)

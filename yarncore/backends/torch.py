@@ -10,6 +10,7 @@ import torch
 from torch.autograd import forward_ad
 
 from yarncore.backends.native import extension
+from yarncore.namespaces import function_mode_watches, is_watched
 from yarncore.turns import TurnsTable
 
 
@@ -25,8 +26,8 @@ def why_not_plain(x: torch.Tensor, device: str = "cpu") -> str | None:
         return f"{type(x).__module__}.{type(x).__qualname__} is a subclass of Tensor"
     if x.device.type != device:
         return f"the tensor is on {x.device}"
-    if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack():
-        return "a dispatch mode is active"
+    if is_watched():
+        return "torch.jit.trace records the call" if torch.jit.is_tracing() else "a dispatch mode is active"
     return None
 
 
@@ -83,8 +84,11 @@ def register_once() -> bool:
         return _registered
     functions = (
         torch._C._len_torch_dispatch_stack,
+        torch._C._len_torch_function_stack,
         torch.is_grad_enabled,
         torch.is_inference_mode_enabled,
+        torch._C._is_tracing,
+        function_mode_watches,
         torch.Tensor.requires_grad,
         torch.Tensor._version,
         torch.Tensor.is_neg,
