@@ -12,6 +12,7 @@ from yarncore.errors import ConfigWarning
 from yarncore.frameworks.expressions import constant, device_argument, namespace_of
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_array, is_numpy, of
+from yarncore.frameworks.tracers import extents_may_be_compared
 from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
 from yarncore.request.tensors import check_array, element_type
 from yarncore.rotation.rotation import Rotation
@@ -161,10 +162,11 @@ def packed_positions(cu_seqlens: Array, total: int, offsets: Array | None = None
     count = integer("total", total)
     if not 0 <= count < 2**48:
         raise ValueError(f"total is {total!r}; an integer >= 0 and < 2^48 is expected")
-    if len(cu_seqlens.shape) != 1 or cu_seqlens.shape[0] < 2:
-        raise ValueError(
-            f"cu_seqlens has shape {tuple(cu_seqlens.shape)}; (sequences + 1,) with a sequence is expected"
-        )
+    with extents_may_be_compared():
+        if len(cu_seqlens.shape) != 1 or cu_seqlens.shape[0] < 2:
+            raise ValueError(
+                f"cu_seqlens has shape {tuple(cu_seqlens.shape)}; (sequences + 1,) with a sequence is expected"
+            )
     xp = namespace_of(cu_seqlens)
     if not of(cu_seqlens).is_traced(cu_seqlens):
         rising = bool(xp.all(cu_seqlens[1:] >= cu_seqlens[:-1]))
@@ -186,8 +188,9 @@ def packed_positions(cu_seqlens: Array, total: int, offsets: Array | None = None
         raise TypeError(f"offsets is {offsets!r}; an array of integers is expected")
     if is_numpy(offsets):
         offsets = constant(xp, offsets, cu_seqlens.dtype, like=cu_seqlens)
-    if tuple(offsets.shape) != (sequences,):
-        raise ValueError(
-            f"offsets has shape {tuple(offsets.shape)}; ({sequences},), one for each sequence, is expected"
-        )
+    with extents_may_be_compared():
+        if tuple(offsets.shape) != (sequences,):
+            raise ValueError(
+                f"offsets has shape {tuple(offsets.shape)}; ({sequences},), one for each sequence, is expected"
+            )
     return positions + xp.take(xp.astype(offsets, cu_seqlens.dtype), sequence, axis=0)

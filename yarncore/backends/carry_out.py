@@ -12,6 +12,8 @@ from yarncore.backends.torch.roads import rotate_by
 from yarncore.frameworks.expressions import device_argument, namespace_of
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_array, of_namespace
+from yarncore.frameworks.tracers import extents_may_be_compared
+from yarncore.request.positions import broadcast_shape
 from yarncore.request.request import make_request
 from yarncore.request.tensors import element_type
 from yarncore.turns.record import RotationRecord
@@ -43,9 +45,10 @@ def run(
         done = _plain_call(record, q, k, positions, heads_axis, in_place, out)
         if done is not None:
             return done
-    request = make_request(
-        record, q, k, positions, heads_axis=heads_axis, out=out, in_place=in_place, slots=slots, names=names
-    )
+    with extents_may_be_compared():
+        request = make_request(
+            record, q, k, positions, heads_axis=heads_axis, out=out, in_place=in_place, slots=slots, names=names
+        )
     results = rotate_by(choose(request, backend), request)
     return results[0] if k is None else tuple(results)
 
@@ -80,8 +83,10 @@ def cos_sin(record: RotationRecord, positions: Any, dtype: Any) -> tuple[Array, 
         dtype = of_namespace(xp).default_float(xp)
     grid = tuple(given.shape[len(record.position_axes) :])
     if record.lengths_shape:
-        grid = np.broadcast_shapes(grid, record.lengths_shape)
-    if given.shape == ():
+        with extents_may_be_compared():
+            grid = broadcast_shape(grid, record.lengths_shape)
+    one_token = len(given.shape) == 0 and not grid
+    if len(given.shape) == 0:
         given = xp.reshape(given, (1,))  # one token: a 0-d integer would be read as an offset
         grid = grid or (1,)
     pairs = record.turns.pairs
@@ -90,6 +95,5 @@ def cos_sin(record: RotationRecord, positions: Any, dtype: Any) -> tuple[Array, 
     unit = xp.reshape(xp.concat([ones, unit[..., 1:, :]], axis=-2), (*grid, 2 * pairs))
     plain = record.changed(interleaved=False, head_dim=None)
     turned = run(plain, unit, None, given, heads_axis=None)
-    if not hasattr(positions, "shape") or tuple(positions.shape) == ():
-        turned = turned[0, ...] if grid == (1,) else turned
+    turned = turned[0, ...] if one_token else turned
     return turned[..., :pairs], turned[..., pairs:]

@@ -64,6 +64,10 @@ class Framework:
         """
         return not self.is_host
 
+    def is_watched(self) -> bool:
+        """Whether a tracer or a mode may record what is done to plain arrays: then no value may be read from them."""
+        return False
+
     def is_recorded(self, x: Array) -> bool:
         """Whether what happens to an array is differentiated or transformed: then the framework must see it."""
         return False

@@ -12,6 +12,7 @@ import numpy as np
 
 from yarncore.frameworks.framework import Framework, Namespace
 from yarncore.frameworks.numpy import NUMPY
+from yarncore.frameworks.tracers import refuse_proxy
 
 # Where the answers lie of what is imported by whoever has arrays of it: root module -> (module, its object).
 _ROWS = {
@@ -42,6 +43,7 @@ def is_array(x: object) -> bool:
     """Whether `x` is an array of any framework that is known or speaks the array API."""
     if is_numpy(x) or is_torch(x):
         return True
+    refuse_proxy(x)
     return not isinstance(x, (int, float, str, list, tuple, type(None))) and bool(array_api_compat.is_array_api_obj(x))
 
 

@@ -26,7 +26,8 @@ class Numpy(Framework):
     def broadcast(self, x: Any, shape: tuple[int, ...]) -> Any:
         if not x.dtype.isnative:
             x = x.astype(x.dtype.newbyteorder("="))
-        return np.broadcast_to(x, shape)
+        known = all(isinstance(n, int) for n in shape)  # else a tracer's, or Dask's: NumPy would fix them
+        return np.broadcast_to(x, shape) if known else x
 
     def check(self, name: str, x: Any) -> None:
         if isinstance(x, np.ma.MaskedArray):

@@ -29,7 +29,10 @@ class Torch(Framework):
         return not (x.dtype.is_floating_point or x.dtype.is_complex or x.dtype is torch.bool)
 
     def is_traced(self, x: Any) -> bool:
-        return x.device.type != "cpu" or is_virtual(x)
+        return x.device.type != "cpu" or is_virtual(x) or is_watched()
+
+    def is_watched(self) -> bool:
+        return is_watched()
 
     def is_recorded(self, x: Any) -> bool:
         return bool((torch.is_grad_enabled() and x.requires_grad) or is_wrapped(x) or forward_ad._current_level >= 0)
@@ -86,6 +89,11 @@ class Torch(Framework):
             )
         if torch.compiler.is_compiling():
             return  # what follows is a matter of memory, of which there is none yet
+        if torch.jit.is_tracing():
+            raise ValueError(
+                f"{name} cannot be written while torch.jit.trace or torch.onnx.export(dynamo=False) records: what is done to "
+                "memory is not in its graph; use rotate, without out"
+            )
         if x.is_neg():
             raise ValueError(f"{name} has its negative bit set: its memory holds other values; use x.resolve_neg()")
         if x.is_inference() and not torch.is_inference_mode_enabled():
@@ -114,7 +122,7 @@ class Torch(Framework):
 
     def rank_among(self, numbers: tuple[int, ...], values: Any, copies: dict[Any, Any]) -> Any:
         """By one launch on a device, which a captured graph can hold."""
-        if is_virtual(values):
+        if is_virtual(values) or is_watched():
             return super().rank_among(numbers, values, copies)
         if values.device not in copies:
             if values.is_cuda and torch.cuda.is_current_stream_capturing():
@@ -143,8 +151,23 @@ def is_plain_type(x: torch.Tensor) -> bool:
 
 
 def is_virtual(x: torch.Tensor) -> bool:
-    """Whether a tensor stands for another: it is being compiled, a subclass, or wrapped by a transform."""
-    return torch.compiler.is_compiling() or not is_plain_type(x) or is_wrapped(x)
+    """Whether a tensor stands for another: it is compiled or traced, a subclass, or wrapped by a transform."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing() or not is_plain_type(x) or is_wrapped(x)
+
+
+def is_watched() -> bool:
+    """Whether a tracer or a mode may record what is done to plain tensors: then no value may be read from them, and their
+    memory must not be touched past the dispatcher.
+    """
+    if torch.compiler.is_compiling():
+        return False  # it sees through Python itself
+    return bool(torch.jit.is_tracing() or torch._C._len_torch_dispatch_stack() or function_mode_watches())
+
+
+def function_mode_watches() -> bool:
+    """Whether a function mode is active that may want to see what is done; a default device does not."""
+    stack = [torch._C._get_function_stack_at(place) for place in range(torch._C._len_torch_function_stack())]
+    return any(type(mode) is not torch.utils._device.DeviceContext for mode in stack)
 
 
 def is_wrapped(x: torch.Tensor) -> bool:
@@ -170,8 +193,8 @@ def why_not_plain(x: torch.Tensor, device: str = "cpu") -> str | None:
         return f"{type(x).__module__}.{type(x).__qualname__} is a subclass of Tensor"
     if x.device.type != device:
         return f"the tensor is on {x.device}"
-    if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack():
-        return "a dispatch mode is active"
+    if is_watched():
+        return "torch.jit.trace records the call" if torch.jit.is_tracing() else "a dispatch mode is active"
     return None
 
 

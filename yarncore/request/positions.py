@@ -1,5 +1,6 @@
 """Positions as the caller gives them -> the form the backends receive."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +84,12 @@ def broadcasts_to(shape: Any, target: tuple[int, ...]) -> bool:
         n == 1 or n == m or (n != n and m != m)  # Dask's chunks of unknown sizes are NaN
         for n, m in zip(reversed(shape), reversed(target), strict=False)
     )
+
+
+def broadcast_shape(x: tuple[Any, ...], y: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The shape that arrays of both shapes broadcast to, if there is one; extents as in broadcasts_to."""
+    pairs = itertools.zip_longest(reversed(x), reversed(y), fillvalue=1)
+    return tuple(m if n == 1 else n for m, n in pairs)[::-1]
 
 
 def _as_array(positions: Any, like: Array) -> Any:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from yarncore._arguments import integer, real_number
 from yarncore.frameworks.known import is_array, of
+from yarncore.frameworks.tracers import extents_may_be_compared
 
 
 def host_frequencies(value: Any) -> npt.NDArray[np.float64]:
@@ -50,7 +51,9 @@ def checked_head_dim(head_dim: Any, rotary_dim: int) -> int | None:
     if head_dim is None:
         return None
     count = integer("head_dim", head_dim)
-    if count < rotary_dim:
+    with extents_may_be_compared():
+        too_small = bool(count < rotary_dim)
+    if too_small:
         raise ValueError(f"head_dim is {count}; at least 2 * the number of frequencies = {rotary_dim} is expected")
     return count
 

@@ -100,8 +100,11 @@ def of_arrays(theta: Array, attention: Any, softmax: Any, layout: Layout) -> Num
     )
     shape = tuple(theta.shape[:-1])
     record = RotationRecord(traced_turns(xp, theta, attention), None, shape, False, *_placed(layout))
-    text = f"<traced Rotation, inverse_frequencies of shape {tuple(theta.shape)}>"
-    return Numbers(record, softmax, lambda: text, continuous=True)
+
+    def text() -> str:  # when it is asked for: TorchScript's tracer has tensors for extents
+        return f"<traced Rotation, inverse_frequencies of shape {(*shape, record.turns.pairs)}>"
+
+    return Numbers(record, softmax, text, continuous=True)
 
 
 def of_rows(table: TurnsTable, softmax: tuple[float, ...], rows: Array, layout: Layout) -> Numbers:

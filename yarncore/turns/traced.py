@@ -6,6 +6,7 @@ from typing import Any
 
 from yarncore.frameworks.expressions import constant, has_64_bits, widest_float
 from yarncore.frameworks.framework import Array, Namespace
+from yarncore.frameworks.tracers import extents_may_be_compared
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -27,7 +28,8 @@ class TracedTurns:
     @property
     def pairs(self) -> int:
         """How many pairs turn."""
-        return int(self.inverse_frequencies.shape[-1])
+        with extents_may_be_compared():
+            return int(self.inverse_frequencies.shape[-1])
 
 
 def word_dtype(xp: Namespace) -> Any:

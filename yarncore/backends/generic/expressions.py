@@ -40,6 +40,8 @@ class GenericBackend(Backend):
     def request_refusal(self, request: RotationRequest) -> str | None:
         if request.slots is not None and not of(request.inputs[0]).takes_slots:
             return "slots need an array that can be written in place"
+        if request.slots is not None and of(request.slots).is_watched():
+            return "slots of a tensor are read, which a tracer cannot record; a list or a NumPy array is expected"
         return None
 
     def rotate(self, request: RotationRequest) -> list[Array]:
@@ -101,4 +103,6 @@ def _rotate_array(
         turned = xp.concat([y0, y1], axis=-1)
     turned = xp.astype(turned, x.dtype) if turned.dtype != x.dtype else turned
     turned = xp.where(origin, x[..., :dim], turned)
-    return turned if dim == x.shape[-1] else xp.concat([turned, x[..., dim:]], axis=-1)
+    width = x.shape[-1]  # a tracer's own kind of number, perhaps, which a comparison would fix
+    whole = dim == request.record.head_dim or (isinstance(width, int) and dim == width)
+    return turned if whole else xp.concat([turned, x[..., dim:]], axis=-1)

@@ -12,6 +12,7 @@ from yarncore.backends.generic.tables import table_beside
 from yarncore.frameworks.expressions import constant, device_argument, has_64_bits, take_rows
 from yarncore.frameworks.framework import Array, Namespace
 from yarncore.frameworks.known import is_numpy, of, of_namespace
+from yarncore.frameworks.tracers import extents_may_be_compared
 from yarncore.request.request import RotationRequest
 from yarncore.turns.traced import TracedTurns, word_dtype
 
@@ -101,7 +102,8 @@ def positions_of(xp: Namespace, request: RotationRequest, grid: tuple[int, ...],
         return _host_positions(xp, positions.array, like) if is_numpy(positions.array) else positions.array
     signed = xp.int64 if has_64_bits(xp) else xp.int32
     count = grid[-1] if grid else 1
-    index = xp.arange(count, dtype=signed, **device_argument(xp, like))
+    with extents_may_be_compared():
+        index = xp.arange(count, dtype=signed, **device_argument(xp, like))
     offset = positions.offset
     if not isinstance(offset, int):
         offset = xp.astype(offset, signed)

@@ -9,7 +9,7 @@ import torch
 from torch.autograd import forward_ad
 
 from yarncore.backends.native.extension import extension
-from yarncore.frameworks.torch import readable
+from yarncore.frameworks.torch import function_mode_watches, readable
 
 _registered = False
 
@@ -26,8 +26,11 @@ def register_once() -> bool:
         return _registered
     functions = (
         torch._C._len_torch_dispatch_stack,
+        torch._C._len_torch_function_stack,
         torch.is_grad_enabled,
         torch.is_inference_mode_enabled,
+        torch._C._is_tracing,
+        function_mode_watches,
         torch.Tensor.requires_grad,
         torch.Tensor._version,
         torch.Tensor.is_neg,
