@@ -46,9 +46,12 @@ def token_text(grid: tuple[int, ...], axis: int | None) -> str:
 
 
 def place(
-    positions: Any, grid: tuple[int, ...], sections: int, sectioned: bool, *, like: Array, axis: int | None
-) -> PlacedPositions:
-    """Check positions and broadcast them against the token axes.
+    positions: Any, grid: tuple[int, ...], sections: int, sectioned: bool, token_shape: tuple[int, ...], *, like: Array,
+    axis: int | None,
+) -> PlacedPositions:  # fmt: skip
+    """Check positions and broadcast them against the grid: the token axes, or the axis of the slots.
+
+    A count goes along the last token axis, whichever slots there are.
 
     Raises
     ------
@@ -59,14 +62,14 @@ def place(
         return PlacedPositions(None, 0)
     array = _as_array(positions, like)
     if not is_array(array):
-        _check_offset(array, grid)
+        _check_offset(array, token_shape)
         return PlacedPositions(None, array)
     _check_dtype(array)
     if len(array.shape) == 0 and is_integer_dtype(array):
         if is_traced(array):
             return PlacedPositions(None, array)
         offset = int(array)
-        _check_offset(offset, grid)
+        _check_offset(offset, token_shape)
         return PlacedPositions(None, offset)
     _check_finite(array)
     if sectioned:
@@ -149,8 +152,8 @@ def _leaves(value: Any) -> Any:
         yield value
 
 
-def _check_offset(offset: int, grid: tuple[int, ...]) -> None:
-    last = offset + (max(grid[-1] - 1, 0) if grid else 0)
+def _check_offset(offset: int, token_shape: tuple[int, ...]) -> None:
+    last = offset + (max(token_shape[-1] - 1, 0) if token_shape else 0)
     if offset < _INT64_MIN or last > _INT64_MAX:
         raise ValueError(f"positions overflow: {offset} ... {last} do not fit into 64 bits")
 

@@ -88,7 +88,9 @@ def make_request(
         )
     slot_array = None if slots is None else _checked_slots(slots, token_shape, q)
     grid = token_shape if slot_array is None else slot_array.shape
-    placed = place(positions, grid, turning.sections, turning.pair_section is not None, like=q, axis=axis)
+    placed = place(positions, grid, turning.sections, turning.pair_section is not None, token_shape, like=q, axis=axis)
+    if placed.array is None and turning.pair_section is not None:
+        turning = turning.changed(pair_section=None, sections=1)  # a count is the same for every section
     if automatic and slots is None and placed.array is None:
         _refuse_ambiguous_heads(names[0], q, "None" if positions is None else "an offset")
     for array in (turning.rows, getattr(turning.turns, "factors", None)):

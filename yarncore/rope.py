@@ -56,7 +56,7 @@ class Rope:
         GPT-J, Meta's Llama and DeepSeek's checkpoints.
     sections : sequence of int, optional
         Vision-language models: how many pairs turn by each of a token's positions (time, height, width); the sum
-        is rotary_dim / 2. Positions then have one more leading axis.
+        is rotary_dim / 2. Positions then have one more leading axis; a count is the same for every section.
     section_order : "contiguous", "interleaved" or "axial"
         Sections one after the other (Qwen2-VL), or dealt out in turn (Qwen3-VL), in both cases over one series of
         frequencies; or one after the other, each with a series of its own, as image and video models have it: the

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from yarncore.backends.backend import delivered
+from yarncore.backends.generic_rows import positions_of
 from yarncore.backends.native import NativeBackend
 from yarncore.backends.short_cut import prepare
 from yarncore.backends.torch import register_once
@@ -113,11 +114,13 @@ def rotate_by_operator(request: RotationRequest) -> list[Any]:
     def tensor(value: Any, dtype: Any) -> Any:
         return value if value is None or is_torch(value) else constant(namespace_of(like), value, dtype, like=like)
 
-    array = tensor(positions.array, None)
+    array, offset = tensor(positions.array, None), positions.offset
+    if is_torch(offset):  # the operator takes a number
+        array, offset = positions_of(namespace_of(like), request, request.token_shape, like), 0
     rows = tensor(turning.rows, torch.int32)
     section = tensor(turning.pair_section, torch.uint8)
     results = torch.ops.yarncore.rotate(
-        request.inputs, array, positions.offset, rows, section, table.text, turning.sections, turning.conjugate,
+        request.inputs, array, offset, rows, section, table.text, turning.sections, turning.conjugate,
         turning.interleaved, request.heads_axis,
     )  # fmt: skip
     return delivered(request, results)
