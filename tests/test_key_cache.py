@@ -86,11 +86,26 @@ def test_generic_slots_agree_with_native(rng):
 
     keys = rng.standard_normal((5, 4, 3, 32)).astype(np.float32)
     record = ROPE.at(400)._record
-    slots, positions = np.array([7, -1, 0, 19, 3]), np.array([10, 99, 11, 12, -5])
-    native, generic = keys.copy(), keys.copy()
-    for x, backend in ((native, "native"), (generic, "generic")):
-        run(record, x, None, positions, heads_axis=-2, in_place=True, slots=slots, backend=backend)
-    assert np.array_equal(native, generic)
+    slots = np.array([7, -1, 0, 19, 3])
+    for positions in (np.array([10, 99, 11, 12, -5]), None, 70):
+        native, generic = keys.copy(), keys.copy()
+        for x, backend in ((native, "native"), (generic, "generic")):
+            run(record, x, None, positions, heads_axis=-2, in_place=True, slots=slots, backend=backend)
+        assert np.array_equal(native, generic)
+
+
+@pytest.mark.parametrize("backend", ["native", "generic"])
+def test_slots_are_a_part_of_what_is_counted(backend, rng):
+    from yarncore.backends.carry_out import run
+
+    keys = rng.standard_normal((5, 4, 3, 32)).astype(np.float32)
+    whole = ROPE.rotate(keys, None, 70, heads_axis=-2, length=400)
+    some = keys.copy()
+    run(ROPE.at(400)._record, some, None, 70, heads_axis=-2, in_place=True, slots=[7, 0, 18], backend=backend)
+    turned = np.zeros(20, dtype=bool)
+    turned[[7, 0, 18]] = True
+    assert np.array_equal(some.reshape(20, 3, 32)[turned], whole.reshape(20, 3, 32)[turned])
+    assert np.array_equal(some.reshape(20, 3, 32)[~turned], keys.reshape(20, 3, 32)[~turned])
 
 
 def test_shift_with_sections():

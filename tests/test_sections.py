@@ -1,5 +1,9 @@
 """Positions per section against the classes of transformers that have them, and against themselves."""
 
+import array_api_strict
+import dask.array
+import jax
+import mlx.core as mx
 import numpy as np
 import pytest
 import torch
@@ -129,3 +133,89 @@ def test_far_and_negative_positions_in_sections(dtype, instruction_set, rng):
     assert np.allclose(rope.rotate(x, None, positions, backend="generic"), native, rtol=0, atol=3e-7)
     exact = rope.rotate(x.astype(np.float64), None, positions)
     assert np.allclose(native, exact, rtol=0, atol=1e-6)
+
+
+SECTIONED = yc.Rope(16, sections=(4, 3, 1), section_order="interleaved", scaling=yc.YaRN(4.0, 64))
+COUNTS = {
+    "None": None,
+    "an int": 70_000,
+    "a negative int": -3,
+    "a NumPy integer": np.int32(5),
+    "a 0-d array": np.array(9),
+}
+ROADS = {
+    "NumPy": lambda q, k, count: SECTIONED.rotate(q, k, count, heads_axis=-2),
+    "NumPy, a rotation": lambda q, k, count: SECTIONED.at().rotate(q, k, count, heads_axis=-2),
+    "NumPy in place": lambda q, k, count: SECTIONED.rotate_(q.copy(), k.copy(), count, heads_axis=-2),
+    "NumPy, array operations": lambda q, k, count: SECTIONED.rotate(q, k, count, heads_axis=-2, backend="generic"),
+    "NumPy, the checked road": lambda q, k, count: SECTIONED.rotate(q, k, count, heads_axis=-2, backend="native"),
+    "torch": lambda q, k, count: SECTIONED.rotate(torch.from_numpy(q), torch.from_numpy(k), count, heads_axis=-2),
+    "torch in place": lambda q, k, count: SECTIONED.rotate_(
+        torch.from_numpy(q.copy()), torch.from_numpy(k.copy()), count, heads_axis=-2
+    ),
+    "torch, recorded": lambda q, k, count: [
+        y.detach() for y in SECTIONED.rotate(torch.from_numpy(q).requires_grad_(), torch.from_numpy(k), count, heads_axis=-2)
+    ],
+    "torch, compiled": lambda q, k, count: torch.compile(
+        lambda q, k: SECTIONED.rotate(q, k, count, heads_axis=-2), fullgraph=True, backend="aot_eager"
+    )(torch.from_numpy(q), torch.from_numpy(k)),
+    "torch, traced": lambda q, k, count: torch.jit.trace(
+        lambda q, k: SECTIONED.rotate(q, k, count, heads_axis=-2), (torch.zeros(2, 5, 4, 16), torch.zeros(2, 5, 2, 16))
+    )(torch.from_numpy(q), torch.from_numpy(k)),
+    "torch, mapped": lambda q, k, count: torch.func.vmap(
+        lambda q, k: SECTIONED.rotate(q, k, count, heads_axis=-2)
+    )(torch.from_numpy(q), torch.from_numpy(k)),
+    "JAX": lambda q, k, count: SECTIONED.rotate(jax.numpy.asarray(q), jax.numpy.asarray(k), count, heads_axis=-2),
+    "JAX, jitted": lambda q, k, count: jax.jit(lambda q, k: SECTIONED.rotate(q, k, count, heads_axis=-2))(q, k),
+    "JAX, the extension": lambda q, k, count: SECTIONED.rotate(
+        jax.numpy.asarray(q), jax.numpy.asarray(k), count, heads_axis=-2, backend="native"
+    ),
+    "MLX": lambda q, k, count: SECTIONED.rotate(mx.array(q), mx.array(k), count, heads_axis=-2),
+    "array_api_strict": lambda q, k, count: SECTIONED.rotate(
+        array_api_strict.asarray(q), array_api_strict.asarray(k), count, heads_axis=-2
+    ),
+    "Dask": lambda q, k, count: SECTIONED.rotate(
+        dask.array.from_array(q, chunks=(1, 2, 4, 16)), dask.array.from_array(k, chunks=(1, 2, 2, 16)), count, heads_axis=-2
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("given", COUNTS)
+@pytest.mark.parametrize("road", ROADS)
+def test_a_count_is_the_same_for_every_section(road, given, rng):
+    count = COUNTS[given]
+    if road == "torch, compiled" and count is not None:
+        count = int(count)  # torch.compile does not know what NumPy closes over
+    q, k = (rng.standard_normal((2, 5, heads, 16), dtype=np.float32) for heads in (4, 2))
+    counted = np.broadcast_to(np.arange(5) + (0 if count is None else count), (3, 2, 5))
+    expected = SECTIONED.rotate(q, k, counted, heads_axis=-2)
+    for y, e in zip(ROADS[road](q, k, count), expected, strict=True):
+        assert np.max(np.abs(np.asarray(y) - e)) <= 2.0**-21 * np.max(np.abs(e))
+
+
+@pytest.mark.parametrize("rope", [SECTIONED, yc.Rope(16)])
+def test_an_offset_that_is_traced_is_a_count(rope, rng):
+    q = rng.standard_normal((2, 5, 4, 16), dtype=np.float32)
+    expected = rope.rotate(q, None, 7, heads_axis=-2)
+    compiled = torch.compile(
+        lambda q, offset: rope.rotate(q, None, offset, heads_axis=-2), fullgraph=True, backend="aot_eager"
+    )
+    jitted = jax.jit(lambda q, offset: rope.rotate(q, None, offset, heads_axis=-2))
+    for y in (compiled(torch.from_numpy(q), torch.tensor(7)), jitted(q, 7)):
+        assert np.max(np.abs(np.asarray(y) - expected)) <= 1e-6
+
+
+def test_slots_of_keys_in_sections_may_be_counted(rng):
+    keys = rng.standard_normal((4, 3, 2, 16), dtype=np.float32)
+    old, new = yc.Rope(16, sections=(4, 3, 1)).at(), yc.Rope(16, base=500, sections=(4, 3, 1)).at()
+    counted, placed = keys.copy(), keys.copy()
+    yc.rerotate_(counted, 2, old, new, slots=[7, 1, 3])
+    yc.rerotate_(placed, np.broadcast_to(np.array([1, 1, 0]) + 2, (3, 3)), old, new, slots=[7, 1, 3])
+    assert np.array_equal(counted, placed)
+
+
+def test_cos_and_sin_have_a_position_for_each_section():
+    cos, _ = SECTIONED.cos_sin(np.arange(15).reshape(3, 5))
+    assert cos.shape == (5, 8)
+    with pytest.raises(ValueError, match="with sections it has one more axis"):
+        SECTIONED.cos_sin(np.arange(5))

@@ -36,7 +36,8 @@ def rerotate_(
     keys : array, shape (..., head_dim)
         Contiguous or paged, (blocks, block size, heads, dim).
     positions : None, int, or array of int or float
-        The positions under which the keys were rotated. With `slots`: those of the slots.
+        The positions under which the keys were rotated. With `slots`: an array has those of the slots; a count still goes
+        along the last token axis, of which the slots are a part.
     old, new : Rotation
     heads_axis : int or None, keyword-only
         As for Rope.rotate.

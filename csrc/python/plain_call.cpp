@@ -104,12 +104,11 @@ bool heads_axis_of(PyObject* given, int dimensions, bool counted, int& axis) {
 }
 
 // Positions that broadcast against the token axes, or an offset; false for anything else. Tensors serve tensors only.
-// With sections there is one more leading axis.
+// With sections there is one more leading axis, but a count is the same for each.
 bool place_positions(PyObject* given, bool torch, const PlainRotation& rotation, Request& request) {
   request.position_kind = PositionKind::arange;
-  if (given == Py_None) return !rotation.pair_section;
+  if (given == Py_None) return true;
   if (PyLong_CheckExact(given)) {
-    if (rotation.pair_section) return false;
     request.offset = PyLong_AsLongLong(given);
     if (request.offset == -1 && PyErr_Occurred()) {
       PyErr_Clear();

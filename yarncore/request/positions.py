@@ -39,9 +39,18 @@ def token_text(grid: tuple[int, ...], axis: int | None) -> str:
 
 
 def place(
-    positions: Any, grid: tuple[int, ...], sections: int, sectioned: bool, *, like: Array, axis: int | None
+    positions: Any,
+    grid: tuple[int, ...],
+    token_shape: tuple[int, ...],
+    sections: tuple[int, ...],
+    *,
+    like: Array,
+    axis: int | None,
 ) -> PlacedPositions:
-    """Check positions and broadcast them against the token axes.
+    """Check positions and broadcast them against the grid: the token axes, or the axis of the slots.
+
+    `sections` is the leading axis of positions, () where there is none. A count goes along the last token axis, whichever
+    slots there are.
 
     Raises
     ------
@@ -52,25 +61,24 @@ def place(
         return PlacedPositions(None, 0)
     array = _as_array(positions, like)
     if not is_array(array):
-        _check_offset(array, grid)
+        _check_offset(array, token_shape)
         return PlacedPositions(None, array)
     _check_dtype(array)
     if len(array.shape) == 0 and of(array).is_integer(array):
         if of(array).is_traced(array):
             return PlacedPositions(None, array)
         offset = int(array)
-        _check_offset(offset, grid)
+        _check_offset(offset, token_shape)
         return PlacedPositions(None, offset)
     _check_finite(array)
-    if sectioned:
+    if sections:
         leading = len(grid) + 1
-        if len(array.shape) != leading or array.shape[0] != sections:
+        if len(array.shape) != leading or array.shape[0] != sections[0]:
             raise ValueError(
                 f"positions has shape {tuple(array.shape)}; with sections it has one more axis than x has token axes, first, of "
-                f"length {sections}: {(sections, *grid)} or a shape that broadcasts to it is expected"
+                f"length {sections[0]}: {(*sections, *grid)} or a shape that broadcasts to it is expected"
             )
-        return PlacedPositions(_broadcast(array, (sections, *grid), axis))
-    return PlacedPositions(_broadcast(array, grid, axis))
+    return PlacedPositions(_broadcast(array, (*sections, *grid), axis))
 
 
 def padded(shape: Any, leading: int, tokens: int) -> tuple[int, ...]:
@@ -139,8 +147,8 @@ def _leaves(value: Any) -> Any:
         yield value
 
 
-def _check_offset(offset: int, grid: tuple[int, ...]) -> None:
-    last = offset + (max(grid[-1] - 1, 0) if grid else 0)
+def _check_offset(offset: int, token_shape: tuple[int, ...]) -> None:
+    last = offset + (max(token_shape[-1] - 1, 0) if token_shape else 0)
     if offset < _INT64_MIN or last > _INT64_MAX:
         raise ValueError(f"positions overflow: {offset} ... {last} do not fit into 64 bits")
 

@@ -96,7 +96,9 @@ def make_request(
         )
     slot_array = None if slots is None else checked_slots(slots, token_shape, q)
     grid = token_shape if slot_array is None else slot_array.shape
-    placed = place(positions, grid, record.sections, record.pair_section is not None, like=q, axis=axis)
+    placed = place(positions, grid, token_shape, record.position_axes, like=q, axis=axis)
+    if placed.array is None and record.pair_section is not None:
+        record = record.changed(pair_section=None, sections=1)  # a count is the same for every section
     if automatic and slots is None and placed.array is None:
         refuse_ambiguous_heads(names[0], q, "None" if positions is None else "an offset")
     for array in (record.rows, getattr(record.turns, "factors", None)):

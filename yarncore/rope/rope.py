@@ -43,7 +43,7 @@ class Rope:
         GPT-J, Meta's Llama and DeepSeek's checkpoints.
     sections : sequence of int, optional
         Vision-language models: how many pairs turn by each of a token's positions (time, height, width); the sum
-        is rotary_dim / 2. Positions then have one more leading axis.
+        is rotary_dim / 2. Positions then have one more leading axis; a count is the same for every section.
     section_order : "contiguous", "interleaved", "time_last" or "axial"
         Over one series of frequencies: sections one after the other (Qwen2-VL), dealt out in turn (Qwen3-VL), or all but
         the first dealt out in turn and then the first (ERNIE 4.5 VL: height and width by turns, time last). "axial": one

@@ -101,9 +101,14 @@ def positions_of(xp: Namespace, request: RotationRequest, grid: tuple[int, ...],
     if positions.array is not None:
         return _host_positions(xp, positions.array, like) if is_numpy(positions.array) else positions.array
     signed = xp.int64 if has_64_bits(xp) else xp.int32
-    count = grid[-1] if grid else 1
-    with extents_may_be_compared():
-        index = xp.arange(count, dtype=signed, **device_argument(xp, like))
+    count = request.token_shape[-1] if request.token_shape else 1
+    if request.slots is None:
+        with extents_may_be_compared():
+            index = xp.arange(count, dtype=signed, **device_argument(xp, like))
+    elif is_numpy(request.slots):
+        index = constant(xp, request.slots % count, signed, like=like)
+    else:
+        index = xp.astype(request.slots % count, signed)
     offset = positions.offset
     if not isinstance(offset, int):
         offset = xp.astype(offset, signed)

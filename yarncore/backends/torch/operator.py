@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from yarncore.backends.backend import delivered
+from yarncore.backends.generic.rows import positions_of
 from yarncore.backends.native.host import NativeBackend
 from yarncore.backends.native.plain_call import prepare
 from yarncore.backends.native.torch_tensors import register_once
@@ -113,17 +114,17 @@ def rotate_by_operator(request: RotationRequest) -> list[Any]:
     like = request.inputs[0]
 
     def tensor(value: Any, dtype: Any) -> Any:
-        return (
-            value
-            if value is None or isinstance(value, torch.Tensor)
-            else constant(namespace_of(like), value, dtype, like=like)
-        )
+        if value is None or isinstance(value, torch.Tensor):
+            return value
+        return constant(namespace_of(like), value, dtype, like=like)
 
-    array = tensor(positions.array, None)
+    array, offset = tensor(positions.array, None), positions.offset
+    if isinstance(offset, torch.Tensor):  # the operator takes a number
+        array, offset = positions_of(namespace_of(like), request, request.token_shape, like), 0
     rows = tensor(record.rows, torch.int32)
     section = tensor(record.pair_section, torch.uint8)
     results = torch.ops.yarncore.rotate(
-        request.inputs, array, positions.offset, rows, section, table.text, record.sections, record.conjugate,
+        request.inputs, array, offset, rows, section, table.text, record.sections, record.conjugate,
         record.interleaved, request.heads_axis,
     )  # fmt: skip
     return delivered(request, results)
