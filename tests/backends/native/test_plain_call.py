@@ -154,7 +154,7 @@ class TestTorch:
 class TestForeignArrays:
     """Nobody's DLPack capsule is read here: an object is one of the known frameworks or refused by name."""
 
-    def test_50_objects_that_only_export(self):
+    def test_objects_that_only_export(self):
         calls = []
 
         class Liar:

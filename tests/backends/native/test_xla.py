@@ -140,7 +140,7 @@ static_assert(XLA_FFI_DataType_F64 == ours::f64 && XLA_FFI_DataType_BF16 == ours
 
 
 def test_our_declarations_are_those_of_the_installed_xla(tmp_path):
-    abi = Path(__file__).parents[2] / "csrc" / "jax" / "ffi_abi.h"
+    abi = Path(__file__).parents[3] / "csrc" / "jax" / "ffi_abi.h"
     source = tmp_path / "check.cpp"
     source.write_text(CHECK.format(abi=abi))
     run = subprocess.run(

@@ -73,7 +73,7 @@ def test_nothing_is_computed_before_it_is_asked_for_and_names_are_deterministic(
     assert np.array_equal(pickle.loads(pickle.dumps(y)).compute(), y.compute())
 
 
-def test_48_what_cannot_be_cut_so(x):
+def test_what_cannot_be_cut_so(x):
     with pytest.raises(ValueError, match=r"rechunk\(\{-1: -1\}\)"):
         ROPE.rotate(da.from_array(x, chunks=(1, 10, 4, 8)), None, None, heads_axis=-2)
     unknown = da.from_array(x[0], chunks=(10, 4, 16))[da.from_array(np.arange(37) % 2 == 0, chunks=10)]

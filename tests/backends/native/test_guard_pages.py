@@ -47,7 +47,7 @@ print(cases)
 @pytest.mark.parametrize("name", _core.instruction_sets())
 def test_nothing_outside_of_the_arrays_is_touched(name):
     run = subprocess.run(
-        [sys.executable, "-c", CODE, name, str(Path(__file__).parents[1])], capture_output=True, text=True, timeout=200
+        [sys.executable, "-c", CODE, name, str(Path(__file__).parents[2])], capture_output=True, text=True, timeout=200
     )
     assert run.returncode == 0, run.stderr
     assert int(run.stdout) > 500

@@ -97,7 +97,7 @@ def test_in_place_on_what_is_no_leaf_is_recorded(x):
     assert torch.allclose(x.grad, expected)
 
 
-def test_33_rotating_what_was_saved_makes_backward_raise(x):
+def test_rotating_what_was_saved_makes_backward_raise(x):
     x.requires_grad_()
     y = x * 2
     z = (y**2).sum()
@@ -106,7 +106,7 @@ def test_33_rotating_what_was_saved_makes_backward_raise(x):
         z.backward()
 
 
-def test_32_a_leaf_in_place_is_refused_before_anything_is_written(x):
+def test_a_leaf_in_place_is_refused_before_anything_is_written(x):
     x.requires_grad_()
     before = x.detach().clone()
     with pytest.raises(ValueError, match="leaf"):
