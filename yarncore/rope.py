@@ -27,7 +27,7 @@ from yarncore.namespaces import (
 from yarncore.request import AUTOMATIC_HEADS_AXIS
 from yarncore.rotating import REQUIRED, cos_sin, run
 from yarncore.rotation import Rotation, of_arrays, of_numbers, of_rows
-from yarncore.scaling.scaling import ScaledFrequencies, Scaling, real
+from yarncore.scaling.scaling import ScaledFrequencies, Scaling, as_call, real
 from yarncore.sections import checked_sections, section_of_pairs
 from yarncore.series import Series
 from yarncore.turns import TurnsTable
@@ -35,7 +35,7 @@ from yarncore.turns import TurnsTable
 _LARGEST_DIM = 2**16  # far beyond any head; a slip of the keyboard must not compute for hours
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Rope:
     """A model's rotary embedding: it fully says what it computes.
 
@@ -338,6 +338,9 @@ class Rope:
     def inverse_frequencies(self) -> Array:
         """Radians per token at the original length, shape (rotary_dim / 2,), float64, read-only."""
         return self.at().inverse_frequencies
+
+    def __repr__(self) -> str:
+        return as_call(self, rotary_dim=self.head_dim)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Rope, (

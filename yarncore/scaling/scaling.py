@@ -1,9 +1,18 @@
 """The contract of a scaling method, and what all of them share."""
 
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, NamedTuple
 
 from yarncore.namespaces import Array, Namespace, constant, is_array, widest_float
+
+
+def as_call(record: Any, **defaults: Any) -> str:
+    """A dataclass as the call that makes it: what must be given, and what differs from its default."""
+    given = []
+    for field in fields(record):
+        if field.init and getattr(record, field.name) != defaults.get(field.name, field.default):
+            given.append(f"{field.name}={getattr(record, field.name)!r}")
+    return f"{type(record).__qualname__}({', '.join(given)})"
 
 
 class ScaledFrequencies(NamedTuple):
@@ -24,7 +33,7 @@ class ScaledFrequencies(NamedTuple):
     softmax_scale_factor: Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Scaling:
     """A method of context extension: unscaled inverse frequencies and a context length in, scaled ones out.
 
@@ -58,6 +67,9 @@ class Scaling:
 
     def check_pairs(self, pairs: int) -> None:
         """Raise ValueError where the method does not fit a rotary dimension of 2 * pairs."""
+
+    def __repr__(self) -> str:
+        return as_call(self)
 
     def context_factor(self) -> float | None:
         """s = target / original length, where the method is told it."""
