@@ -122,6 +122,23 @@ def test_shift_with_sections():
         yc.shift_(stored, 1, rotation)
 
 
+def test_a_cache_that_holds_nothing_yet_is_left_alone():
+    from transformers.cache_utils import DynamicLayer
+
+    layer = DynamicLayer()
+    states = torch.ones(1, 2, 3, 32, dtype=torch.bfloat16)
+    layer.lazy_initialization(states, states)
+    old, new = ROPE.at(100), ROPE.at(400)
+    for positions in (None, 7, torch.arange(0), torch.zeros(1, 0, dtype=torch.int64)):
+        assert yc.rerotate_(layer.keys, positions, old, new, heads_axis=-3) is layer.keys
+    assert yc.shift_(layer.keys, 3, old, heads_axis=-3) is layer.keys
+    assert layer.keys.shape == (0,)
+    with pytest.raises(TypeError, match="old"):
+        yc.rerotate_(layer.keys, None, ROPE, new)
+    with pytest.raises(ValueError, match="last axis"):
+        yc.rerotate_(torch.ones(3), None, old, new, heads_axis=None)
+
+
 def test_wrong_slots_and_shifts_leave_the_keys(keys):
     before = keys.copy()
     rotation = ROPE.at(100)

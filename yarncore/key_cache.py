@@ -34,7 +34,8 @@ def rerotate_(
     Parameters
     ----------
     keys : array, shape (..., head_dim)
-        Contiguous or paged, (blocks, block size, heads, dim).
+        Contiguous or paged, (blocks, block size, heads, dim). Of shape (0,), as a cache of transformers begins: nothing
+        is done.
     positions : None, int, or array of int or float
         The positions under which the keys were rotated. With `slots`: an array has those of the slots; a count still goes
         along the last token axis, of which the slots are a part.
@@ -70,6 +71,9 @@ def rerotate_(
     for name, rotation in (("old", old), ("new", new)):
         if not isinstance(rotation, Rotation):
             raise TypeError(f"{name} is {rotation!r}; a Rotation is expected, such as rope.at(length)")
+    record = (new @ old.inverse)._record
+    if _holds_nothing_yet(keys) and slots is None:
+        return keys
     if (old._continuous or new._continuous) and element_type(keys) in ("bfloat16", "float16"):
         warnings.warn(
             f"re-rotating {element_type(keys)} keys under a scale that changes with every token wears them away; "
@@ -77,8 +81,12 @@ def rerotate_(
             ConfigWarning,
             stacklevel=2,
         )
-    record = (new @ old.inverse)._record
     return run(record, keys, None, positions, heads_axis=heads_axis, in_place=True, slots=slots, names=_NAMES)
+
+
+def _holds_nothing_yet(keys: Array) -> bool:
+    """Whether keys are a cache before its first token as transformers makes it, torch.tensor([]): it has no axes yet."""
+    return len(keys.shape) == 1 and keys.shape[0] == 0
 
 
 def shift_(
@@ -118,6 +126,8 @@ def shift_(
         by = namespace_of(by).reshape(by, (1,))
     if not of(by).is_traced(by) and not of(by).is_integer(by):
         raise TypeError(f"by has dtype {by.dtype}; integers are expected")
+    if _holds_nothing_yet(keys) and slots is None:
+        return keys
     automatic = heads_axis is AUTOMATIC_HEADS_AXIS
     axis = heads_axis
     different = math.prod(by.shape) > (1 if record.pair_section is None else record.sections)

@@ -15,14 +15,14 @@ from yarncore.rope.resolution import Resolution, checked_length
 from yarncore.rope.sections import SectionOrder, checked_order, checked_sections, section_of_pairs
 from yarncore.rotation.numbers import Layout
 from yarncore.rotation.rotation import Rotation
-from yarncore.scaling.scaling import Scaling
+from yarncore.scaling.scaling import Scaling, as_call
 from yarncore.scaling.unscaled import Series
 from yarncore.turns.record import RotationRecord
 
 _LARGEST_DIM = 2**16  # far beyond any head; a slip of the keyboard must not compute for hours
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Rope:
     """A model's rotary embedding: it fully says what it computes.
 
@@ -235,6 +235,9 @@ class Rope:
     def inverse_frequencies(self) -> Array:
         """Radians per token at the original length, shape (rotary_dim / 2,), float64, read-only."""
         return self.at().inverse_frequencies
+
+    def __repr__(self) -> str:
+        return as_call(self, rotary_dim=self.head_dim)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Rope, (

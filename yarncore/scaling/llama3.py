@@ -13,7 +13,7 @@ from yarncore.scaling.scaling import ScaledFrequencies, Scaling, real, unscaled
 from yarncore.scaling.turns_within import log_turns_within, precisely
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Llama3(Scaling):
     """Llama 3.1's scaling: a ramp between two numbers of turns within L, and no temperature.
 

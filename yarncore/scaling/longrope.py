@@ -9,7 +9,7 @@ from yarncore.frameworks.framework import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, per_pair, real
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LongRoPE(Scaling):
     """A divisor for each pair: one list up to the original length L, another beyond it.
 

@@ -20,7 +20,7 @@ def enlarge_base(inverse_frequencies: Array, s: Array, xp: Namespace) -> ScaledF
     return unscaled(xp, real(xp, inverse_frequencies, like=s) * per_pair(xp, s) ** exponents, s)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class NTKAware(Scaling):
     """NTK-aware interpolation: base * factor^(d / (d - 2)), d the rotary dimension.
 
@@ -43,7 +43,7 @@ class NTKAware(Scaling):
         return enlarge_base(inverse_frequencies, real(xp, self.factor), xp)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DynamicNTK(Scaling):
     """NTK-aware interpolation that follows the length l beyond the original length L.
 

@@ -18,7 +18,7 @@ Ramp = Literal["dimension", "rotations"]
 _NO_RAMP = Decimal("0.001")  # the width where both bounds are the same: a step one pair wide (the authors' code)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Parts:
     """Which pairs are kept and which are interpolated; the ramp between two numbers of turns within L.
 
@@ -93,7 +93,7 @@ def checked_parts(
     return token_count("original_length", original_length), fast, slow, boolean("truncate", truncate), ramp
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class NTKByParts(Scaling):
     """NTK-by-parts interpolation (section 3.2 of arXiv:2309.00071v2), without a temperature.
 

@@ -56,7 +56,7 @@ def _check_amplitudes(scaling: "YaRN | DynamicYaRN") -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class YaRN(NTKByParts):
     """YaRN: NTK-by-parts, and an attention factor of 0.1 ln s + 1 on q and k alike (arXiv:2309.00071).
 
@@ -107,7 +107,7 @@ class YaRN(NTKByParts):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DynamicYaRN(Scaling):
     """YaRN whose scale follows the length: s = max(1, length / original_length) (arXiv:2309.00071v2, section 3.3).
 
