@@ -118,8 +118,9 @@ def shift_(
     if not isinstance(rotation, Rotation):
         raise TypeError(f"rotation is {rotation!r}; a Rotation is expected, such as rope.at(length)")
     record = rotation.without_factor()._record
-    if record.pair_section is not None and (not is_array(by) or by.shape[:1] != (record.sections,)):
-        raise ValueError(f"by is {by!r}; with sections an array of shape ({record.sections}, ...) is expected")
+    sections = record.position_axes
+    if sections and (not is_array(by) or by.shape[:1] != sections):
+        raise ValueError(f"by is {by!r}; with sections an array of shape ({sections[0]}, ...) is expected")
     if not is_array(by):
         by = np.asarray([integer("by", by)]) if not isinstance(by, (list, tuple)) else np.asarray(by)
     elif len(by.shape) == 0:
@@ -130,15 +131,15 @@ def shift_(
         return keys
     automatic = heads_axis is AUTOMATIC_HEADS_AXIS
     axis = heads_axis
-    different = math.prod(by.shape) > (1 if record.pair_section is None else record.sections)
+    different = math.prod(by.shape) > math.prod(sections)
     if automatic and len(keys.shape) >= 4 and slots is None and different:
         raise ValueError("heads_axis must be given when keys of 4 or more axes move by different numbers of tokens")
     if automatic:
         axis = -2
     dimensions = len(keys.shape)
     tokens = dimensions - (1 if axis is None else 2)
-    if record.pair_section is not None and slots is None and len(by.shape) == 1:
-        by = by.reshape((record.sections,) + (1,) * tokens)
+    if sections and slots is None and len(by.shape) == 1:
+        by = by.reshape((*sections, *(1,) * tokens))
     elif slots is None and tokens == 0:
         by = by.reshape(())
     return run(record, keys, None, by, heads_axis=axis, in_place=True, slots=slots, names=_NAMES)
