@@ -95,7 +95,7 @@ def make_request(
         _refuse_ambiguous_heads(names[0], q, "None" if positions is None else "an offset")
     for array in (turning.rows, getattr(turning.turns, "factors", None)):
         if array is not None and not isinstance(array, tuple):
-            check_device("length", array, q)
+            _check_home_of_lengths(array, q)
     if turning.lengths_shape:
         _check_lengths(turning.lengths_shape, grid, axis)
     outputs = inputs if in_place else _checked_outputs(inputs, out, names)
@@ -122,6 +122,16 @@ def _check_same_home(q: Array, k: Array) -> None:
         )
     if device_of(q) != device_of(k):
         raise ValueError(f"q is on {q.device} and k on {k.device}; both on the same device are expected")
+
+
+def _check_home_of_lengths(array: Array, q: Array) -> None:
+    home, visitor = framework_of(q), framework_of(array)
+    if visitor not in (home, "numpy"):
+        raise TypeError(
+            f"length, or what the rotation was made of, is an array of {visitor} and q of {home}; the same framework is "
+            "expected, or numbers that can be read"
+        )
+    check_device("length", array, q)
 
 
 def _check_head_dim(name: str, x: Array, turning: Turning) -> None:
