@@ -4,6 +4,7 @@ Each case is a right result or a clear error, and an error leaves every byte as 
 """
 
 import dask.array
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -234,3 +235,13 @@ def test_q_and_k_of_different_dtypes():
     assert (q.dtype, k.dtype) == (torch.float32, torch.bfloat16)
     assert torch.equal(q, TURNED)
     assert torch.equal(k, turned(X.to(torch.bfloat16)))
+
+
+@pytest.mark.parametrize("steps", [None, "doubling"])
+def test_a_length_that_one_framework_traces_is_none_for_another(steps):
+    rope, x = yc.Rope(8, scaling=yc.DynamicYaRN(64, steps=steps)), np.ones((4, 8), dtype=np.float32)
+    with pytest.raises(TypeError, match=r"length, .* is an array of jax and q of numpy"):
+        jax.jit(lambda length: rope.rotate(x, None, 3, heads_axis=None, length=length))(300)
+    turned = rope.rotate(x, None, 3, heads_axis=None, length=300)
+    for length in (jnp.asarray(300), torch.tensor(300)):
+        assert np.array_equal(rope.rotate(x, None, 3, heads_axis=None, length=length), turned)

@@ -103,7 +103,7 @@ def make_request(
         refuse_ambiguous_heads(names[0], q, "None" if positions is None else "an offset")
     for array in (record.rows, getattr(record.turns, "factors", None)):
         if array is not None and not isinstance(array, tuple):
-            check_device("length", array, q)
+            _check_home_of_lengths(array, q)
     if record.lengths_shape:
         _check_lengths(record.lengths_shape, grid, axis)
     outputs = inputs if in_place else checked_outputs(inputs, out, names)
@@ -129,6 +129,16 @@ def _check_same_home(q: Array, k: Array) -> None:
         )
     if of(q).device(q) != of(k).device(k):
         raise ValueError(f"q is on {q.device} and k on {k.device}; both on the same device are expected")
+
+
+def _check_home_of_lengths(array: Array, q: Array) -> None:
+    home, visitor = of(q).name, of(array).name
+    if visitor not in (home, "numpy"):
+        raise TypeError(
+            f"length, or what the rotation was made of, is an array of {visitor} and q of {home}; the same framework is "
+            "expected, or numbers that can be read"
+        )
+    check_device("length", array, q)
 
 
 def _check_head_dim(name: str, x: Array, record: RotationRecord) -> None:
