@@ -1,4 +1,4 @@
-"""What only a GPU can show. Not collected by default: run by benchmarks/gpu.py, or pytest tests/cuda/on_gpu.py.
+"""What only a GPU can show. Not collected by default: run by benchmarks/gpu/run.py, or pytest tests/cuda/on_gpu.py.
 
 The reference is the extension on the CPU, whose bits the kernel is to give.
 """

@@ -14,7 +14,7 @@ LINE = 64
 def _library():
     folder = Path(tempfile.mkdtemp(prefix="yarncore-limits-"))
     target = folder / "passes.so"
-    sources = [HERE / "passes.cpp", HERE.parent / "csrc/cpu/threads.cpp"]
+    sources = [HERE / "passes.cpp", HERE.parents[1] / "csrc/cpu/threads.cpp"]
     flags = ["-O3", "-march=native", "-mprefer-vector-width=512", "-std=c++17", "-shared", "-fPIC", "-pthread"]
     subprocess.run(["g++", *flags, *map(str, sources), "-o", str(target)], check=True)
     library = ctypes.CDLL(str(target))

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "../csrc/cpu/threads.h"
+#include "../../csrc/cpu/threads.h"
 
 namespace {
 

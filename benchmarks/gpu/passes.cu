@@ -1,4 +1,4 @@
-// The limits on a GPU: passes that only scale, only copy, or only find a token and copy it. Loaded by gpu_limits.py.
+// The limits on a GPU: passes that only scale, only copy, or only find a token and copy it. Built and loaded by competitors.py.
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>

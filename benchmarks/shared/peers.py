@@ -5,7 +5,8 @@ import functools
 import numpy as np
 import torch
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
-from workload import DIM, HEADS, KEY_HEADS, ROPE, tensors
+
+from shared.workload import DIM, HEADS, KEY_HEADS, ROPE, tensors
 
 try:
     import onnxruntime

@@ -1,4 +1,4 @@
-"""On a GPU: the limits, built by nvcc, and what others do. Imported by gpu.py where there is a GPU."""
+"""On a GPU: the limits, built by nvcc, and what others do. Imported where there is a GPU."""
 
 import ctypes
 import functools
@@ -13,9 +13,9 @@ CODES = {torch.float32: 4, torch.bfloat16: 2, torch.float16: 3}
 
 @functools.cache
 def passes():
-    """The library of gpu_passes.cu."""
+    """The library of passes.cu."""
     path = f"{tempfile.mkdtemp()}/passes.so"
-    source = Path(__file__).with_name("gpu_passes.cu")
+    source = Path(__file__).with_name("passes.cu")
     subprocess.run(
         ["nvcc", "-O3", "-std=c++17", "-arch=native", "-shared", "-Xcompiler", "-fPIC", source, "-o", path], check=True
     )
