@@ -79,3 +79,12 @@ def test_the_table_of_frequencies_is_what_show_prints():
         assert float(turns.replace(",", "")) == pytest.approx(row.turns, rel=1e-3)
         assert regime == row.regime
         assert float(multiplier) == pytest.approx(row.multiplier, abs=1e-6)
+
+
+def test_the_tree_of_the_contributors_page_names_every_room_and_the_top_floor():
+    tree = re.search(r"```text\n(yarncore/.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)[1]
+    package = ROOT / "yarncore"
+    rooms = {path.name for path in package.iterdir() if (path / "__init__.py").exists()}
+    assert rooms <= set(re.findall(r"(\w+)/", tree))
+    floor = {path.stem for path in package.glob("*.py") if not path.name.startswith("_")}
+    assert sorted(floor) == re.search(r"user may import: (.*)", tree)[1].split(", ")
