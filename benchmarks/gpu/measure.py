@@ -3,11 +3,12 @@
 import functools
 import statistics
 
-import competitors as peers
 import torch
-from within_time import left
 
 import yarncore as yc
+
+import competitors as peers
+from within_time import left
 
 HEADS, KEY_HEADS, DIM = 32, 8, 128
 
