@@ -168,7 +168,7 @@ class TestModelTypes:
         assert [rope.base for rope in ropes.layers] == [1e4] * 5 + [1e6]
         with pytest.raises(yc.ConfigError, match=r"choose a layer_type.*sliding_attention: Rope\("):
             yc.from_config(record["config"])
-        with pytest.raises(yc.ConfigError, match="one of full_attention, sliding_attention is expected"):
+        with pytest.raises(yc.ConfigError, match="one of sliding_attention, full_attention is expected"):
             yc.from_config(record["config"], layer_type="global")
         nope = {"model_type": "llama", "head_dim": 64, "rope_parameters": {"a": {"rope_theta": 1e4}, "b": None}}
         assert yc.ropes_from_config(nope)["b"] is None

@@ -6,7 +6,7 @@ from typing import Any
 
 from yarncore.configs.huggingface.facts import Facts
 from yarncore.configs.huggingface.rope_dicts import RopeDict, at_layers
-from yarncore.configs.keys import Keys
+from yarncore.configs.keys import Keys, warn
 from yarncore.errors import ConfigError
 
 _HIDDEN = ("hidden_size", "n_embd", "d_model")
@@ -71,6 +71,11 @@ def _derived(config: Keys, times: int) -> int:
     hidden, number = _first(config, _HIDDEN), _first(config, _HEADS)
     if hidden is None or number is None:
         raise config.missing("head_dim", "neither it nor hidden_size and num_attention_heads say how long a head is")
+    if not any(map(config.has, _HIDDEN)) or not any(map(config.has, _HEADS)):
+        warn(
+            f"{config.name('head_dim')} is missing; with what its class has where the file says nothing it is {hidden} / "
+            f"{number} = {times * hidden / number:g}"
+        )
     if times * hidden % number or (times * hidden // number) % 2:
         raise ConfigError(
             f"{config.name('hidden_size')} is {hidden} and num_attention_heads {number}; head_dim is not given, and their "
