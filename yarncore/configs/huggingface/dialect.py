@@ -8,7 +8,7 @@ from yarncore.configs.huggingface.facts import Facts, facts_of
 from yarncore.configs.huggingface.known_keys import check_stated, check_unread, warn_of_attention
 from yarncore.configs.huggingface.language_model import language_model
 from yarncore.configs.huggingface.layers import FULL, LayerNames, arranged, layer_names
-from yarncore.configs.huggingface.methods import IRRELEVANT, METHODS, Model
+from yarncore.configs.huggingface.methods import IRRELEVANT, METHODS, NOT_EXPRESSIBLE, Model
 from yarncore.configs.huggingface.pairs import interleaved, sections
 from yarncore.configs.huggingface.rope_dicts import RopeDict, rope_dicts
 from yarncore.configs.huggingface.unknown_types import refuse_what_keys_cannot_tell
@@ -74,8 +74,9 @@ def _rope(config: Keys, facts: Facts, rope: RopeDict, layers: LayerNames, strict
     of = head_dim(config, facts, rope.label, layers.names)
     part = of if kind == "proportional" else rotary_dim(config, facts, rope, layers.names, of)
     scaling = METHODS[kind](rope.keys, Model(config, facts, part // 2))
-    counts, order = sections(rope.keys, facts, part // 2)
+    counts, order = sections(config, rope.keys, facts, part // 2)
     pairs = interleaved(config, facts)
+    _check_length(config, rope.keys)
     rope.keys.report_unread(strict, IRRELEVANT)
     try:
         return Rope(of, rope.base, scaling, part, pairs, counts, order)
@@ -83,7 +84,17 @@ def _rope(config: Keys, facts: Facts, rope: RopeDict, layers: LayerNames, strict
         raise ConfigError(f"{config.where}: {error}") from None
 
 
+def _check_length(config: Keys, rope: Keys) -> None:
+    """Some files repeat the advertised length within the rope dict, where nothing reads it."""
+    inside, outside = rope.length("max_position_embeddings"), config.length("max_position_embeddings")
+    if inside is not None and inside != outside:
+        raise rope.error("max_position_embeddings", f"{outside}, the number beside it,")
+
+
 def _rope_type(rope: Keys) -> str:
+    for key in ("rope_type", "type"):
+        if rope.lookup(key) in NOT_EXPRESSIBLE:
+            raise ConfigError(f"{rope.name(key)} is {rope.lookup(key)!r}: {NOT_EXPRESSIBLE[rope.lookup(key)]}")
     kinds = [rope.word(key, METHODS) for key in ("rope_type", "type")]
     canonical = {METHODS[kind] for kind in kinds if kind is not None}
     if len(canonical) > 1:

@@ -63,6 +63,10 @@ def head_dim(config: Keys, facts: Facts, label: str, names: tuple[str, ...]) -> 
                 return given
         if isinstance(spec["default"], int):
             return spec["default"]
+        if spec["default"] is None:
+            raise config.missing(spec["keys"][0], "how many elements of a head turn")
+        if spec["default"] == "hidden//heads":
+            return _rounded_down(config)
         return _derived(config, 2 if str(spec["default"]).startswith("2*") else 1)
     raise config.missing("head_dim", "nothing says how long a head is")
 
@@ -82,6 +86,19 @@ def _derived(config: Keys, times: int) -> int:
             "quotient must be an even number"
         )
     return times * hidden // number
+
+
+def _rounded_down(config: Keys) -> int:
+    """hidden_size // num_attention_heads, for code that takes it so although something is left over."""
+    hidden, number = _first(config, _HIDDEN), _first(config, _HEADS)
+    if hidden is None or number is None or hidden // number < 2:
+        return _derived(config, 1)
+    if hidden % number:
+        warn(
+            f"{config.name('hidden_size')} is {hidden} and num_attention_heads {number}: the model's code takes "
+            f"{hidden // number} elements a head"
+        )
+    return hidden // number
 
 
 def _of_single_layers(config: Keys, label: str, names: tuple[str, ...]) -> int | None:

@@ -112,7 +112,7 @@ UNKNOWN = Facts(
 )
 
 # What is told of a type beside its facts.
-_TOLD = frozenset(["source", "note", "repository", "file", "commit", "when"])
+_TOLD = frozenset(["source", "note", "repository", "file", "commit", "when", "like"])
 
 
 def facts_of(model_type: str, config: Mapping[str, Any]) -> Facts:
@@ -120,7 +120,8 @@ def facts_of(model_type: str, config: Mapping[str, Any]) -> Facts:
     for row in CITED.get(model_type, ()):
         if all(config.get(key) in values for key, values in row.get("when", {}).items()):
             where = f"{row['repository']}, {row['file']}, commit {row['commit']}"
-            return _facts(row, Evidence("cited", where))
+            base = _verified()["types"][row["like"]] if "like" in row else {}
+            return _facts({**base, **row}, Evidence("cited", where))
     table = _verified()
     row = table["types"].get(model_type)
     if row is None:

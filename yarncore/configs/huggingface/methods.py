@@ -137,6 +137,7 @@ def _yarn(rope: Keys, model: Model) -> Scaling:
             "(exchanged?)"
         )
     truncate = rope.flag("truncate")
+    _warn_of_attention_multiplier(rope)
     _warn_of_query_scale(rope, original)
     return YaRN(
         factor=factor,
@@ -149,6 +150,15 @@ def _yarn(rope: Keys, model: Model) -> Scaling:
         mscale_all_dim=all_dim if ratio else None,
         softmax_mscale=on_softmax,
     )
+
+
+def _warn_of_attention_multiplier(rope: Keys) -> None:
+    multiplier = rope.number("attn_factor", above=0)
+    if multiplier not in (None, 1):
+        warn(
+            f"{rope.name('attn_factor')} is {multiplier:g}: transformers does not read it, nor is it read here; engines that do "
+            "multiply the attention factor by it"
+        )
 
 
 def _warn_of_query_scale(rope: Keys, original: int) -> None:
@@ -221,6 +231,12 @@ METHODS: dict[str, Callable[[Keys, Model], Scaling | None]] = {
     "mrope": _plain,
     "su": _longrope,
     "deepseek_yarn": _yarn,
+}
+
+# vllm-project/vllm, vllm/model_executor/layers/rotary_embedding/ntk_scaling_rope.py; the files' own code was not read.
+NOT_EXPRESSIBLE = {
+    "ntk": "engines read it as the base times factor with all frequencies divided by factor^(2 / rotary_dim), which no scaling "
+    "here says yet (NTKAware is another method)"
 }
 
 # Keys that stand in rope dicts and change nothing in any version of transformers.

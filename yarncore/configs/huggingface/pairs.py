@@ -20,7 +20,7 @@ def interleaved(config: Keys, facts: Facts) -> bool:
     return bool(facts.pairs[word] == "interleaved")
 
 
-def sections(rope: Keys, facts: Facts, pairs: int) -> tuple[tuple[int, ...] | None, Any]:
+def sections(config: Keys, rope: Keys, facts: Facts, pairs: int) -> tuple[tuple[int, ...] | None, Any]:
     """How many pairs turn by each of a token's positions, and their order; None where a token has one position.
 
     Raises
@@ -30,7 +30,7 @@ def sections(rope: Keys, facts: Facts, pairs: int) -> tuple[tuple[int, ...] | No
     """
     keys = ("mrope_section",) if facts.sections is None else tuple(facts.sections.get("keys", ("mrope_section",)))
     key = rope.agreeing(*keys)
-    listed = rope.raw(key) if key else None if facts.sections is None else facts.sections.get("default")
+    listed = rope.raw(key) if key else _default(config, facts, pairs)
     by_key = rope.flag("mrope_interleaved")
     if listed is None:
         return None, "contiguous"
@@ -41,6 +41,7 @@ def sections(rope: Keys, facts: Facts, pairs: int) -> tuple[tuple[int, ...] | No
     if not whole or sum(listed) != pairs:
         raise rope.error(key, f"a list of whole numbers >= 0 whose sum is rotary_dim / 2 = {pairs}")
     order = None if facts.sections is None else facts.sections["order"]
+    _check_time(config, facts, listed[-1])
     if order is None and by_key is None:
         raise rope.error(key, "no sections, since the order that this model type gives them is not known,")
     if by_key is not None:
@@ -50,3 +51,34 @@ def sections(rope: Keys, facts: Facts, pairs: int) -> tuple[tuple[int, ...] | No
     if order == "time_last":  # the file lists height, width, time; positions are time, height, width
         listed = [listed[-1], *listed[:-1]]
     return tuple(listed), order
+
+
+def _time_key(facts: Facts) -> str | None:
+    """The key beside the rope dict that says how many pairs turn by time; height and width share the rest alike."""
+    return None if facts.sections is None else facts.sections.get("time_key")
+
+
+def _default(config: Keys, facts: Facts, pairs: int) -> Any:
+    """The sections where the rope dict has none: of the class, or from the pairs of time."""
+    if facts.sections is None:
+        return None
+    key = _time_key(facts)
+    if key is None:
+        return facts.sections.get("default")
+    time = config.count(key, least=0)
+    time = facts.sections["time"] if time is None else time
+    if time > pairs or (pairs - time) % 2:
+        raise config.error(key, f"a number that leaves an even number of {pairs} pairs")
+    return [(pairs - time) // 2, (pairs - time) // 2, time]
+
+
+def _check_time(config: Keys, facts: Facts, listed: int) -> None:
+    """The same told twice must agree."""
+    key = _time_key(facts)
+    if key is None:
+        return
+    if config.raw("rope_3d") is False:
+        raise config.error("rope_3d", "true, as this model type's code has it,")
+    time = config.count(key, least=0)
+    if time is not None and time != listed:
+        raise config.error(key, f"{listed}, as mrope_section has it,")
