@@ -88,7 +88,7 @@ class TestModelTypes:
         ("helium", True), ("ernie4_5", True),
     ])  # fmt: skip
     def test_pair_layout(self, model_type, interleaved):
-        config = {"model_type": model_type, "head_dim": 64, "rope_theta": 10000.0, "num_hidden_layers": 2}
+        config = {"model_type": model_type, "hidden_size": 512, "num_attention_heads": 8, "num_hidden_layers": 2}
         assert read(config).interleaved is interleaved
 
     def test_the_layout_is_that_of_transformers_own_code(self):

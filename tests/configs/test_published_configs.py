@@ -50,12 +50,12 @@ def test_a_released_model_is_read_as_it_computes(name):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_two_are_refused_by_name_since_no_number_is_certain(name):
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.filterwarnings("ignore::yarncore.ConfigWarning")
+def test_two_are_refused_by_name_since_no_number_is_certain(name, strict):
     assert len(REFUSED) <= 2
-    for strict in (True, False):
-        with pytest.raises(yc.ConfigError, match=REFUSED[name]), warnings.catch_warnings():
-            warnings.simplefilter("ignore", yc.ConfigWarning)
-            yc.ropes_from_config(RECORDS[name]["config"], strict=strict)
+    with pytest.raises(yc.ConfigError, match=REFUSED[name]):
+        yc.ropes_from_config(RECORDS[name]["config"], strict=strict)
 
 
 def test_the_records_number_48():
@@ -63,6 +63,7 @@ def test_the_records_number_48():
 
 
 class TestKeysThatReleasedFilesRepeat:
+    @pytest.mark.filterwarnings("ignore::yarncore.ConfigWarning")
     def test_the_advertised_length_within_a_rope_dict_must_be_that_beside_it(self):
         config = RECORDS["Mistral4 (max_position_embeddings inside)"]["config"] | {"max_position_embeddings": 65536}
         with pytest.raises(

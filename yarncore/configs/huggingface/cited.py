@@ -34,7 +34,8 @@ CITED: dict[str, tuple[dict[str, Any], ...]] = {
             "like": "minimax_m2", "rotary_dim": {"keys": ["rotary_dim"], "default": None},
         },
     ),
-    # vLLM reads this type with DeepseekV3Config (transformers_utils/config.py). The same attention as deepseek_v3: pairs (2i, 2i+1) of the slice, mscale^2 on the logits.
+    # vLLM reads this type with DeepseekV3Config (transformers_utils/config.py). The same attention as deepseek_v3: pairs
+    # (2i, 2i+1) of the slice, mscale^2 on the logits.
     "kimi_k2": (
         {
             "repository": _VLLM, "file": f"{_MODELS}/deepseek_v2.py", "commit": "b863fe5bf4e19680572603b4e166faefc5725551",
@@ -47,7 +48,7 @@ CITED: dict[str, tuple[dict[str, Any], ...]] = {
             "repository": _VLLM, "file": f"{_MODELS}/ernie45_vl_moe.py",
             "commit": "d1a2e94651cfea98118d1be7db1bf7ee7c1b4dfe",
             "pairs": "interleaved", "ropes": {"": {"rope_type": "default", "rope_theta": 500000.0}},
-            "sections": {"order": "time_last", "keys": ["mrope_section"], "default": None, "time_key": "freq_allocation", "time": 20},
+            "sections": {"order": "time_last", "keys": ["mrope_section"], "time_key": "freq_allocation", "time": 20},
         },
     ),
     # The converter of microsoft/phi-2 leaves each head's elements where they are and makes PhiConfig with base 10000.
@@ -65,7 +66,8 @@ CITED: dict[str, tuple[dict[str, Any], ...]] = {
         {
             "repository": _VLLM, "file": f"{_MODELS}/config.py", "commit": "0144dd5b0d2d9ef9ac2651a3ab6efa83d0497ea9",
             "when": {"position_embedding_type": ["rotary"]}, "rotates_while": {"position_embedding_type": ["rotary"]},
-            "ropes": {"": {}}, "base_keys": {"": ["rotary_emb_base", "rope_theta"]}, "head_dim": {"": {"keys": [], "default": "hidden/heads"}},
+            "ropes": {"": {}}, "base_keys": {"": ["rotary_emb_base", "rope_theta"]},
+            "head_dim": {"": {"keys": [], "default": "hidden/heads"}},
             "rotary_dim": {"keys": ["rotary_emb_dim"], "default": None},
         },
     ),
@@ -82,9 +84,9 @@ CITED: dict[str, tuple[dict[str, Any], ...]] = {
         {
             "repository": _VLLM, "file": f"{_MODELS}/grok1.py", "commit": "048a32c74781fb54225d431eca3a58a809eb265d",
             "when": {"rope_type": ["original", "yarn", "yarn_linear", "yarn_log", "theta_scale"]},
-            "refuse": "as Grok-2's file has it: engines do not agree about a rope_type that stands beside other keys (vLLM's grok1.py "
-            "takes 'original' for no scaling at all, SGLang 0.5.23's grok.py multiplies cos and sin by 0.1 ln scaling_factor + 1), "
-            "and the model's own code was not at hand",
+            "refuse": "as Grok-2's file has it: engines do not agree about a rope_type that stands beside other keys (vLLM's "
+            "grok1.py takes 'original' for no scaling at all, SGLang 0.5.23's grok.py multiplies cos and sin by "
+            "0.1 ln scaling_factor + 1), and the model's own code was not at hand",
         },
     ),
 }  # fmt: skip

@@ -29,6 +29,7 @@ _PARTS = (
     "swa_partial_rotary_factor", "partial_rotary_factors",
 )  # fmt: skip
 _DIMS = ("rotary_dim", "attn_rotary_emb", "rotary_emb_dim", "rotary_ndims")
+_HEAD_DIMS = ("head_dim", "kv_channels", "attention_head_dim", "head_size")
 _INTERLEAVED = (
     "rope_interleave",
     "rope_interleaved",
@@ -136,7 +137,12 @@ def check_stated(config: Keys, facts: Facts, ropes: Iterable[Rope], sliced: bool
         config, _INTERLEAVED, "interleaved pairs", every,
         lambda rope, value: rope.interleaved == bool(value), lambda rope: rope.interleaved,
     )  # fmt: skip
-    if sliced or any(isinstance(rope.scaling, Proportional) for rope in every):
+    if sliced:  # what is said of whole heads does not hold for the slice
+        return
+    _compare(
+        config, _HEAD_DIMS, "head_dim", every, lambda rope, value: rope.head_dim == value, lambda rope: rope.head_dim
+    )
+    if any(isinstance(rope.scaling, Proportional) for rope in every):
         return
     _compare(
         config, _DIMS, "rotary_dim", every, lambda rope, value: rope.rotary_dim == value, lambda rope: rope.rotary_dim
