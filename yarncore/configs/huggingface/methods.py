@@ -235,8 +235,9 @@ METHODS: dict[str, Callable[[Keys, Model], Scaling | None]] = {
 
 # vllm-project/vllm, vllm/model_executor/layers/rotary_embedding/ntk_scaling_rope.py; the files' own code was not read.
 NOT_EXPRESSIBLE = {
+    "axial": "tokens of a picture turn by their row and by their column, which a Rope cannot say yet",
     "ntk": "engines read it as the base times factor with all frequencies divided by factor^(2 / rotary_dim), which no scaling "
-    "here says yet (NTKAware is another method)"
+    "here says yet (NTKAware is another method)",
 }
 
 # Keys that stand in rope dicts and change nothing in any version of transformers.
