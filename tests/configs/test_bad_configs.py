@@ -160,6 +160,17 @@ def test_paths_that_cannot_be_read_say_why(tmp_path):
         yc.from_config("a\0b")
 
 
+@pytest.mark.parametrize(
+    "source", ["Qwen/Qwen2.5-7B", "https://huggingface.co/a/b/resolve/main/config.json", "hf://a/b"]
+)
+def test_names_of_repositories_and_urls_are_not_found_and_the_words_say_what_is(source):
+    with pytest.raises(
+        FileNotFoundError, match=r"path of a config\.json, .* neither the name of a repository nor a URL"
+    ) as caught:
+        yc.from_config(source)
+    assert caught.value.filename == source
+
+
 def test_sources_that_are_none():
     for source in (None, 3, [PLAIN], object()):
         with pytest.raises(TypeError, match="source is"):

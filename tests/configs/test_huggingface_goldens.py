@@ -151,6 +151,10 @@ class TestModelTypes:
         assert dict(ropes) == {"full_attention": yc.Rope(64), "no_rope": None}
         listed = yc.ropes_from_config(base | {"model_type": "smollm3", "no_rope_layers": [0, 1] * 4})
         assert [rope is not None for rope in listed.layers] == [False, True] * 4
+        both = yc.ropes_from_config(
+            base | {"model_type": "smollm3", "no_rope_layers": [0, 1] * 4, "no_rope_layer_interval": 2}
+        )
+        assert both.layers == listed.layers
         cohere = yc.ropes_from_config(base | {"model_type": "cohere2"})
         assert cohere["full_attention"] is None
         assert cohere["sliding_attention"].interleaved
@@ -190,6 +194,18 @@ class TestModelTypes:
         old = config | {"rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]}}
         assert read(old) == read(config)
 
+    def test_sections_of_no_pairs_are_kept(self):
+        config = {"model_type": "qwen2_vl_text", "head_dim": 4, "rope_theta": 1e4}
+        rope = read(config | {"rope_scaling": {"type": "mrope", "mrope_section": [1, 1, 0]}})
+        assert rope == yc.Rope(4, sections=(1, 1, 0))
+
+    def test_sections_of_the_class_that_do_not_fit_are_refused(self):
+        config = {"model_type": "glm4v_text", "hidden_size": 4096, "num_attention_heads": 32, "rope_theta": 1e4}
+        with pytest.raises(
+            yc.ConfigError, match=r"mrope_section is missing; its class has \[8, 12, 12\], whose sum is not"
+        ):
+            read(config)
+
     def test_hunyuan_alpha_is_a_larger_base(self):
         rope = {
             "type": "dynamic",
@@ -214,9 +230,24 @@ class TestModelTypes:
             "attn_temperature_tuning": True,
             "num_hidden_layers": 4,
         }
-        with pytest.warns(yc.ConfigWarning) as caught:
-            yc.from_config(llama4)
-        assert any("floor((p + 1) / 8192)" in str(w.message) for w in caught)
+        for given in (True, 4):  # Llama 4's own files have 4
+            with pytest.warns(yc.ConfigWarning) as caught:
+                yc.from_config(llama4 | {"attn_temperature_tuning": given})
+            assert any("floor((p + 1) / 8192)" in str(w.message) for w in caught)
+        with pytest.raises(yc.ConfigError, match="attn_temperature_tuning is 'yes'; true or false"):
+            read(llama4 | {"attn_temperature_tuning": "yes"})
+
+    def test_attention_in_chunks_is_warned_of(self):
+        config = {
+            "model_type": "qwen2",
+            "head_dim": 64,
+            "rope_theta": 1e4,
+            "hidden_size": 512,
+            "num_attention_heads": 8,
+        }
+        with pytest.warns(yc.ConfigWarning, match="dual_chunk_attention_config is set: .* chunks of 262144 tokens"):
+            rope = yc.from_config(config | {"dual_chunk_attention_config": {"chunk_size": 262144}})
+        assert rope == yc.Rope(64)
 
 
 def test_every_example_is_read_and_says_what_its_model_card_says():

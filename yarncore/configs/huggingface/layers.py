@@ -181,14 +181,14 @@ def _flags(config: Keys, facts: Facts, layers: int | None) -> list[bool]:
     """Whether each layer rotates, where a key of its own says so; empty where none does."""
     if facts.layer_flags is None:
         return []
-    key = facts.layer_flags["key"]
+    key, interval_key = facts.layer_flags["key"], facts.layer_flags.get("interval_key")
     listed = config.raw(key)
+    every = config.count(interval_key) if interval_key else None  # counts as read also where the list stands for it
     if listed:
         if not isinstance(listed, (list, tuple)) or not all(n in (0, 1) for n in listed):
             raise config.error(key, "a list of 0 (no rotation) and 1")
         if layers and len(listed) != layers:
             raise config.error(key, f"one entry for each of {layers} layers")
         return [bool(n) for n in listed]
-    interval_key = facts.layer_flags.get("interval_key")
-    interval = (config.count(interval_key) if interval_key else None) or facts.layer_flags["interval"]
+    interval = every or facts.layer_flags["interval"]
     return [(i + 1) % interval != 0 for i in range(layers or interval)]

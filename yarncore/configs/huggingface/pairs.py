@@ -34,10 +34,12 @@ def sections(config: Keys, rope: Keys, facts: Facts, pairs: int) -> tuple[tuple[
     by_key = rope.flag("mrope_interleaved")
     if listed is None:
         return None, "contiguous"
-    key = key or keys[0]
     whole = isinstance(listed, (list, tuple)) and all(
         isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in listed
     )
+    if key is None and sum(listed) != pairs:
+        raise rope.missing(keys[0], f"its class has {listed}, whose sum is not rotary_dim / 2 = {pairs}")
+    key = key or keys[0]
     if not whole or sum(listed) != pairs:
         raise rope.error(key, f"a list of whole numbers >= 0 whose sum is rotary_dim / 2 = {pairs}")
     order = None if facts.sections is None else facts.sections["order"]
