@@ -184,6 +184,24 @@ class TestModelTypes:
         with pytest.raises(yc.ConfigError, match=r"text_config\.rope_theta is 500000\.0 and rope_theta is 1"):
             read({"text_config": inner, "rope_theta": 1e4})
 
+    def test_keys_beside_a_language_model_may_be_those_of_another_part(self):
+        inner = {"model_type": "qwen2", "hidden_size": 512, "num_attention_heads": 8, "rope_theta": 1e4}
+        outer = {"model_type": "musicflamingo", "text_config": inner}
+        assert read(outer | {"rope_parameters": {"rope_theta": 1200.0, "partial_rotary_factor": 0.2}}) == yc.Rope(64)
+
+    def test_a_key_that_denies_several_positions_changes_nothing(self):
+        config = {"model_type": "qwen2", "hidden_size": 512, "num_attention_heads": 8, "rope_theta": 1e4}
+        assert read(config | {"use_mrope": False}) == yc.Rope(64)
+        with pytest.raises(yc.ConfigError, match="use_mrope is True: such a key decides how a model rotates"):
+            read(config | {"use_mrope": True}, strict=False)
+
+    def test_an_order_told_twice_must_agree(self):
+        rope = {"rope_type": "default", "mrope_section": [24, 20, 20], "mrope_interleaved": True, "interleaved": True}
+        config = {"model_type": "qwen3_vl_text", "head_dim": 128, "rope_theta": 1e6, "rope_scaling": rope}
+        assert read(config) == yc.Rope(128, 1e6, sections=(24, 20, 20), section_order="interleaved")
+        with pytest.raises(yc.ConfigError, match="interleaved is False; true, as mrope_interleaved has it"):
+            read(config | {"rope_scaling": rope | {"interleaved": False}})
+
     @pytest.mark.parametrize(
         ("model_type", "order"), [("qwen2_vl_text", "contiguous"), ("qwen3_vl_text", "interleaved")]
     )

@@ -47,6 +47,7 @@ _DECIDE: dict[str, tuple[Any, ...]] = {
     "rope_scaling_factor": (1,),
     "rope_condense_ratio": (1,),
     "rope_3d": (False,),
+    "use_mrope": (False,),
     "freq_allocation": (),
     "use_dynamic_ntk": (False,),
     "rope_scaling_layers": (),

@@ -11,6 +11,10 @@ _NESTED = ("text_config", "llm_config", "language_config", "thinker_config")
 # Keys of the language model that some larger models keep beside it.
 _KEPT_OUTSIDE = ("rope_theta", "rope_scaling", "rope_parameters", "rope_local_base_freq", "partial_rotary_factor")
 
+# Types whose keys beside the language model are those of another part: of the times of sounds (transformers 5.24.0,
+# models/musicflamingo/modeling_musicflamingo.py, MusicFlamingoRotaryEmbedding).
+_OF_ANOTHER_PART = frozenset(["musicflamingo"])
+
 
 def language_model(mapping: Mapping[str, Any]) -> tuple[Mapping[str, Any], str, str]:
     """The keys of the language model, their path within the file, and its model type.
@@ -38,6 +42,8 @@ def _type_in(mapping: Mapping[str, Any]) -> str:
 
 def _with_outer_keys(outer: Mapping[str, Any], inner: Mapping[str, Any], path: str) -> Mapping[str, Any]:
     merged = dict(inner)
+    if outer.get("model_type") in _OF_ANOTHER_PART:
+        return merged
     for key in _KEPT_OUTSIDE:
         value = outer.get(key)
         if value is None:

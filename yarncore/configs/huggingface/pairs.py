@@ -32,6 +32,9 @@ def sections(config: Keys, rope: Keys, facts: Facts, pairs: int) -> tuple[tuple[
     key = rope.agreeing(*keys)
     listed = rope.raw(key) if key else _default(config, facts, pairs)
     by_key = rope.flag("mrope_interleaved")
+    again = rope.flag("interleaved") if by_key is not None else None  # Qwen3-Omni's files have both
+    if again not in (None, by_key):
+        raise rope.error("interleaved", f"{str(by_key).lower()}, as mrope_interleaved has it,")
     if listed is None:
         return None, "contiguous"
     whole = isinstance(listed, (list, tuple)) and all(
