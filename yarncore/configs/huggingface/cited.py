@@ -51,6 +51,22 @@ CITED: dict[str, tuple[dict[str, Any], ...]] = {
             "sections": {"order": "time_last", "keys": ["mrope_section"], "time_key": "freq_allocation", "time": 20},
         },
     ),
+    # ChatGLM 2 and 3, GLM-4 as first published: half of each head, pairs (2i, 2i+1), a fixed base times rope_ratio.
+    "chatglm": (
+        {
+            "repository": _VLLM, "file": f"{_MODELS}/chatglm.py", "commit": "1b2c2248f4f2f5045ed4e3d809099f1131c69546",
+            "when": {"original_rope": [True, None]}, "pairs": "interleaved", "base_times": "rope_ratio",
+            "ropes": {"": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}},
+            "partial": {"": 0.5}, "partial_keys": [], "base_keys": {"": []},
+            "head_dim": {"": {"keys": [], "default": "hidden/heads"}},
+        },
+    ),
+    "bailing_moe": (
+        {
+            "repository": _VLLM, "file": f"{_MODELS}/bailing_moe.py", "commit": "3a04cf8f14c971435137c3ec572a7803c663673d",
+            "ropes": {"": {}}, "rotary_dim": {"keys": ["rotary_dim"], "default": None},
+        },
+    ),
     # The converter of microsoft/phi-2 leaves each head's elements where they are and makes PhiConfig with base 10000.
     "phi-msft": (
         {

@@ -24,6 +24,8 @@ class Facts:
 
     Attributes
     ----------
+    when : mapping of key to values
+        The keys by which this model was told from others of its type.
     rotates : bool
         False: no layer ever rotates.
     rotates_while : mapping of key to values
@@ -63,6 +65,7 @@ class Facts:
     """
 
     evidence: Evidence
+    when: Named = field(default_factory=dict)
     rotates: bool = True
     rotates_while: Named = field(default_factory=dict)
     pairs: Any = "half"
@@ -112,7 +115,7 @@ UNKNOWN = Facts(
 )
 
 # What is told of a type beside its facts.
-_TOLD = frozenset(["source", "note", "repository", "file", "commit", "when", "like"])
+_TOLD = frozenset(["source", "note", "repository", "file", "commit", "like"])
 
 
 def facts_of(model_type: str, config: Mapping[str, Any]) -> Facts:
