@@ -195,6 +195,26 @@ class TestModelTypes:
         with pytest.raises(yc.ConfigError, match="use_mrope is True: such a key decides how a model rotates"):
             read(config | {"use_mrope": True}, strict=False)
 
+    def test_keys_left_over_from_other_models_do_not_refuse_a_file(self):
+        modernbert = {
+            "model_type": "modernbert",
+            "hidden_size": 768,
+            "num_attention_heads": 12,
+            "global_rope_theta": 160000.0,
+            "local_rope_theta": 10000.0,
+        }
+        with pytest.warns(
+            yc.ConfigWarning, match="position_embedding_type is 'absolute', which this model type does not read"
+        ):
+            ropes = yc.ropes_from_config(modernbert | {"position_embedding_type": "absolute"})
+        assert dict(ropes) == {"full_attention": yc.Rope(64, 160000.0), "sliding_attention": yc.Rope(64, 10000.0)}
+        with pytest.raises(yc.ConfigError, match="position_embedding_type is 'relative_key': such a key decides"):
+            yc.ropes_from_config(modernbert | {"position_embedding_type": "relative_key"})
+        gptj = {"model_type": "gptj", "n_embd": 4096, "n_head": 16, "rotary_dim": 64}
+        assert read(gptj | {"rotary": True}) == yc.Rope(256, rotary_dim=64, interleaved=True)
+        with pytest.raises(yc.ConfigError, match="rotary is False: such a key decides"):
+            read(gptj | {"rotary": False})
+
     def test_an_order_told_twice_must_agree(self):
         rope = {"rope_type": "default", "mrope_section": [24, 20, 20], "mrope_interleaved": True, "interleaved": True}
         config = {"model_type": "qwen3_vl_text", "head_dim": 128, "rope_theta": 1e6, "rope_scaling": rope}

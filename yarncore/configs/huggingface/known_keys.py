@@ -59,6 +59,7 @@ _DECIDE: dict[str, tuple[Any, ...]] = {
     "rope": (True,),
     "use_rotary_pos_emb": (True,),
     "use_rotary": (True,),
+    "rotary": (True,),
     "use_rotary_embedding": (True,),
     "mla_use_nope": (False,),
     "use_nope": (False,),
@@ -94,7 +95,7 @@ def check_unread(config: Keys, facts: Facts, strict: bool) -> None:
         value = config.lookup(key)
         if value is not None and value not in harmless and not _lists_all_layers(config, key, value):
             raise _decides(config, key)
-    _check_positions(config)
+    _check_positions(config, facts)
     known = {*_BASES, *_PARTS, *_DIMS, *_INTERLEAVED, *_DECIDE, *_POSITIONS, *_CHANGE_NOTHING}
     suspicious = {
         key: value
@@ -115,12 +116,15 @@ def _lists_all_layers(config: Keys, key: str, value: Any) -> bool:
     return key == "rope_scaling_layers" and value == list(range(config.count("num_hidden_layers") or 0))
 
 
-def _check_positions(config: Keys) -> None:
-    """A word for the kind of positions must be one for rotation."""
+def _check_positions(config: Keys, facts: Facts) -> None:
+    """A word for the kind of positions must be one for rotation, or one that files inherit from BERT's and nothing reads."""
     for key in _POSITIONS:
         value = config.lookup(key)
-        if key not in config.seen and value is not None and not re.search("rope|rotary", str(value)):
+        if key in config.seen or value is None or re.search("rope|rotary", str(value)):
+            continue
+        if value != "absolute" or facts.evidence.kind != "run":
             raise _decides(config, key)
+        warn(f"{config.name(key)} is 'absolute', which this model type does not read: its module rotates all the same")
 
 
 def check_stated(config: Keys, facts: Facts, ropes: Iterable[Rope], sliced: bool) -> None:
