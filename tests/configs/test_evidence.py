@@ -46,6 +46,7 @@ def test_a_type_that_was_run_or_read_is_not_warned_of():
     ({"qk_rope_head_dim": 64}, "whether the softmax factor of its scaling is applied"),
     ({"rope_scaling": {"type": "mrope", "mrope_section": [8, 12, 12]}}, "the order of its sections"),
     ({"layer_types": ["full_attention", "sliding_attention"] * 2}, "which layers rotate"),
+    ({"layer_types": ["linear_attention"] * 4}, "which layers rotate"),
     ({"no_rope_layers": [1, 0, 1, 1]}, "which layers rotate"),
     ({"no_rope_layer_interval": 4}, "which layers rotate"),
     ({"hybrid_override_pattern": "M*M*"}, "which layers rotate"),
@@ -57,6 +58,17 @@ def test_what_keys_alone_cannot_tell_is_refused_by_name(config, keys, cannot_tel
     sign = next(iter(keys))
     with pytest.raises(yc.ConfigError, match=rf"config: {sign}.*neither run nor read, do not tell {cannot_tell}"):
         yc.ropes_from_config(config | keys, strict=strict)
+
+
+@pytest.mark.filterwarnings("ignore::yarncore.ConfigWarning")
+def test_layer_types_that_leave_nothing_open_are_read_for_an_unknown_type():
+    assert dict(yc.ropes_from_config(UNKNOWN | {"layer_types": ["full_attention"] * 4})) == {
+        "full_attention": yc.Rope(64)
+    }
+    by_label = {"full_attention": {"rope_theta": 1e6}, "sliding_attention": {"rope_theta": 1e4}}
+    named = {"layer_types": ["full_attention", "sliding_attention"] * 2, "rope_parameters": by_label}
+    ropes = yc.ropes_from_config({key: value for key, value in UNKNOWN.items() if key != "rope_theta"} | named)
+    assert dict(ropes) == {"full_attention": yc.Rope(64, 1e6), "sliding_attention": yc.Rope(64, 1e4)}
 
 
 @pytest.mark.parametrize("strict", [True, False])

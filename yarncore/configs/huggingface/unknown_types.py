@@ -1,7 +1,7 @@
 """Model types that are neither run nor cited: their keys stand alone, and what keys cannot tell is refused by name."""
 
 from yarncore.configs.huggingface.facts import Facts
-from yarncore.configs.huggingface.layers import label_of
+from yarncore.configs.huggingface.layers import FULL, label_of
 from yarncore.configs.keys import Keys, warn
 from yarncore.errors import ConfigError
 
@@ -41,7 +41,7 @@ def refuse_what_keys_cannot_tell(config: Keys, facts: Facts, model_type: str, na
             raise _refused(config, sign, whose, what)
     new = config.lookup("rope_parameters") or config.lookup("rope_scaling")
     told = isinstance(new, dict) and all(label_of(facts, name, new) is not None for name in names)
-    if len(set(names)) > 1 and not told:
+    if set(names) != {FULL} and not told:
         raise _refused(config, "layer_types", whose, "which layers rotate")
     for key in ("rope_parameters", "rope_scaling"):
         inner = config.lookup(key)
