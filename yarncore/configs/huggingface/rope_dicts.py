@@ -159,7 +159,10 @@ def _default_base(config: Keys, label: str, words: tuple[str, ...], default: Map
         )
         raise config.missing(key, f"{known}; the base of the frequencies, a number > 1")
     whose = f"model_type {model_type!r}" + (f" for {label}" if label else "")
-    warn(f"{config.name(key)} is missing; the default of {whose} is {base:g}")
+    if words:
+        warn(f"{config.name(key)} is missing; the default of {whose} is {base:g}")
+    else:
+        warn(f"{config.where}: no key beside a rope dict gives the base of {whose}; it is {base:g}")
     return float(base)
 
 
