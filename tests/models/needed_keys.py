@@ -21,7 +21,10 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "CohereCompassTextConfig": {
         "num_hidden_layers": 2,
         "layer_types": ["sliding_attention", "full_attention"],
-        "rope_parameters": {"sliding_attention": {"rope_type": "default", "rope_theta": 50000.0}, "full_attention": None},
+        "rope_parameters": {
+            "sliding_attention": {"rope_type": "default", "rope_theta": 50000.0},
+            "full_attention": None,
+        },
     },
     "CsmConfig": {"num_codebooks": 7},
     "DbrxConfig": {"attn_config": {"rope_theta": 10000.0, "kv_n_heads": 2, "clip_qkv": 8.0}},

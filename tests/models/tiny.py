@@ -93,4 +93,3 @@ def _nested(defaults: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in defaults.items()
         if isinstance(value, dict) and "model_type" in value
     }
-
