@@ -11,10 +11,9 @@ import sys
 import time
 from pathlib import Path
 
+from build import build, test
 from verdicts import judge, text_of
 from within_time import START, run
-
-from build import build, test
 
 
 def machine():

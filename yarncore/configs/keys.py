@@ -34,20 +34,28 @@ class Keys:
 
     def error(self, key: str, accepted: str) -> ConfigError:
         """An error that names the key, what it holds and what is accepted."""
-        return ConfigError(f"{self.name(key)} is {self.mapping.get(key)!r}; {accepted} is expected")
+        return ConfigError(f"{self.name(key)} is {self.lookup(key)!r}; {accepted} is expected")
 
     def missing(self, key: str, why: str) -> ConfigError:
         """An error that says which key is needed, and what for."""
         return ConfigError(f"{self.name(key)} is missing; {why}")
 
+    def lookup(self, key: str) -> Any:
+        """What the file has under the key (of an inner object after a dot), without counting as read; None when absent."""
+        outer, dot, inner = key.partition(".")
+        value = self.mapping.get(outer)
+        if not dot:
+            return value
+        return value.get(inner) if isinstance(value, Mapping) else None
+
     def has(self, key: str) -> bool:
         """Whether the file has the key, and not null."""
-        return self.mapping.get(key) is not None
+        return self.lookup(key) is not None
 
     def raw(self, key: str) -> Any:
         """The value as it is, or its default; None when absent."""
         self.seen.add(key)
-        value = self.mapping.get(key)
+        value = self.lookup(key)
         return self.defaults.get(key) if value is None else value
 
     def _checked(self, key: str, check: Callable[[str, Any], Checked]) -> Checked | None:
@@ -111,9 +119,9 @@ class Keys:
         """Of several names of one thing, the one that is given; they must agree."""
         given = [key for key in keys if self.has(key)]
         for key in given[1:]:
-            if self.mapping[key] != self.mapping[given[0]]:
+            if self.lookup(key) != self.lookup(given[0]):
                 raise ConfigError(
-                    f"{self.name(given[0])} is {self.mapping[given[0]]!r} and {key} is {self.mapping[key]!r}; they name the "
+                    f"{self.name(given[0])} is {self.lookup(given[0])!r} and {key} is {self.lookup(key)!r}; they name the "
                     "same thing and must agree"
                 )
         self.seen.update(given)

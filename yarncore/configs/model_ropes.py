@@ -2,10 +2,31 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from yarncore.configs.keys import warn
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where the facts come from that a type of model adds to the keys of its files.
+
+    Attributes
+    ----------
+    kind : "run", "cited" or "none"
+        The model's own module was executed; its code was read; or neither, and the keys stand alone.
+    source : str
+        Which version and file, or which repository, file and commit; empty for "none".
+    """
+
+    kind: Literal["run", "cited", "none"]
+    source: str = ""
+
+    def __str__(self) -> str:
+        told = {"run": "its module was run", "cited": "its code was read", "none": "none: its keys alone"}[self.kind]
+        return f"{told}: {self.source}" if self.source else told
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -18,6 +39,8 @@ class ModelRopes(Mapping[str, "Rope | None"]):
         The mapping itself.
     layer_types : tuple of str
         The name of each layer's type; empty where the file does not tell how many layers there are.
+    evidence : Evidence
+        What the facts beyond the file's keys rest on.
     model_type : str
         Of the language model; empty where the file has none.
     where : str
@@ -32,6 +55,7 @@ class ModelRopes(Mapping[str, "Rope | None"]):
 
     ropes: dict[str, Rope | None]
     layer_types: tuple[str, ...]
+    evidence: Evidence
     model_type: str = ""
     where: str = "config"
     heads: int = 1
@@ -54,7 +78,7 @@ class ModelRopes(Mapping[str, "Rope | None"]):
         return len(self.ropes)
 
     def __repr__(self) -> str:
-        return f"ModelRopes({self.ropes!r}, {len(self.layer_types)} layers)"
+        return f"ModelRopes({self.ropes!r}, {len(self.layer_types)} layers, evidence: {self.evidence})"
 
     def one(self, layer_type: str | None = None) -> Rope:
         """The Rope of a layer type, or the only one that there is.

@@ -1,5 +1,6 @@
 """A path, folder, dict or configuration object -> a mapping, and where it came from."""
 
+import errno
 import json
 import os
 import stat
@@ -11,6 +12,10 @@ from typing import Any
 from yarncore.errors import ConfigError
 
 _LARGEST_FILE = 64 * 2**20
+_NOT_FOUND = (
+    "No such file or folder. The path of a config.json, or of a folder that holds one, is expected; nothing is downloaded, so "
+    "that neither the name of a repository nor a URL is accepted"
+)
 _OTHER_FORMATS = (".yaml", ".yml", ".toml", ".pkl", ".pickle", ".py", ".pt", ".bin", ".gguf")
 
 
@@ -37,7 +42,7 @@ def load(source: Any) -> tuple[Mapping[str, Any], str]:
     if isinstance(source, str) and source == "-":
         return _parse(_bounded(sys.stdin.buffer.read(_LARGEST_FILE + 1)), "standard input"), "standard input"
     if isinstance(source, (str, bytes, os.PathLike)):
-        return _load_file(Path(os.fsdecode(source)))
+        return _load_file(os.fsdecode(source))
     if hasattr(source, "config") and hasattr(source, "forward"):
         raise ConfigError(f"source is a model ({type(source).__name__}); give its configuration, model.config")
     if hasattr(source, "to_dict") and hasattr(source, "model_type"):
@@ -48,15 +53,19 @@ def load(source: Any) -> tuple[Mapping[str, Any], str]:
     )
 
 
-def _load_file(path: Path) -> tuple[Mapping[str, Any], str]:
-    if "\0" in str(path):
-        raise ConfigError(f"source is {str(path)!r}, which holds a NUL character; a path is expected")
+def _load_file(source: str) -> tuple[Mapping[str, Any], str]:
+    path = Path(source)
+    if "\0" in source:
+        raise ConfigError(f"source is {source!r}, which holds a NUL character; a path is expected")
     folder = path
     if path.is_dir():
         path = path / "config.json"
         if not path.exists():
             raise ConfigError(f"{folder}: no config.json in this folder")
-    status = path.stat()
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise FileNotFoundError(errno.ENOENT, _NOT_FOUND, source) from None
     if not stat.S_ISREG(status.st_mode):
         raise ConfigError(f"{path}: not a regular file")
     if path.suffix.lower() in _OTHER_FORMATS:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from yarncore.configs.dialects import ropes_from_config
+from yarncore.configs.model_ropes import Evidence
 from yarncore.rope.rope import Rope
 from yarncore.rotation.rotation import Rotation
 from yarncore.scaling.unscaled import unscaled_inverse_frequencies
@@ -46,6 +47,8 @@ class Description:
     ----------
     model : str
         File name and model type.
+    evidence : Evidence
+        What is known of that type beyond its file's keys, and how.
     rope : Rope
     rotation : Rotation
         At the target length.
@@ -61,6 +64,7 @@ class Description:
     """
 
     model: str
+    evidence: Evidence
     rope: Rope
     rotation: Rotation
     original_length: int | None
@@ -80,6 +84,7 @@ class Description:
         """The same for machines: plain values under stable names."""
         return {
             "model": self.model,
+            "evidence": {"kind": self.evidence.kind, "source": self.evidence.source},
             "method": self.method,
             "rope": repr(self.rope),
             "head_dim": self.rope.head_dim,
@@ -119,7 +124,9 @@ def describe(source: Any, layer_type: str | None = None, length: int | None = No
     query_dim = rope.head_dim + model.query_elements_beside
     name = Path(model.where).name + (f" ({model.model_type})" if model.model_type else "")
     rows = _pair_rows(rope, rotation.inverse_frequencies, original, factor)
-    return Description(name, rope, rotation, original, target, factor, model.heads, model.key_heads, query_dim, rows)
+    return Description(
+        name, model.evidence, rope, rotation, original, target, factor, model.heads, model.key_heads, query_dim, rows
+    )
 
 
 def _lengths(rope: Rope, maximum: int | None) -> tuple[int | None, int | None, float | None]:

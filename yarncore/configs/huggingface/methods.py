@@ -1,12 +1,12 @@
 """rope_type -> scaling: which keys each method of transformers reads, and what they mean.
 
-Source: transformers 5.23.0, modeling_rope_utils.py. To add a method: a function and a row in METHODS.
+Source: transformers 5.24.0, modeling_rope_utils.py. To add a method: a function and a row in METHODS.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from yarncore.configs.huggingface import model_types
+from yarncore.configs.huggingface.facts import Facts
 from yarncore.configs.keys import Keys, warn
 from yarncore.errors import ConfigError
 from yarncore.scaling import (
@@ -22,20 +22,27 @@ from yarncore.scaling.scaling import Scaling
 
 
 @dataclass(frozen=True, slots=True)
-class ModelFacts:
+class Model:
     """What a method has to know of the model beside its own dict."""
 
-    model_type: str
     config: Keys
-    max_position_embeddings: int | None
-    head_dim: int
+    facts: Facts
     pairs: int
 
+    @property
+    def advertised_length(self) -> int | None:
+        """max_position_embeddings, under the name that the file has for it."""
+        keys = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
+        return next((self.config.length(key) for key in keys if self.config.has(key)), None)
+
     def maximum(self, why: str) -> int:
-        """max_position_embeddings, or an error that says what it is needed for."""
-        if self.max_position_embeddings is None:
+        """The advertised length, or that of the class; an error says what it is needed for."""
+        length = self.advertised_length or self.config.length("max_position_embeddings")
+        if length is None:
             raise self.config.missing("max_position_embeddings", why)
-        return self.max_position_embeddings
+        if self.advertised_length is None:
+            warn(f"{self.config.name('max_position_embeddings')} is missing; that of its class is {length}")
+        return length
 
 
 def _factor(rope: Keys) -> float:
@@ -45,7 +52,7 @@ def _factor(rope: Keys) -> float:
     return factor
 
 
-def _original_length(rope: Keys, model: ModelFacts) -> int:
+def _original_length(rope: Keys, model: Model) -> int:
     """L: beside the dict (Phi-3) or inside it, else max_position_embeddings as transformers takes it."""
     outside = model.config.length("original_max_position_embeddings")
     inside = rope.length("original_max_position_embeddings")
@@ -55,7 +62,7 @@ def _original_length(rope: Keys, model: ModelFacts) -> int:
             f"{model.config.name('original_max_position_embeddings')} is {outside}; they must agree"
         )
     original = outside if outside is not None else inside
-    maximum = model.max_position_embeddings
+    maximum = model.advertised_length
     if original is None:
         original = model.maximum("it stands in for original_max_position_embeddings, which is missing too")
         warn(
@@ -70,8 +77,8 @@ def _original_length(rope: Keys, model: ModelFacts) -> int:
     return original
 
 
-def _check_target(rope: Keys, model: ModelFacts, factor: float, original: int) -> None:
-    maximum = model.max_position_embeddings
+def _check_target(rope: Keys, model: Model, factor: float, original: int) -> None:
+    maximum = model.advertised_length
     if maximum is None or maximum == factor * original:
         return
     if maximum == original:
@@ -86,25 +93,25 @@ def _check_target(rope: Keys, model: ModelFacts, factor: float, original: int) -
         )
 
 
-def _plain(rope: Keys, model: ModelFacts) -> None:
+def _plain(rope: Keys, model: Model) -> None:
     return None
 
 
-def _linear(rope: Keys, model: ModelFacts) -> Scaling:
+def _linear(rope: Keys, model: Model) -> Scaling:
     return PositionInterpolation(_factor(rope))
 
 
-def _dynamic(rope: Keys, model: ModelFacts) -> Scaling:
+def _dynamic(rope: Keys, model: Model) -> Scaling:
     alpha = rope.number("alpha", at_least=1)
     if alpha is not None:
-        if not model.model_type.startswith("hunyuan"):
-            raise rope.error("alpha", "no alpha with a model_type other than hunyuan")
+        if not model.facts.alpha:
+            raise rope.error("alpha", "no alpha with a model_type that is not known to read it")
         rope.seen.update(("factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim"))  # written, never read, there
         return NTKAware(alpha)
     return DynamicNTK(model.maximum("the dynamic method counts from it"), _factor(rope))
 
 
-def _yarn(rope: Keys, model: ModelFacts) -> Scaling:
+def _yarn(rope: Keys, model: Model) -> Scaling:
     if "short_factor" in rope.mapping:  # early Phi-3 files call LongRoPE yarn
         return _longrope(rope, model)
     original = _original_length(rope, model)
@@ -122,7 +129,7 @@ def _yarn(rope: Keys, model: ModelFacts) -> Scaling:
     if attention_factor is None and bool(mscale) != bool(all_dim):
         given = "mscale" if mscale else "mscale_all_dim"
         warn(f"{rope.name(given)} is given alone: transformers ignores it and uses 0.1 ln s + 1")
-    on_softmax = all_dim if model.model_type in model_types.SOFTMAX_MSCALE and all_dim else None
+    on_softmax = all_dim if model.facts.softmax_mscale and all_dim else None
     beta_fast, beta_slow = rope.number("beta_fast", at_least=0) or 32.0, rope.number("beta_slow", at_least=0) or 1.0
     if beta_fast < beta_slow:
         raise ConfigError(
@@ -130,6 +137,7 @@ def _yarn(rope: Keys, model: ModelFacts) -> Scaling:
             "(exchanged?)"
         )
     truncate = rope.flag("truncate")
+    _warn_of_attention_multiplier(rope)
     _warn_of_query_scale(rope, original)
     return YaRN(
         factor=factor,
@@ -144,6 +152,15 @@ def _yarn(rope: Keys, model: ModelFacts) -> Scaling:
     )
 
 
+def _warn_of_attention_multiplier(rope: Keys) -> None:
+    multiplier = rope.number("attn_factor", above=0)
+    if multiplier not in (None, 1):
+        warn(
+            f"{rope.name('attn_factor')} is {multiplier:g}: transformers does not read it, nor is it read here; engines that do "
+            "multiply the attention factor by it"
+        )
+
+
 def _warn_of_query_scale(rope: Keys, original: int) -> None:
     beta = rope.number("llama_4_scaling_beta", at_least=0)
     if beta:
@@ -153,7 +170,7 @@ def _warn_of_query_scale(rope: Keys, original: int) -> None:
         )
 
 
-def _longrope(rope: Keys, model: ModelFacts) -> Scaling:
+def _longrope(rope: Keys, model: Model) -> Scaling:
     short, long = rope.numbers("short_factor"), rope.numbers("long_factor")
     for key, values in (("short_factor", short), ("long_factor", long)):
         if values is None:
@@ -182,7 +199,7 @@ def _longrope(rope: Keys, model: ModelFacts) -> Scaling:
     )
 
 
-def _llama3(rope: Keys, model: ModelFacts) -> Scaling:
+def _llama3(rope: Keys, model: Model) -> Scaling:
     low, high = rope.number("low_freq_factor", above=0), rope.number("high_freq_factor", above=0)
     for key, value in (("low_freq_factor", low), ("high_freq_factor", high)):
         if value is None:
@@ -197,12 +214,12 @@ def _llama3(rope: Keys, model: ModelFacts) -> Scaling:
     return Llama3(factor, original, low_freq_factor=low, high_freq_factor=high)
 
 
-def _proportional(rope: Keys, model: ModelFacts) -> Scaling:
+def _proportional(rope: Keys, model: Model) -> Scaling:
     part = rope.number("partial_rotary_factor", above=0)
     return Proportional(1.0 if part is None else part, rope.number("factor", at_least=1) or 1.0)
 
 
-METHODS: dict[str, Callable[[Keys, ModelFacts], Scaling | None]] = {
+METHODS: dict[str, Callable[[Keys, Model], Scaling | None]] = {
     "default": _plain,
     "linear": _linear,
     "dynamic": _dynamic,
@@ -214,6 +231,13 @@ METHODS: dict[str, Callable[[Keys, ModelFacts], Scaling | None]] = {
     "mrope": _plain,
     "su": _longrope,
     "deepseek_yarn": _yarn,
+}
+
+# vllm-project/vllm, vllm/model_executor/layers/rotary_embedding/ntk_scaling_rope.py; the files' own code was not read.
+NOT_EXPRESSIBLE = {
+    "axial": "tokens of a picture turn by their row and by their column, which a Rope cannot say yet",
+    "ntk": "engines read it as the base times factor with all frequencies divided by factor^(2 / rotary_dim), which no scaling "
+    "here says yet (NTKAware is another method)",
 }
 
 # Keys that stand in rope dicts and change nothing in any version of transformers.
