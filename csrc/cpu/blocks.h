@@ -32,6 +32,7 @@ struct Block {
   static constexpr int64_t lanes = sizeof(Value) / sizeof(Factor);
   static constexpr int64_t pairs = lanes * E::parts;
   static constexpr int64_t bytes = sizeof(Stored);  // from one block to the next
+  static constexpr int halves = 2;                  // of a head, each with members of all pairs
 
   struct Factors {
     Value c[E::parts], s[E::parts];
@@ -77,6 +78,7 @@ struct Block<Lanes, type, true> {
   static constexpr int64_t lanes = sizeof(Value) / sizeof(Factor);
   static constexpr int64_t pairs = separate ? lanes : lanes / 2;
   static constexpr int64_t bytes = sizeof(Stored);
+  static constexpr int halves = 1;
 
   struct Factors {
     Value c, s;

@@ -18,12 +18,13 @@ struct Prefetch {
   int64_t wrap_by;   // ... so many bytes further on, in the token after that
   const char* token;  // the first head of the token at hand
 
-  void operator()(const char* in, int64_t bytes) const {
+  // For `bytes` of a head, from `offset` on, that are about to be read.
+  void operator()(const char* head, int64_t offset, int64_t bytes) const {
     constexpr int64_t line = 64;
     if (!end) return;
-    const char* from = in + ahead + (in - token >= wrap_at ? wrap_by : 0);
+    const char* from = head + offset + ahead + (head - token >= wrap_at ? wrap_by : 0);
     if (from + bytes > end) return;
-    for (int64_t offset = 0; offset < bytes; offset += line) __builtin_prefetch(from + offset, 1);
+    for (int64_t at = 0; at < bytes; at += line) __builtin_prefetch(from + at, 1);
   }
 };
 
@@ -52,44 +53,71 @@ inline void copy_rest(const char* in, char* out, int64_t pairs, int64_t head_dim
     __builtin_memcpy(out + 2 * pairs * size, in + 2 * pairs * size, static_cast<size_t>((head_dim - 2 * pairs) * size));
 }
 
-// Exactly `blocks` blocks, whose factors stay in registers for all heads.
+template <int64_t size>
+inline void copy_rests(const Heads& heads) {
+  if (heads.in == heads.out || 2 * heads.pairs == heads.head_dim) return;
+  for (int64_t n = 0; n < heads.count; ++n)
+    copy_rest<size>(heads.in + n * heads.in_stride, heads.out + n * heads.out_stride, heads.pairs, heads.head_dim);
+}
+
+// Blocks [first, first + blocks) of every head, whose factors stay in registers for all heads.
 template <class B, int64_t size, int blocks, Store how>
-void rotate_in_registers(const Heads& heads) {
-  constexpr int64_t pairs = blocks * B::pairs, apart = pairs * size;
-  const auto *cos = static_cast<const typename B::Factor*>(heads.cos), *sin = static_cast<const typename B::Factor*>(heads.sin);
+inline void rotate_in_registers(const Heads& heads, int64_t first) {
+  const int64_t apart = heads.pairs * size, offset = first * B::bytes;
+  const auto* cos = static_cast<const typename B::Factor*>(heads.cos) + first * B::pairs;
+  const auto* sin = static_cast<const typename B::Factor*>(heads.sin) + first * B::pairs;
   typename B::Factors factors[blocks];
+#pragma GCC unroll 8
   for (int b = 0; b < blocks; ++b) factors[b] = B::factors(cos + b * B::pairs, sin + b * B::pairs);
   const char* in = heads.in;
   char* out = heads.out;
   const Prefetch prefetch = heads.prefetch;
   for (int64_t n = 0; n < heads.count; ++n, in += heads.in_stride, out += heads.out_stride) {
-    prefetch(in, 2 * pairs * size);
-#pragma GCC unroll 16
-    for (int b = 0; b < blocks; ++b)
-      B::template store<how>(out + b * B::bytes, apart, B::turned(B::load(in + b * B::bytes, apart), factors[b]));
-    copy_rest<size>(in, out, pairs, heads.head_dim);
+    prefetch(in, offset, blocks * B::bytes);
+    if (B::halves == 2) prefetch(in, offset + apart, blocks * B::bytes);
+#pragma GCC unroll 8
+    for (int b = 0; b < blocks; ++b) {
+      const int64_t at = offset + b * B::bytes;
+      B::template store<how>(out + at, apart, B::turned(B::load(in + at, apart), factors[b]));
+    }
   }
 }
 
-// Pairs [first, pairs) of a head: as many blocks as fit, the rest in narrower ones.
+// A number of pairs that fills whole blocks: as many at a time as the registers hold the factors of.
 template <class Lanes, ElementType type, bool interleaved, Store how>
+void rotate_whole_blocks(const Heads& heads) {
+  using B = Block<Lanes, type, interleaved>;
+  constexpr int64_t size = element_size(type);
+  const int64_t blocks = heads.pairs / B::pairs;
+  int64_t done = 0;
+  if constexpr (sizeof(typename B::Factors) <= 2 * sizeof(typename B::Value))
+    for (; done + 8 <= blocks; done += 8) rotate_in_registers<B, size, 8, how>(heads, done);
+  for (; done + 4 <= blocks; done += 4) rotate_in_registers<B, size, 4, how>(heads, done);
+  for (; done + 2 <= blocks; done += 2) rotate_in_registers<B, size, 2, how>(heads, done);
+  if (done < blocks) rotate_in_registers<B, size, 1, how>(heads, done);
+  copy_rests<size>(heads);
+}
+
+// Pairs [first, pairs) of a head: as many blocks as fit, the rest in narrower ones.
+template <class Lanes, ElementType type, bool interleaved>
 inline int64_t rotate_from(int64_t first, int64_t pairs, const char* in, char* out, int64_t apart,
                            const typename Elements<Lanes, type>::Factor* cos,
                            const typename Elements<Lanes, type>::Factor* sin) {
   using B = Block<Lanes, type, interleaved>;
   for (; first + B::pairs <= pairs; first += B::pairs) {
     const int64_t offset = first * (B::bytes / B::pairs);
-    B::template store<how>(out + offset, apart, B::turned(B::load(in + offset, apart), B::factors(cos + first, sin + first)));
+    B::template store<Store::plain>(out + offset, apart,
+                                    B::turned(B::load(in + offset, apart), B::factors(cos + first, sin + first)));
   }
   if constexpr (!Lanes::narrowest)
     if (first < pairs)
-      return rotate_from<typename Lanes::Narrower, type, interleaved, Store::plain>(first, pairs, in, out, apart, cos, sin);
+      return rotate_from<typename Lanes::Narrower, type, interleaved>(first, pairs, in, out, apart, cos, sin);
   return first;
 }
 
 // Any number of pairs from one narrowest block on. What is left after all blocks is turned by one that overlaps the
 // one before: its members are loaded before anything is stored, so that both write the same values.
-template <class Lanes, ElementType type, bool interleaved, Store how>
+template <class Lanes, ElementType type, bool interleaved>
 void rotate_in_blocks(const Heads& heads) {
   using Last = Block<typename Lanes::Narrowest, type, interleaved>;
   constexpr int64_t size = element_size(type);
@@ -100,12 +128,19 @@ void rotate_in_blocks(const Heads& heads) {
   char* out = heads.out;
   const Prefetch prefetch = heads.prefetch;
   for (int64_t n = 0; n < heads.count; ++n, in += heads.in_stride, out += heads.out_stride) {
-    prefetch(in, 2 * pairs * size);
+    prefetch(in, 0, 2 * pairs * size);
     const auto tail = Last::load(in + last_offset, apart);
-    if (rotate_from<Lanes, type, interleaved, how>(0, pairs, in, out, apart, cos, sin) < pairs)
+    if (rotate_from<Lanes, type, interleaved>(0, pairs, in, out, apart, cos, sin) < pairs)
       Last::template store<Store::plain>(out + last_offset, apart, Last::turned(tail, Last::factors(cos + last, sin + last)));
     copy_rest<size>(in, out, pairs, heads.head_dim);
   }
+}
+
+// As many pairs as one block has.
+template <class Lanes, ElementType type, bool interleaved>
+void rotate_one_block(const Heads& heads) {
+  rotate_in_registers<Block<Lanes, type, interleaved>, element_size(type), 1, Store::plain>(heads, 0);
+  copy_rests<element_size(type)>(heads);
 }
 
 // Fewer pairs than any block has: through a block of its own.
@@ -133,34 +168,24 @@ void rotate_few_pairs(const Heads& heads) {
   }
 }
 
-template <class Lanes, ElementType type, bool interleaved, Store how>
-inline RotateHeads choose_by_blocks(int64_t pairs) {
-  using B = Block<Lanes, type, interleaved>;
-  constexpr int64_t size = element_size(type);
-  switch (pairs % B::pairs == 0 ? pairs / B::pairs : 0) {
-    case 1: return rotate_in_registers<B, size, 1, how>;
-    case 2: return rotate_in_registers<B, size, 2, how>;
-    case 3: return rotate_in_registers<B, size, 3, how>;
-    case 4: return rotate_in_registers<B, size, 4, how>;
-    case 6: return rotate_in_registers<B, size, 6, how>;
-    case 8: return rotate_in_registers<B, size, 8, how>;
-    case 16: return rotate_in_registers<B, size, 16, how>;
-    default: return rotate_in_blocks<Lanes, type, interleaved, how>;
-  }
-}
-
-template <class Lanes, ElementType type, bool interleaved>
+// The widest lanes that fill a block; streaming, which is for whole lines of memory, is asked of the widest ones only.
+template <class Lanes, ElementType type, bool interleaved, bool widest>
 inline RotateHeads choose_rotate_heads(int64_t pairs, int64_t stream_alignment) {
   using B = Block<Lanes, type, interleaved>;
   if (pairs < B::pairs) {
     if constexpr (Lanes::narrowest)
       return rotate_few_pairs<B, element_size(type), interleaved>;
     else
-      return choose_rotate_heads<typename Lanes::Narrower, type, interleaved>(pairs, stream_alignment);
+      return choose_rotate_heads<typename Lanes::Narrower, type, interleaved, false>(pairs, 0);
   }
-  if (stream_alignment >= B::bytes) return choose_by_blocks<Lanes, type, interleaved, Store::streamed>(pairs);
-  if (stream_alignment) return choose_by_blocks<Lanes, type, interleaved, Store::streamed_in_parts>(pairs);
-  return choose_by_blocks<Lanes, type, interleaved, Store::plain>(pairs);
+  if constexpr (!widest) {
+    if (pairs == B::pairs) return rotate_one_block<Lanes, type, interleaved>;
+  } else if (pairs % B::pairs == 0) {
+    if (stream_alignment >= B::bytes) return rotate_whole_blocks<Lanes, type, interleaved, Store::streamed>;
+    if (stream_alignment) return rotate_whole_blocks<Lanes, type, interleaved, Store::streamed_in_parts>;
+    return rotate_whole_blocks<Lanes, type, interleaved, Store::plain>;
+  }
+  return rotate_in_blocks<Lanes, type, interleaved>;
 }
 
 // `stream_alignment`: 0 for plain stores.
@@ -169,8 +194,8 @@ inline RotateHeads choose_rotate_heads(ElementType type, bool interleaved, int64
                                        int64_t stream_alignment) {
   const auto of_type = [&](auto constant) {
     constexpr ElementType known = decltype(constant)::value;
-    return interleaved ? choose_rotate_heads<Lanes, known, true>(pairs, stream_alignment)
-                       : choose_rotate_heads<Lanes, known, false>(pairs, stream_alignment);
+    return interleaved ? choose_rotate_heads<Lanes, known, true, true>(pairs, stream_alignment)
+                       : choose_rotate_heads<Lanes, known, false, true>(pairs, stream_alignment);
   };
   switch (type) {
     case ElementType::float64: return of_type(TypeConstant<ElementType::float64>{});

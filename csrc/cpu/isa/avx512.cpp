@@ -31,8 +31,10 @@ struct Lanes16 : VectorLanes<16, Lanes16> {
     constexpr int b_where_c_else_a = 0xd8, b_without_a_or_c = 0xae;
     const __m512i a = reinterpret_cast<__m512i>(even), b = reinterpret_cast<__m512i>(odd);
     const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
-    const __m512i high = _mm512_ternarylogic_epi32(_mm512_srli_epi32(a, 16), b, upper, b_where_c_else_a);
-    const __m512i low = _mm512_ternarylogic_epi32(a, _mm512_slli_epi32(b, 16), upper, b_where_c_else_a);
+    const __m512i a_down = reinterpret_cast<__m512i>(reinterpret_cast<U32>(even) >> 16);
+    const __m512i b_up = reinterpret_cast<__m512i>(reinterpret_cast<U32>(odd) << 16);
+    const __m512i high = _mm512_ternarylogic_epi32(a_down, b, upper, b_where_c_else_a);
+    const __m512i low = _mm512_ternarylogic_epi32(a, b_up, upper, b_where_c_else_a);
     const __m512i up_from = _mm512_ternarylogic_epi32(high, _mm512_set1_epi16(1), _mm512_set1_epi16(static_cast<short>(0x8000)),
                                                       b_without_a_or_c);
     return reinterpret_cast<U32>(
