@@ -3,8 +3,10 @@
 import json
 import re
 import warnings
+from pathlib import Path
 
 import pytest
+import transformers
 
 import yarncore as yc
 from yarncore.__main__ import main
@@ -186,7 +188,7 @@ def test_every_citation_names_repository_file_and_a_whole_commit():
         for row in rows:
             assert re.fullmatch(r"github\.com/[\w-]+/[\w-]+", row["repository"])
             assert row["file"].endswith(".py")
-            assert re.fullmatch("[0-9a-f]{40}", row["commit"])
+            assert re.fullmatch(r"[0-9a-f]{40}|v\d+\.\d+\.\d+", row["commit"])  # a release names one
 
 
 def test_a_type_that_serves_two_models_is_told_apart_by_its_keys():
@@ -194,3 +196,10 @@ def test_a_type_that_serves_two_models_is_told_apart_by_its_keys():
     assert facts_of("xlm-roberta", {"position_embedding_type": "rotary"}).evidence.kind == "cited"
     assert facts_of("git", {}).refuse is None
     assert facts_of("deepseek_v2", {"qk_rope_head_dim": 64, "qk_nope_head_dim": 128}).evidence.kind == "run"
+
+
+@pytest.mark.parametrize("model_type", [name for name, rows in CITED.items() if rows[-1].get("rotates") is False])
+def test_no_attention_of_a_type_that_is_said_to_stand_still_calls_a_rotation(model_type):
+    (row,) = [row for row in CITED[model_type] if row.get("rotates") is False]
+    source = Path(transformers.__file__).parents[1] / row["file"].removeprefix("src/")
+    assert not re.search(r"(?<!def )apply_rotary_(pos_)?emb\(", source.read_text())

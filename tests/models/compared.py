@@ -6,6 +6,7 @@ from running import LayerRun
 
 # float32 sines, and powers in float32, in transformers
 _FREQUENCY, _FACTOR = 3e-6, 1e-6
+_NO_ATTENTION = ("mlp",)
 
 
 def difference(ropes: Any, layers: tuple[LayerRun, ...], usual: Any, usual_ropes: Any, length: int) -> str | None:
@@ -13,15 +14,27 @@ def difference(ropes: Any, layers: tuple[LayerRun, ...], usual: Any, usual_ropes
 
     `usual` and `usual_ropes` are the model without scaling: its logits' factors are what the softmax factor multiplies.
     """
-    if len(ropes.layers) != len(layers):
-        return f"{len(ropes.layers)} layers are read, {len(layers)} run"
-    for layer, rope in zip(layers, ropes.layers, strict=True):
+    read, usual_read = _attending(ropes), None if usual_ropes is None else _attending(usual_ropes)
+    times, rest = divmod(len(layers), len(read) or 1)
+    if (rest or not times) and len(ropes.layers) > len(read):  # layers without attention may be listed and run too
+        read, usual_read = ropes.layers, None if usual_ropes is None else usual_ropes.layers
+        times, rest = divmod(len(layers), len(read))
+    if rest or not times or not read:
+        return f"{len(read)} layers are read, {len(layers)} run"
+    for layer in layers:
+        at = layer.index // times  # longcat_flash has two attentions in a layer
+        rope = read[at]
         found = _of_layer(rope, layer, length)
-        if found is None and rope is not None and usual is not None and usual_ropes is not None:
-            found = _softmax(rope, layer, usual_ropes.layers[layer.index], usual[layer.index], length)
+        if found is None and rope is not None and usual is not None and usual_read is not None:
+            found = _softmax(rope, layer, usual_read[at], usual[layer.index], length)
         if found:
             return f"layer {layer.index} {layer.layer_type}: {found}"
     return None
+
+
+def _attending(ropes: Any) -> tuple[Any, ...]:
+    """The layers that have queries: dory lists those without beside them, and counts them not."""
+    return tuple(rope for name, rope in zip(ropes.layer_types, ropes.layers, strict=True) if name not in _NO_ATTENTION)
 
 
 def _of_layer(rope: Any, layer: LayerRun, length: int) -> str | None:

@@ -16,6 +16,7 @@ _ROTATED = frozenset(["q", "k", "v", "x", "xq", "xk", "tensor", "query", "key", 
 # Modules that choose what attention looks at; their rotation never reaches a score.
 _BESIDE = ("Indexer", "Compressor")
 _LAYER = re.compile(r"(?:^|\.)(\d+)(?:\.|$)")
+_INNER = re.compile(r"self_attn\.([01])\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,8 @@ class Watch:
         for path in reversed(self._stack):
             found = _LAYER.search(path)
             if found:
-                return int(found[1])
+                inner = _INNER.search(path)  # longcat_flash: two attentions in a layer
+                return int(found[1]) if inner is None else 2 * int(found[1]) + int(inner[1])
         return None
 
     def _at_positions(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -109,3 +109,14 @@ CITED: dict[str, tuple[dict[str, Any], ...]] = {
 
 # The type of the language model within a larger one, where transformers does not know the larger one.
 CITED_COMPOSITES: dict[str, str] = {}
+
+# Types of transformers in whose language model nothing is rotated: no attention calls a rotation.
+_STILL = {
+    "bert": "bert", "bloom": "bloom", "git": "git", "glm5_next_text": "glm5_next", "gpt2": "gpt2", "jamba": "jamba",
+    "kimi_linear": "kimi_linear", "mamba": "mamba", "mamba2": "mamba2", "mpt": "mpt", "nemotron_h": "nemotron_h",
+    "opt": "opt", "roberta": "roberta", "xlm-roberta": "xlm_roberta",
+}  # fmt: skip
+for _type, _folder in _STILL.items():
+    _file = f"src/transformers/models/{_folder}/modeling_{_folder}.py"
+    _row = {"repository": "github.com/huggingface/transformers", "file": _file, "commit": "v5.24.0", "rotates": False}
+    CITED[_type] = (*CITED.get(_type, ()), _row)

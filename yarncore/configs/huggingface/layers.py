@@ -63,6 +63,12 @@ def layer_names(config: Keys, facts: Facts) -> LayerNames:
             if not isinstance(listed, (list, tuple)) or not all(isinstance(name, str) for name in listed):
                 raise config.error(key, "a list of names")
             return LayerNames(tuple(listed[:count]), all=True, listed=True, known=True)
+    if config.has("attn_layer_indices") and count is not None:  # transformers, configuration_bamba.py
+        indices = config.raw("attn_layer_indices")
+        if not isinstance(indices, (list, tuple)) or not all(type(n) is int and 0 <= n < count for n in indices):
+            raise config.error("attn_layer_indices", f"a list of layers, from 0 to {count - 1},")
+        names = tuple(FULL if n in indices else "linear_attention" for n in range(count))
+        return LayerNames(names, all=True, listed=True, known=True)
     if facts.layer_types is None:
         return LayerNames((FULL,) * (count or 1), all=count is not None, listed=False, known=False)
     first, period, last = (_named(facts.layer_types, part) for part in ("first", "period", "last"))
