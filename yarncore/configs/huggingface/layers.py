@@ -67,8 +67,8 @@ def layer_names(config: Keys, facts: Facts) -> LayerNames:
         indices = config.raw("attn_layer_indices")
         if not isinstance(indices, (list, tuple)) or not all(type(n) is int and 0 <= n < count for n in indices):
             raise config.error("attn_layer_indices", f"a list of layers, from 0 to {count - 1},")
-        names = tuple(FULL if n in indices else "linear_attention" for n in range(count))
-        return LayerNames(names, all=True, listed=True, known=True)
+        by_index = tuple(FULL if n in indices else "linear_attention" for n in range(count))
+        return LayerNames(by_index, all=True, listed=True, known=True)
     if facts.layer_types is None:
         return LayerNames((FULL,) * (count or 1), all=count is not None, listed=False, known=False)
     first, period, last = (_named(facts.layer_types, part) for part in ("first", "period", "last"))
