@@ -198,8 +198,28 @@ def test_a_type_that_serves_two_models_is_told_apart_by_its_keys():
     assert facts_of("deepseek_v2", {"qk_rope_head_dim": 64, "qk_nope_head_dim": 128}).evidence.kind == "run"
 
 
-@pytest.mark.parametrize("model_type", [name for name, rows in CITED.items() if rows[-1].get("rotates") is False])
+OF_TRANSFORMERS = [
+    name for name, rows in CITED.items() if rows[-1]["repository"].endswith("/transformers") and "rotates" in rows[-1]
+]
+
+
+@pytest.mark.parametrize("model_type", OF_TRANSFORMERS)
 def test_no_attention_of_a_type_that_is_said_to_stand_still_calls_a_rotation(model_type):
     (row,) = [row for row in CITED[model_type] if row.get("rotates") is False]
     source = Path(transformers.__file__).parents[1] / row["file"].removeprefix("src/")
     assert not re.search(r"(?<!def )apply_rotary_(pos_)?emb\(", source.read_text())
+
+
+def test_baichuan_of_13b_has_alibi_and_that_of_7b_rotates():
+    config = {"model_type": "baichuan", "hidden_size": 4096, "num_attention_heads": 32, "num_hidden_layers": 2}
+    with pytest.warns(yc.ConfigWarning):
+        assert yc.from_config(config | {"rope_theta": 10000.0}).head_dim == 128
+    with pytest.raises(yc.ConfigError, match=r"never rotates|no rotation"):
+        yc.from_config(config | {"hidden_size": 5120, "num_attention_heads": 40})
+
+
+def test_hunyuan_vl_is_refused_by_name():
+    with pytest.raises(yc.ConfigError, match=r"hunyuan_vl_text.*no rotation pair by pair"):
+        yc.from_config(
+            {"model_type": "hunyuan_vl_text", "hidden_size": 1024, "num_attention_heads": 16, "rope_theta": 1e4}
+        )

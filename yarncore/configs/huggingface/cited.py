@@ -95,14 +95,20 @@ CITED: dict[str, tuple[dict[str, Any], ...]] = {
             "rotary_dim": {"keys": ["rotary_emb_dim"], "default": None},
         },
     ),
+    # The 13B models have ALiBi in the place of a rotation.
+    "baichuan": (
+        {
+            "repository": "github.com/sgl-project/sglang", "file": "python/sglang/srt/models/baichuan.py",
+            "commit": "v0.5.23", "when": {"hidden_size": [5120]}, "rotates": False,
+        },
+    ),
     # grok-2's files bear the type of GIT, which has learnt positions.
     "git": (
         {
             "repository": _VLLM, "file": f"{_MODELS}/grok1.py", "commit": "048a32c74781fb54225d431eca3a58a809eb265d",
             "when": {"rope_type": ["original", "yarn", "yarn_linear", "yarn_log", "theta_scale"]},
-            "refuse": "as Grok-2's file has it: engines do not agree about a rope_type that stands beside other keys (vLLM's "
-            "grok1.py takes 'original' for no scaling at all, SGLang 0.5.23's grok.py multiplies cos and sin by "
-            "0.1 ln scaling_factor + 1), and the model's own code was not at hand",
+            "refuse": "as Grok-2's file has it: vLLM's grok1.py takes the rope_type 'original' that stands beside its other "
+            "scaling keys for no scaling at all, and the model's own code was not read",
         },
     ),
 }  # fmt: skip
