@@ -1,4 +1,4 @@
-"""What the benchmarks share: the shapes of the work, and the machine they ran on."""
+"""Questions are run as scripts too, whose imports start at this folder: so do they here."""
 
 import sys
 from pathlib import Path

@@ -5,10 +5,11 @@ Time per byte, as a multiple of (1, 4096, heads, 128) in one block. Run: python 
 
 import pytest
 import torch
-from interleaved import medians, print_table
-from workload import DIM, HEADS, KEY_HEADS, ROTATION, tensors
 
 import yarncore as yc
+
+from shared.interleaved import medians, print_table
+from shared.workload import DIM, HEADS, KEY_HEADS, ROTATION, tensors
 
 TOKENS = 4096
 

@@ -5,9 +5,10 @@ Run: python benchmarks/do_threads_help.py
 
 import numpy as np
 import pytest
-from interleaved import medians, microseconds, print_table
 
 import yarncore as yc
+
+from shared.interleaved import medians, microseconds, print_table
 
 ROTATION = yc.Rope(128).at()
 

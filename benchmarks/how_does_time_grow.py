@@ -8,11 +8,12 @@ import sys
 
 import pytest
 import torch
-from interleaved import medians, print_table
-from limits import limit, passes
-from workload import DTYPES, ROTATION, tensors
 
 import yarncore as yc
+
+from shared.interleaved import medians, print_table
+from shared.limits import limit, passes
+from shared.workload import DTYPES, ROTATION, tensors
 
 LENGTHS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 131072)
 

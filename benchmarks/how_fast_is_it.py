@@ -14,9 +14,10 @@ import how_does_time_grow
 import how_much_faster_than_peers
 import how_near_is_memory_bandwidth
 import what_does_one_call_cost
-from interleaved import machine, memory_choices, print_table
 
 import yarncore as yc
+
+from shared.interleaved import machine, memory_choices, print_table
 
 
 def without_avx512(tokens=8192):
@@ -60,8 +61,10 @@ def _ratio(cell):
 
 def draw(saved, target):
     """Two panels: the multiple of the limit by length, and the time of others by length."""
+    import matplotlib
     from matplotlib.figure import Figure
 
+    matplotlib.rcParams["svg.fonttype"] = "none"  # letters, not their outlines
     tables = {table["title"]: table for table in saved["tables"]}
     growth = tables[how_does_time_grow.TITLE]
     peers = tables[how_much_faster_than_peers.TITLE]

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from interleaved import medians, microseconds, print_table
-from workload import DIM, HEADS, KEY_HEADS, ROPE
+
+from shared.interleaved import medians, microseconds, print_table
+from shared.workload import DIM, HEADS, KEY_HEADS, ROPE
 
 
 def arrays(tokens, dtype):

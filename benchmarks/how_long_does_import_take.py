@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 
-from interleaved import print_table
+from shared.interleaved import print_table
 
 
 def milliseconds_of(module, statement):

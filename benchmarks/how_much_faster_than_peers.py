@@ -6,11 +6,12 @@ Packages that are not installed are left out. Run: python benchmarks/how_much_fa
 
 import pytest
 import torch
-from interleaved import medians, microseconds, print_table
-from peers import jax_peers, onnx_peers, torch_peers
-from workload import DTYPES, ROTATION, tensors
 
 import yarncore as yc
+
+from shared.interleaved import medians, microseconds, print_table
+from shared.peers import jax_peers, onnx_peers, torch_peers
+from shared.workload import DTYPES, ROTATION, tensors
 
 PEERS = (
     "transformers eager", "transformers compiled", "torch complex", "rotary-embedding-torch", "onnxruntime", "jax.jit",

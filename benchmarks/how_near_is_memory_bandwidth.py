@@ -1,17 +1,18 @@
 """How near is a rotation to a pass over the same bytes that only scales, or only copies?
 
-Both are written in C++ with the extension's own thread pool (passes.cpp); the fastest of one thread or all, and of
+Both are written in C++ with the extension's own thread pool (shared/passes.cpp); the fastest of one thread or all, and of
 plain stores or those past the caches, is the limit. Run: python benchmarks/how_near_is_memory_bandwidth.py
 """
 
 import numpy as np
 import pytest
 import torch
-from interleaved import medians, memory_choices, microseconds, print_table
-from limits import limit, passes
-from workload import DIM, DTYPES, HEADS, ROTATION, tensors
 
 import yarncore as yc
+
+from shared.interleaved import medians, memory_choices, microseconds, print_table
+from shared.limits import limit, passes
+from shared.workload import DIM, DTYPES, HEADS, ROTATION, tensors
 
 INTERLEAVED = yc.Rope(DIM, interleaved=True).at()
 CASES = [

@@ -6,9 +6,10 @@ Run: python benchmarks/what_does_a_scaling_cost.py
 import itertools
 
 import pytest
-from interleaved import medians, microseconds, print_table
 
 import yarncore as yc
+
+from shared.interleaved import medians, microseconds, print_table
 
 L = 4096
 SCALINGS = {

@@ -9,12 +9,13 @@ import multiprocessing
 
 import pytest
 import torch
-from interleaved import medians, microseconds, print_table
-from peers import compiled_apply_rotary, torch_tables
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
-from workload import ROTATION, tensors
 
 import yarncore as yc
+
+from shared.interleaved import medians, microseconds, print_table
+from shared.peers import compiled_apply_rotary, torch_tables
+from shared.workload import ROTATION, tensors
 
 
 def given(tokens):

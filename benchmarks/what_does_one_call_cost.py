@@ -9,9 +9,10 @@ import timeit
 
 import numpy as np
 import torch
-from interleaved import print_table
-from peers import onnx_peers, torch_peers
-from workload import ROTATION, tensors
+
+from shared.interleaved import print_table
+from shared.peers import onnx_peers, torch_peers
+from shared.workload import ROTATION, tensors
 
 
 def nanoseconds(call, number):

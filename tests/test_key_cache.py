@@ -65,12 +65,12 @@ def test_slots_of_a_paged_cache(heads_axis, make, rng):
     stored = make(keys)
     yc.rerotate_(stored, positions, rotation, new, heads_axis=heads_axis, slots=slots)
     expected = keys.copy()
-    turning = new @ rotation.inverse
+    record = new @ rotation.inverse
     for slot, position in zip(slots, positions, strict=True):
         if slot >= 0:
             block, offset = divmod(slot, 4)
             at = (block, slice(None), offset) if heads_axis == -3 else (block, offset)
-            expected[at] = turning.rotate(
+            expected[at] = record.rotate(
                 keys[at], None, np.full(3, position) if heads_axis else position, heads_axis=None
             )
     assert close(stored, expected)
@@ -82,15 +82,30 @@ def test_slots_of_a_paged_cache(heads_axis, make, rng):
 
 
 def test_generic_slots_agree_with_native(rng):
-    from yarncore.rotating import run
+    from yarncore.backends.carry_out import run
 
     keys = rng.standard_normal((5, 4, 3, 32)).astype(np.float32)
-    turning = ROPE.at(400)._turning
-    slots, positions = np.array([7, -1, 0, 19, 3]), np.array([10, 99, 11, 12, -5])
-    native, generic = keys.copy(), keys.copy()
-    for x, backend in ((native, "native"), (generic, "generic")):
-        run(turning, x, None, positions, heads_axis=-2, in_place=True, slots=slots, backend=backend)
-    assert np.array_equal(native, generic)
+    record = ROPE.at(400)._record
+    slots = np.array([7, -1, 0, 19, 3])
+    for positions in (np.array([10, 99, 11, 12, -5]), None, 70):
+        native, generic = keys.copy(), keys.copy()
+        for x, backend in ((native, "native"), (generic, "generic")):
+            run(record, x, None, positions, heads_axis=-2, in_place=True, slots=slots, backend=backend)
+        assert np.array_equal(native, generic)
+
+
+@pytest.mark.parametrize("backend", ["native", "generic"])
+def test_slots_are_a_part_of_what_is_counted(backend, rng):
+    from yarncore.backends.carry_out import run
+
+    keys = rng.standard_normal((5, 4, 3, 32)).astype(np.float32)
+    whole = ROPE.rotate(keys, None, 70, heads_axis=-2, length=400)
+    some = keys.copy()
+    run(ROPE.at(400)._record, some, None, 70, heads_axis=-2, in_place=True, slots=[7, 0, 18], backend=backend)
+    turned = np.zeros(20, dtype=bool)
+    turned[[7, 0, 18]] = True
+    assert np.array_equal(some.reshape(20, 3, 32)[turned], whole.reshape(20, 3, 32)[turned])
+    assert np.array_equal(some.reshape(20, 3, 32)[~turned], keys.reshape(20, 3, 32)[~turned])
 
 
 def test_shift_with_sections():
@@ -105,6 +120,23 @@ def test_shift_with_sections():
     )
     with pytest.raises(ValueError, match="sections"):
         yc.shift_(stored, 1, rotation)
+
+
+def test_a_cache_that_holds_nothing_yet_is_left_alone():
+    from transformers.cache_utils import DynamicLayer
+
+    layer = DynamicLayer()
+    states = torch.ones(1, 2, 3, 32, dtype=torch.bfloat16)
+    layer.lazy_initialization(states, states)
+    old, new = ROPE.at(100), ROPE.at(400)
+    for positions in (None, 7, torch.arange(0), torch.zeros(1, 0, dtype=torch.int64)):
+        assert yc.rerotate_(layer.keys, positions, old, new, heads_axis=-3) is layer.keys
+    assert yc.shift_(layer.keys, 3, old, heads_axis=-3) is layer.keys
+    assert layer.keys.shape == (0,)
+    with pytest.raises(TypeError, match="old"):
+        yc.rerotate_(layer.keys, None, ROPE, new)
+    with pytest.raises(ValueError, match="last axis"):
+        yc.rerotate_(torch.ones(3), None, old, new, heads_axis=None)
 
 
 def test_wrong_slots_and_shifts_leave_the_keys(keys):

@@ -1,44 +1,34 @@
-"""The README's examples run as they stand, and its commands are what they are said to be."""
+"""The README's commands are what they are said to be; its code runs in test_docs.py."""
 
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-import pytest
+from documents import README, ROOT, examples
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
-EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-FRAMEWORKS = ["numpy", "torch", "torch module", "jax", "dask", "mlx", "array_api_strict"]
+import yarncore as yc
 
 
-def test_there_are_examples():
-    assert len(EXAMPLES) == len(FRAMEWORKS)
+def test_it_begins_with_code_that_prints_a_result_and_the_figure():
+    text = README.read_text()
+    (_, printed), (numpy_example, _) = examples(README)
+    assert printed is not None
+    assert text.index("```output") < text.index("docs/figures/wavelengths.svg") < text.index("## Install")
+    # The example of NumPy is the one that stands among the others.
+    file = (ROOT / "examples" / "with_numpy.py").read_text()
+    assert file.replace("\n\nimport yarncore", "\nimport yarncore").endswith("\n\n" + numpy_example)
 
 
-@pytest.mark.parametrize("code", EXAMPLES, ids=FRAMEWORKS)
-def test_example(code, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    names = {}
-    exec(code, names)
-    assert names["q2"].shape == names["q"].shape
-    assert names["k2"].shape == names["k"].shape
+def test_its_two_commands_start_from_a_fresh_clone():
+    commands = re.findall(r"^python3 -m venv .*$", README.read_text(), re.MULTILINE)
+    assert len(commands) == 2
+    assert "yarncore show examples/configs/" in commands[0]
+    assert commands[1].endswith(" && pytest")  # what .ci/run looks for
 
 
-def test_the_table_of_frequencies_is_what_show_prints():
-    from yarncore.reports.description import describe
-
-    with pytest.warns(UserWarning, match="max_position_embeddings"):
-        rows = describe(ROOT / "examples" / "configs" / "qwen2.5-7b-128k.json").pairs
-    found = re.findall(r"^\| (\d+) \| ([\d.,]+) \| ([\d.,]+) \| (\w+) \| ([\d.]+) \|$", README, re.MULTILINE)
-    assert len(found) == 7
-    for pair, wavelength, turns, regime, multiplier in found:
-        row = rows[int(pair)]
-        assert float(wavelength.replace(",", "")) == pytest.approx(row.wavelength, rel=1e-3)
-        assert float(turns.replace(",", "")) == pytest.approx(row.turns, rel=1e-3)
-        assert regime == row.regime
-        assert float(multiplier) == pytest.approx(row.multiplier, abs=1e-6)
+def test_every_scaling_has_its_place_in_the_table():
+    (row,) = re.findall(r"^\| scalings \| plain, (.*) \|$", README.read_text(), re.MULTILINE)
+    assert sorted(row.split(", ")) == sorted(yc.scaling.__all__)
 
 
 def test_every_benchmark_runs_one_round():

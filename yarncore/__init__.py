@@ -6,8 +6,8 @@ from yarncore.backends.choice import backend_for
 from yarncore.configs.dialects import from_config, ropes_from_config
 from yarncore.errors import BackendUnavailable, ConfigError, ConfigWarning
 from yarncore.key_cache import packed_positions, rerotate_, shift_
-from yarncore.rope import Rope
-from yarncore.rotation import Rotation
+from yarncore.rope.rope import Rope
+from yarncore.rotation.rotation import Rotation
 from yarncore.scaling import *  # noqa: F403  # each method is named once, there
 from yarncore.threads import get_num_threads, set_num_threads
 

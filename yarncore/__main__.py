@@ -1,4 +1,4 @@
-"""The command line."""
+"""The command line: the table of commands, and what all of them share."""
 
 import argparse
 import os
@@ -7,38 +7,31 @@ import warnings
 from collections.abc import Sequence
 
 from yarncore._version import __version__
+from yarncore.commands import show
+from yarncore.commands.command import Command
 from yarncore.errors import ConfigWarning
+
+# A command more is a file in commands/ and a row here.
+COMMANDS: dict[str, Command] = {"show": show}
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="yarncore", description="Rotary embeddings past their trained length.")
     parser.add_argument("--version", action="version", version=f"yarncore {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    show = commands.add_parser(
-        "show",
-        help="what a model's long-context setting does",
-        description="Read a config.json, say what its rotary embedding does, and rotate q and k of the model's shape.",
-        epilog="example: yarncore show examples/configs/qwen2.5-7b-128k.json",
-    )
-    show.add_argument("source", help="a config.json, or a folder that holds one")
-    show.add_argument("--layer-type", help="which one, for models whose layers differ")
-    show.add_argument("--length", type=int, help="tokens; default: the length the setting is made for")
-    show.add_argument(
-        "--no-strict", action="store_true", help="warn of keys that are not understood instead of stopping"
-    )
-    show.add_argument("--json", action="store_true", help="for machines")
-    show.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    for name, command in COMMANDS.items():
+        one = commands.add_parser(name, help=command.SUMMARY)
+        command.add_arguments(one)
+        one.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0, 2 for a wrong call or file, 130 when interrupted."""
+    """Run the command line; returns the command's exit status, 2 for a wrong call or file, 130 when interrupted."""
     options = _parser().parse_args(arguments)
     try:
         import mpmath  # noqa: F401
         from rich.console import Console
-
-        from yarncore.reports.show import show
     except ModuleNotFoundError as error:
         print(f"yarncore: the command line needs {error.name}: pip install 'yarncore[cli]'", file=sys.stderr)
         return 2
@@ -51,8 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("always", ConfigWarning)
             warnings.showwarning = print_warning
-            console = Console(soft_wrap=True, highlight=False)
-            show(options.source, options.layer_type, options.length, not options.no_strict, options.json, console)
+            return COMMANDS[options.command].run(options, Console(soft_wrap=True, highlight=False))
     except BrokenPipeError:  # the reader went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -63,7 +55,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         errors.print(f"yarncore: {error}", markup=False)
         return 2
-    return 0
 
 
 if __name__ == "__main__":

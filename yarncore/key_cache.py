@@ -6,22 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.arguments import integer
-from yarncore.element_types import check_array, element_type
+from yarncore._arguments import integer
+from yarncore.backends.carry_out import run
 from yarncore.errors import ConfigWarning
-from yarncore.namespaces import (
-    Array,
-    constant,
-    device_argument,
-    is_array,
-    is_integer_dtype,
-    is_numpy,
-    is_traced,
-    namespace_of,
-)
-from yarncore.request import AUTOMATIC_HEADS_AXIS
-from yarncore.rotating import run
-from yarncore.rotation import Rotation
+from yarncore.frameworks.expressions import constant, device_argument, namespace_of
+from yarncore.frameworks.framework import Array
+from yarncore.frameworks.known import is_array, is_numpy, of
+from yarncore.frameworks.tracers import extents_may_be_compared
+from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
+from yarncore.request.tensors import check_array, element_type
+from yarncore.rotation.rotation import Rotation
 
 _NAMES = ("keys", "keys")
 
@@ -40,9 +34,11 @@ def rerotate_(
     Parameters
     ----------
     keys : array, shape (..., head_dim)
-        Contiguous or paged, (blocks, block size, heads, dim).
+        Contiguous or paged, (blocks, block size, heads, dim). Of shape (0,), as a cache of transformers begins: nothing
+        is done.
     positions : None, int, or array of int or float
-        The positions under which the keys were rotated. With `slots`: those of the slots.
+        The positions under which the keys were rotated. With `slots`: an array has those of the slots; a count still goes
+        along the last token axis, of which the slots are a part.
     old, new : Rotation
     heads_axis : int or None, keyword-only
         As for Rope.rotate.
@@ -75,6 +71,9 @@ def rerotate_(
     for name, rotation in (("old", old), ("new", new)):
         if not isinstance(rotation, Rotation):
             raise TypeError(f"{name} is {rotation!r}; a Rotation is expected, such as rope.at(length)")
+    record = (new @ old.inverse)._record
+    if _holds_nothing_yet(keys) and slots is None:
+        return keys
     if (old._continuous or new._continuous) and element_type(keys) in ("bfloat16", "float16"):
         warnings.warn(
             f"re-rotating {element_type(keys)} keys under a scale that changes with every token wears them away; "
@@ -82,8 +81,12 @@ def rerotate_(
             ConfigWarning,
             stacklevel=2,
         )
-    turning = (new @ old.inverse)._turning
-    return run(turning, keys, None, positions, heads_axis=heads_axis, in_place=True, slots=slots, names=_NAMES)
+    return run(record, keys, None, positions, heads_axis=heads_axis, in_place=True, slots=slots, names=_NAMES)
+
+
+def _holds_nothing_yet(keys: Array) -> bool:
+    """Whether keys are a cache before its first token as transformers makes it, torch.tensor([]): it has no axes yet."""
+    return len(keys.shape) == 1 and keys.shape[0] == 0
 
 
 def shift_(
@@ -114,29 +117,32 @@ def shift_(
     check_array("keys", keys)
     if not isinstance(rotation, Rotation):
         raise TypeError(f"rotation is {rotation!r}; a Rotation is expected, such as rope.at(length)")
-    turning = rotation.without_factor()._turning
-    if turning.pair_section is not None and (not is_array(by) or by.shape[:1] != (turning.sections,)):
-        raise ValueError(f"by is {by!r}; with sections an array of shape ({turning.sections}, ...) is expected")
+    record = rotation.without_factor()._record
+    sections = record.position_axes
+    if sections and (not is_array(by) or by.shape[:1] != sections):
+        raise ValueError(f"by is {by!r}; with sections an array of shape ({sections[0]}, ...) is expected")
     if not is_array(by):
         by = np.asarray([integer("by", by)]) if not isinstance(by, (list, tuple)) else np.asarray(by)
     elif len(by.shape) == 0:
         by = namespace_of(by).reshape(by, (1,))
-    if not is_traced(by) and not is_integer_dtype(by):
+    if not of(by).is_traced(by) and not of(by).is_integer(by):
         raise TypeError(f"by has dtype {by.dtype}; integers are expected")
+    if _holds_nothing_yet(keys) and slots is None:
+        return keys
     automatic = heads_axis is AUTOMATIC_HEADS_AXIS
     axis = heads_axis
-    different = math.prod(by.shape) > (1 if turning.pair_section is None else turning.sections)
+    different = math.prod(by.shape) > math.prod(sections)
     if automatic and len(keys.shape) >= 4 and slots is None and different:
         raise ValueError("heads_axis must be given when keys of 4 or more axes move by different numbers of tokens")
     if automatic:
         axis = -2
     dimensions = len(keys.shape)
     tokens = dimensions - (1 if axis is None else 2)
-    if turning.pair_section is not None and slots is None and len(by.shape) == 1:
-        by = by.reshape((turning.sections,) + (1,) * tokens)
+    if sections and slots is None and len(by.shape) == 1:
+        by = by.reshape((*sections, *(1,) * tokens))
     elif slots is None and tokens == 0:
         by = by.reshape(())
-    return run(turning, keys, None, by, heads_axis=axis, in_place=True, slots=slots, names=_NAMES)
+    return run(record, keys, None, by, heads_axis=axis, in_place=True, slots=slots, names=_NAMES)
 
 
 def packed_positions(cu_seqlens: Array, total: int, offsets: Array | None = None) -> Array:
@@ -163,17 +169,18 @@ def packed_positions(cu_seqlens: Array, total: int, offsets: Array | None = None
     """
     if isinstance(cu_seqlens, (list, tuple)):
         cu_seqlens = np.asarray(cu_seqlens)
-    if not is_array(cu_seqlens) or not is_integer_dtype(cu_seqlens):
+    if not is_array(cu_seqlens) or not of(cu_seqlens).is_integer(cu_seqlens):
         raise TypeError(f"cu_seqlens is {cu_seqlens!r}; an array of integers is expected")
     count = integer("total", total)
     if not 0 <= count < 2**48:
         raise ValueError(f"total is {total!r}; an integer >= 0 and < 2^48 is expected")
-    if len(cu_seqlens.shape) != 1 or cu_seqlens.shape[0] < 2:
-        raise ValueError(
-            f"cu_seqlens has shape {tuple(cu_seqlens.shape)}; (sequences + 1,) with a sequence is expected"
-        )
+    with extents_may_be_compared():
+        if len(cu_seqlens.shape) != 1 or cu_seqlens.shape[0] < 2:
+            raise ValueError(
+                f"cu_seqlens has shape {tuple(cu_seqlens.shape)}; (sequences + 1,) with a sequence is expected"
+            )
     xp = namespace_of(cu_seqlens)
-    if not is_traced(cu_seqlens):
+    if not of(cu_seqlens).is_traced(cu_seqlens):
         rising = bool(xp.all(cu_seqlens[1:] >= cu_seqlens[:-1]))
         if int(cu_seqlens[0]) != 0 or not rising or int(cu_seqlens[-1]) > count:
             raise ValueError(
@@ -189,12 +196,13 @@ def packed_positions(cu_seqlens: Array, total: int, offsets: Array | None = None
         return positions
     if isinstance(offsets, (list, tuple)):
         offsets = np.asarray(offsets)
-    if not is_array(offsets) or not is_integer_dtype(offsets):
+    if not is_array(offsets) or not of(offsets).is_integer(offsets):
         raise TypeError(f"offsets is {offsets!r}; an array of integers is expected")
     if is_numpy(offsets):
         offsets = constant(xp, offsets, cu_seqlens.dtype, like=cu_seqlens)
-    if tuple(offsets.shape) != (sequences,):
-        raise ValueError(
-            f"offsets has shape {tuple(offsets.shape)}; ({sequences},), one for each sequence, is expected"
-        )
+    with extents_may_be_compared():
+        if tuple(offsets.shape) != (sequences,):
+            raise ValueError(
+                f"offsets has shape {tuple(offsets.shape)}; ({sequences},), one for each sequence, is expected"
+            )
     return positions + xp.take(xp.astype(offsets, cu_seqlens.dtype), sequence, axis=0)

@@ -1,11 +1,13 @@
 """The rotation as a reader would write it: NumPy, float64 inside. Everything else is tested against it.
 
-Its phase is a float64 product: good while position * frequency is far below 2^53. What must hold beyond that is
-tested against 50-digit arithmetic instead.
+Public, for tests of other code too. `rotate_reference` makes its phase by a float64 product: good while position *
+frequency is far below 2^53. What must hold beyond that is compared with `turn_by` and cos and sin of 50 digits.
 """
 
 import numpy as np
 import numpy.typing as npt
+
+__all__ = ["members", "rotate_reference", "turn_by"]
 
 
 def rotate_reference(
@@ -35,14 +37,29 @@ def rotate_reference(
     float64 array, shape of x
     """
     angle = np.asarray(positions, dtype=np.float64)[..., None] * inverse_frequencies
-    cos, sin = np.cos(angle) * attention_factor, np.sin(angle) * attention_factor
+    return turn_by(x, np.cos(angle) * attention_factor, np.sin(angle) * attention_factor, interleaved)
 
-    pairs = inverse_frequencies.shape[-1]
-    first = slice(0, 2 * pairs, 2) if interleaved else slice(0, pairs)
-    second = slice(1, 2 * pairs, 2) if interleaved else slice(pairs, 2 * pairs)
 
+def turn_by(
+    x: npt.NDArray[np.floating],
+    cos: npt.NDArray[np.floating],
+    sin: npt.NDArray[np.floating],
+    interleaved: bool = False,
+) -> npt.NDArray[np.float64]:
+    """Turn the pairs of x by given cos and sin, whose shape (..., pairs) broadcasts against x.shape[:-1].
+
+    y0 = x0 cos - x1 sin, y1 = x1 cos + x0 sin, in float64.
+    """
+    first, second = members(cos.shape[-1], interleaved)
     y = x.astype(np.float64)
     x0, x1 = y[..., first].copy(), y[..., second].copy()
     y[..., first] = x0 * cos - x1 * sin
     y[..., second] = x1 * cos + x0 * sin
     return y
+
+
+def members(pairs: int, interleaved: bool = False) -> tuple[slice, slice]:
+    """Where the first and the second member of each pair stand within a head."""
+    if interleaved:
+        return slice(0, 2 * pairs, 2), slice(1, 2 * pairs, 2)
+    return slice(0, pairs), slice(pairs, 2 * pairs)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from yarncore.arguments import integer
-from yarncore.backends.native import extension
+from yarncore._arguments import integer
+from yarncore.backends.native.extension import extension
 
 
 def set_num_threads(count: Any) -> None:

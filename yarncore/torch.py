@@ -1,11 +1,16 @@
 """The rotation as a module of torch: a drop-in for a model's rotary embedding."""
 
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import torch
 
-from yarncore.request import AUTOMATIC_HEADS_AXIS
-from yarncore.rope import Rope
+from yarncore.frameworks.tracers import refuse_proxy
+from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
+from yarncore.rope.rope import Rope
+
+
+class _How(TypedDict, total=False):
+    heads_axis: int | None
 
 
 class RotaryEmbedding(torch.nn.Module):  # type: ignore[misc]
@@ -34,12 +39,14 @@ class RotaryEmbedding(torch.nn.Module):  # type: ignore[misc]
         k: torch.Tensor | None,
         positions: Any,
         length: Any = None,
-        *,
-        heads_axis: int | None = AUTOMATIC_HEADS_AXIS,
+        **how: Unpack[_How],
     ) -> Any:
         """q and k rotated; see Rope.rotate."""
-        axis = self.heads_axis if heads_axis is AUTOMATIC_HEADS_AXIS else heads_axis
-        return self.rope.rotate(q, k, positions, heads_axis=axis, length=length)
+        # heads_axis by name alone would be given by place, with its default, by torch.onnx.export(dynamo=False).
+        if type(how) is dict and not how:
+            return self.rope.rotate(q, k, positions, heads_axis=self.heads_axis, length=length)
+        refuse_proxy(q)  # before `how`, which torch.fx.symbolic_trace makes one too
+        return self.rope.rotate(q, k, positions, length=length, **({"heads_axis": self.heads_axis} | how))
 
     def extra_repr(self) -> str:
         """The Rope, and the axis of heads where it is given."""

@@ -1,5 +1,5 @@
 // The part of XLA's foreign function interface that a handler on the CPU needs, in declarations of our own: its headers
-// come with jaxlib, which nobody should have to install to build this. tests/backends/test_jax_native.py compares them
+// come with jaxlib, which nobody should have to install to build this. tests/backends/native/test_xla.py compares them
 // with the installed ones. Interface version 0.3; XLA asks for it and refuses a handler of another major version.
 #pragma once
 

@@ -215,8 +215,11 @@ PyObject* rotate_if_plain(const PlainRotation& rotation, PyObject* q, PyObject* 
       if (object) pinned.add(object);
     without_gil([&] { cpu::rotate(check.request); });
   }
-  if (check.torch() && !fresh && !bump_versions(q_out.ptr(), k_out.ptr())) return nullptr;
-  return arrays.count == 2 ? PyTuple_Pack(2, q_out.ptr(), k_out.ptr()) : Py_NewRef(q_out.ptr());
+  const bool changed = check.torch() && !fresh;
+  if (arrays.count == 1 && !changed) return Py_NewRef(q_out.ptr());
+  auto results = py::reinterpret_steal<py::object>(PyTuple_Pack(arrays.count, q_out.ptr(), k_out.ptr()));
+  if (!results || (changed && !bump_versions(results.ptr()))) return nullptr;
+  return arrays.count == 2 ? results.release().ptr() : Py_NewRef(q_out.ptr());
 }
 
 }  // namespace yarncore::python

@@ -11,7 +11,9 @@ namespace {
 struct Torch {
   PyTypeObject *tensor = nullptr, *parameter = nullptr;
   const dlpack::ExchangeTable* table = nullptr;
-  PyObject *dispatch_modes, *grad_enabled, *inference_mode;       // functions without arguments
+  PyObject *dispatch_modes, *function_modes, *grad_enabled, *inference_mode;  // functions without arguments
+  PyObject *is_tracing;                                           // TorchScript's tracer; bound by pybind11
+  PyObject *function_mode_watches;                                // a function of Python's, asked where there are any
   PyObject *requires_grad, *version, *is_negated;                 // descriptors of Tensor
   PyObject *increment_version, *empty_like;                       // functions of a tuple and of a tensor
   PyObject *forward_ad, *forward_level_name;                      // a module's dictionary and the name in it
@@ -37,6 +39,20 @@ bool holds(PyObject* method, PyObject* tensor) {
 PyObject* get(PyObject* descriptor, PyObject* tensor) {
   const PyGetSetDef* definition = reinterpret_cast<PyGetSetDescrObject*>(descriptor)->d_getset;
   return definition->get(tensor, definition->closure);
+}
+
+// A function without arguments that pybind11 bound, for which it takes one of two conventions.
+bool holds_bound(PyObject* function) {
+  using WithVector = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
+  if (PyCFunction_GET_FLAGS(function) != (METH_FASTCALL | METH_KEYWORDS)) return is_true(PyObject_CallNoArgs(function));
+  const auto pointer = reinterpret_cast<WithVector>(reinterpret_cast<void (*)()>(PyCFunction_GET_FUNCTION(function)));
+  return is_true(pointer(PyCFunction_GET_SELF(function), nullptr, 0, nullptr));
+}
+
+// Whether a mode or a tracer would want to see what this thread does with tensors.
+bool is_watched() {
+  return holds(torch.dispatch_modes) || holds_bound(torch.is_tracing) ||
+         (holds(torch.function_modes) && is_true(PyObject_CallNoArgs(torch.function_mode_watches)));
 }
 
 // Inference tensors have no version.
@@ -85,9 +101,9 @@ void register_torch(PyObject* types, PyObject* capsule, PyObject* functions, PyO
   Torch known;
   known.table = static_cast<const dlpack::ExchangeTable*>(PyCapsule_GetPointer(capsule, "dlpack_exchange_api"));
   if (!known.table || !PyArg_ParseTuple(types, "OO", &known.tensor, &known.parameter) ||
-      !PyArg_ParseTuple(functions, "OOOOOOOO", &known.dispatch_modes, &known.grad_enabled, &known.inference_mode,
-                        &known.requires_grad, &known.version, &known.is_negated, &known.increment_version,
-                        &known.empty_like)) {
+      !PyArg_ParseTuple(functions, "OOOOOOOOOOO", &known.dispatch_modes, &known.function_modes, &known.grad_enabled,
+                        &known.inference_mode, &known.is_tracing, &known.function_mode_watches, &known.requires_grad,
+                        &known.version, &known.is_negated, &known.increment_version, &known.empty_like)) {
     PyErr_Clear();
     throw std::invalid_argument("the exchange table or the functions of torch are not as expected");
   }
@@ -95,9 +111,12 @@ void register_torch(PyObject* types, PyObject* capsule, PyObject* functions, PyO
     throw std::invalid_argument("the exchange table of torch has another version");
   for (PyObject* descriptor : {known.requires_grad, known.version})
     if (Py_TYPE(descriptor) != &PyGetSetDescr_Type) throw std::invalid_argument("an attribute of Tensor is no getter");
-  for (PyObject* function : {known.dispatch_modes, known.grad_enabled, known.inference_mode})
+  for (PyObject* function : {known.dispatch_modes, known.function_modes, known.grad_enabled, known.inference_mode})
     if (!PyCFunction_CheckExact(function) || PyCFunction_GET_FLAGS(function) != METH_NOARGS)
       throw std::invalid_argument("a function of torch takes arguments");
+  if (!PyCFunction_CheckExact(known.increment_version) || PyCFunction_GET_FLAGS(known.increment_version) != METH_O)
+    throw std::invalid_argument("torch's function for versions does not take one argument");
+  if (!PyCFunction_CheckExact(known.is_tracing)) throw std::invalid_argument("torch's question for its tracer is no C function");
   if (Py_TYPE(known.is_negated) != &PyMethodDescr_Type ||
       reinterpret_cast<PyMethodDescrObject*>(known.is_negated)->d_method->ml_flags != METH_NOARGS)
     throw std::invalid_argument("Tensor.is_neg takes arguments");
@@ -117,7 +136,7 @@ TorchState torch_state() {
   PyObject* level = PyDict_GetItemWithError(torch.forward_ad, torch.forward_level_name);  // -1 outside of it
   const bool differentiating = !level || !PyLong_Check(level) || PyLong_AsLong(level) >= 0;
   if (PyErr_Occurred()) PyErr_Clear();
-  if (differentiating || holds(torch.dispatch_modes)) return {false, false, false};
+  if (differentiating || is_watched()) return {false, false, false};
   // With gradients enabled inside of inference mode, its tensors are declined: seldom, and right.
   const bool grad_enabled = holds(torch.grad_enabled);
   return {true, grad_enabled, !grad_enabled && holds(torch.inference_mode)};
@@ -156,11 +175,8 @@ bool view_torch_memory(PyObject* object, ArrayView& view) {
 
 PyObject* empty_tensor_like(PyObject* tensor) { return PyObject_CallOneArg(torch.empty_like, tensor); }
 
-bool bump_versions(PyObject* first, PyObject* second) {
-  PyObject* changed = second ? PyTuple_Pack(2, first, second) : PyTuple_Pack(1, first);
-  if (!changed) return false;
-  PyObject* done = PyObject_CallOneArg(torch.increment_version, changed);
-  Py_DECREF(changed);
+bool bump_versions(PyObject* tensors) {
+  PyObject* done = PyCFunction_GET_FUNCTION(torch.increment_version)(PyCFunction_GET_SELF(torch.increment_version), tensors);
   Py_XDECREF(done);
   return done != nullptr;
 }

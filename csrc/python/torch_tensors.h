@@ -13,8 +13,8 @@ void register_torch(PyObject* types, PyObject* exchange_capsule, PyObject* funct
 // Whether the object is exactly a torch Tensor or Parameter (false before register_torch).
 bool is_torch_tensor(PyObject* object);
 
-// Whether nothing watches what this thread does with tensors: no dispatch mode, no forward-mode differentiation.
-// Once a call. (Function transforms are seen on the tensors that they wrap.)
+// Whether nothing watches what this thread does with tensors: no mode, no tracer, no forward-mode differentiation. Once
+// a call. (Function transforms are seen on the tensors that they wrap.)
 struct TorchState {
   bool plain, grad_enabled, inference_mode;
 };
@@ -32,7 +32,7 @@ bool view_torch_memory(PyObject* tensor, ArrayView& view);
 // torch.empty_like: a new reference, or null with a Python error set.
 PyObject* empty_tensor_like(PyObject* tensor);
 
-// Tells autograd that tensors have changed; false with a Python error set.
-bool bump_versions(PyObject* first, PyObject* second);
+// Tells autograd that the tensors of a tuple have changed; false with a Python error set.
+bool bump_versions(PyObject* tensors);
 
 }  // namespace yarncore::python

@@ -88,7 +88,7 @@ class TestModelTypes:
         ("helium", True), ("ernie4_5", True),
     ])  # fmt: skip
     def test_pair_layout(self, model_type, interleaved):
-        config = {"model_type": model_type, "head_dim": 64, "rope_theta": 10000.0, "num_hidden_layers": 2}
+        config = {"model_type": model_type, "hidden_size": 512, "num_attention_heads": 8, "num_hidden_layers": 2}
         assert read(config).interleaved is interleaved
 
     def test_the_layout_is_that_of_transformers_own_code(self):
@@ -151,6 +151,10 @@ class TestModelTypes:
         assert dict(ropes) == {"full_attention": yc.Rope(64), "no_rope": None}
         listed = yc.ropes_from_config(base | {"model_type": "smollm3", "no_rope_layers": [0, 1] * 4})
         assert [rope is not None for rope in listed.layers] == [False, True] * 4
+        both = yc.ropes_from_config(
+            base | {"model_type": "smollm3", "no_rope_layers": [0, 1] * 4, "no_rope_layer_interval": 2}
+        )
+        assert both.layers == listed.layers
         cohere = yc.ropes_from_config(base | {"model_type": "cohere2"})
         assert cohere["full_attention"] is None
         assert cohere["sliding_attention"].interleaved
@@ -168,7 +172,7 @@ class TestModelTypes:
         assert [rope.base for rope in ropes.layers] == [1e4] * 5 + [1e6]
         with pytest.raises(yc.ConfigError, match=r"choose a layer_type.*sliding_attention: Rope\("):
             yc.from_config(record["config"])
-        with pytest.raises(yc.ConfigError, match="one of full_attention, sliding_attention is expected"):
+        with pytest.raises(yc.ConfigError, match="one of sliding_attention, full_attention is expected"):
             yc.from_config(record["config"], layer_type="global")
         nope = {"model_type": "llama", "head_dim": 64, "rope_parameters": {"a": {"rope_theta": 1e4}, "b": None}}
         assert yc.ropes_from_config(nope)["b"] is None
@@ -180,6 +184,44 @@ class TestModelTypes:
         with pytest.raises(yc.ConfigError, match=r"text_config\.rope_theta is 500000\.0 and rope_theta is 1"):
             read({"text_config": inner, "rope_theta": 1e4})
 
+    def test_keys_beside_a_language_model_may_be_those_of_another_part(self):
+        inner = {"model_type": "qwen2", "hidden_size": 512, "num_attention_heads": 8, "rope_theta": 1e4}
+        outer = {"model_type": "musicflamingo", "text_config": inner}
+        assert read(outer | {"rope_parameters": {"rope_theta": 1200.0, "partial_rotary_factor": 0.2}}) == yc.Rope(64)
+
+    def test_a_key_that_denies_several_positions_changes_nothing(self):
+        config = {"model_type": "qwen2", "hidden_size": 512, "num_attention_heads": 8, "rope_theta": 1e4}
+        assert read(config | {"use_mrope": False}) == yc.Rope(64)
+        with pytest.raises(yc.ConfigError, match="use_mrope is True: such a key decides how a model rotates"):
+            read(config | {"use_mrope": True}, strict=False)
+
+    def test_keys_left_over_from_other_models_do_not_refuse_a_file(self):
+        modernbert = {
+            "model_type": "modernbert",
+            "hidden_size": 768,
+            "num_attention_heads": 12,
+            "global_rope_theta": 160000.0,
+            "local_rope_theta": 10000.0,
+        }
+        with pytest.warns(
+            yc.ConfigWarning, match="position_embedding_type is 'absolute', which this model type does not read"
+        ):
+            ropes = yc.ropes_from_config(modernbert | {"position_embedding_type": "absolute"})
+        assert dict(ropes) == {"full_attention": yc.Rope(64, 160000.0), "sliding_attention": yc.Rope(64, 10000.0)}
+        with pytest.raises(yc.ConfigError, match="position_embedding_type is 'relative_key': such a key decides"):
+            yc.ropes_from_config(modernbert | {"position_embedding_type": "relative_key"})
+        gptj = {"model_type": "gptj", "n_embd": 4096, "n_head": 16, "rotary_dim": 64}
+        assert read(gptj | {"rotary": True}) == yc.Rope(256, rotary_dim=64, interleaved=True)
+        with pytest.raises(yc.ConfigError, match="rotary is False: such a key decides"):
+            read(gptj | {"rotary": False})
+
+    def test_an_order_told_twice_must_agree(self):
+        rope = {"rope_type": "default", "mrope_section": [24, 20, 20], "mrope_interleaved": True, "interleaved": True}
+        config = {"model_type": "qwen3_vl_text", "head_dim": 128, "rope_theta": 1e6, "rope_scaling": rope}
+        assert read(config) == yc.Rope(128, 1e6, sections=(24, 20, 20), section_order="interleaved")
+        with pytest.raises(yc.ConfigError, match="interleaved is False; true, as mrope_interleaved has it"):
+            read(config | {"rope_scaling": rope | {"interleaved": False}})
+
     @pytest.mark.parametrize(
         ("model_type", "order"), [("qwen2_vl_text", "contiguous"), ("qwen3_vl_text", "interleaved")]
     )
@@ -189,6 +231,18 @@ class TestModelTypes:
         assert read(config) == yc.Rope(128, 1e6, sections=(16, 24, 24), section_order=order)
         old = config | {"rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]}}
         assert read(old) == read(config)
+
+    def test_sections_of_no_pairs_are_kept(self):
+        config = {"model_type": "qwen2_vl_text", "head_dim": 4, "rope_theta": 1e4}
+        rope = read(config | {"rope_scaling": {"type": "mrope", "mrope_section": [1, 1, 0]}})
+        assert rope == yc.Rope(4, sections=(1, 1, 0))
+
+    def test_sections_of_the_class_that_do_not_fit_are_refused(self):
+        config = {"model_type": "glm4v_text", "hidden_size": 4096, "num_attention_heads": 32, "rope_theta": 1e4}
+        with pytest.raises(
+            yc.ConfigError, match=r"mrope_section is missing; its class has \[8, 12, 12\], whose sum is not"
+        ):
+            read(config)
 
     def test_hunyuan_alpha_is_a_larger_base(self):
         rope = {
@@ -214,9 +268,24 @@ class TestModelTypes:
             "attn_temperature_tuning": True,
             "num_hidden_layers": 4,
         }
-        with pytest.warns(yc.ConfigWarning) as caught:
-            yc.from_config(llama4)
-        assert any("floor((p + 1) / 8192)" in str(w.message) for w in caught)
+        for given in (True, 4):  # Llama 4's own files have 4
+            with pytest.warns(yc.ConfigWarning) as caught:
+                yc.from_config(llama4 | {"attn_temperature_tuning": given})
+            assert any("floor((p + 1) / 8192)" in str(w.message) for w in caught)
+        with pytest.raises(yc.ConfigError, match="attn_temperature_tuning is 'yes'; true or false"):
+            read(llama4 | {"attn_temperature_tuning": "yes"})
+
+    def test_attention_in_chunks_is_warned_of(self):
+        config = {
+            "model_type": "qwen2",
+            "head_dim": 64,
+            "rope_theta": 1e4,
+            "hidden_size": 512,
+            "num_attention_heads": 8,
+        }
+        with pytest.warns(yc.ConfigWarning, match="dual_chunk_attention_config is set: .* chunks of 262144 tokens"):
+            rope = yc.from_config(config | {"dual_chunk_attention_config": {"chunk_size": 262144}})
+        assert rope == yc.Rope(64)
 
 
 def test_every_example_is_read_and_says_what_its_model_card_says():

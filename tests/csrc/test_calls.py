@@ -5,8 +5,9 @@ import pytest
 
 import yarncore as yc
 from yarncore import _core
-from yarncore.element_types import ROTATABLE
-from yarncore.sections import checked_sections
+from yarncore.backends.native.extension import native_turns
+from yarncore.request.tensors import ROTATABLE
+from yarncore.rope.sections import checked_sections
 
 
 def turns_of(pairs=4):
@@ -99,7 +100,9 @@ def test_the_short_cut_counts_sections_without_pairs():
 def test_a_count_is_the_same_for_every_section(positions):
     sectioned, plain = yc.Rope(8, sections=(2, 2)).at(), yc.Rope(8).at()
     x = np.linspace(0, 1, 48, dtype=np.float32).reshape(2, 3, 8)
-    short_cut = _core.ShortCut(sectioned._turning.turns.native, -1, False, False, sectioned._turning.pair_section, 2)
+    short_cut = _core.ShortCut(
+        native_turns(sectioned._record.turns), -1, False, False, sectioned._record.pair_section, 2
+    )
     assert np.array_equal(short_cut.attempt(x, None, positions, -2, False, None), plain.rotate(x, None, positions))
 
 

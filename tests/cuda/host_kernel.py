@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from yarncore.backends.device_call import launches
-from yarncore.request import AUTOMATIC_HEADS_AXIS, make_request
+from yarncore.backends.gpu.launches import launches
+from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
+from yarncore.request.request import make_request
 
 HERE = Path(__file__).parent
 COMPILERS = {
@@ -72,7 +73,7 @@ def rotate(
 ):  # fmt: skip
     """Rotation.rotate by the kernel; also what was launched."""
     request = make_request(
-        rotation._turning, q, k, positions, heads_axis=heads_axis, out=out, in_place=in_place, slots=slots
+        rotation._record, q, k, positions, heads_axis=heads_axis, out=out, in_place=in_place, slots=slots
     )
     results = request.outputs if request.outputs is not None else [np.empty_like(x) for x in request.inputs]
     plan, kept = launches(request, results, HostMemory(multiprocessors))

@@ -1,4 +1,4 @@
-"""What only a GPU can show. Not collected by default: run by benchmarks/gpu.py, or pytest tests/cuda/on_gpu.py.
+"""What only a GPU can show. Not collected by default: run by benchmarks/gpu/run.py, or pytest tests/cuda/on_gpu.py.
 
 The reference is the extension on the CPU, whose bits the kernel is to give.
 """
@@ -11,8 +11,8 @@ import torch
 from positions_of_torch import POSITIONS
 
 import yarncore as yc
-from yarncore.backends.cupy import CupyBackend
-from yarncore.backends.native_cuda import NativeCudaBackend
+from yarncore.backends.gpu.built_kernel import NativeCudaBackend
+from yarncore.backends.gpu.run_time_kernel import CupyBackend
 
 assert torch.cuda.is_available(), "these tests need an NVIDIA GPU and a torch that sees it"
 

@@ -15,9 +15,9 @@ import pytest
 import torch
 
 import yarncore as yc
-from yarncore.backends import cupy as cupy_backend
 from yarncore.backends.choice import BACKENDS
-from yarncore.backends.native_cuda import NativeCudaBackend
+from yarncore.backends.gpu import run_time_kernel as cupy_backend
+from yarncore.backends.gpu.built_kernel import NativeCudaBackend
 
 SOURCES = Path(__file__).parents[2] / "csrc"
 needs_nvcc = pytest.mark.skipif(not shutil.which("nvcc"), reason="nvcc is not installed")
@@ -133,6 +133,7 @@ class FakeCupy(types.ModuleType):
 
     def __init__(self):
         super().__init__("cupy")
+        self.cuda = types.SimpleNamespace(Device=FakeDevice, ExternalStream=FakeStream)
         self.launched = []
 
     def RawModule(self, code, options, name_expressions, backend):
@@ -158,7 +159,8 @@ class FakeCupy(types.ModuleType):
 
 
 class FakeDevice:
-    id = 0
+    def __init__(self, number):
+        self.id = number
 
     def __enter__(self):
         return self
@@ -167,16 +169,22 @@ class FakeDevice:
         return None
 
 
+class FakeStream(FakeDevice):
+    def __init__(self, address, device):
+        assert (address, device) == (7, 0)
+
+
 def test_the_launch_through_cupy(monkeypatch, rng):
     fake = FakeCupy()
     monkeypatch.setitem(sys.modules, "cupy", fake)
     cupy_backend._kernel.cache_clear()
     rotation = yc.Rope(64, scaling=yc.YaRN(4.0, 64)).at()
     q = rng.standard_normal((3, 4, 64), dtype=np.float32)
-    request = host_kernel.make_request(rotation._turning, q, None, 9, heads_axis=-2)
+    request = host_kernel.make_request(rotation._record, q, None, 9, heads_axis=-2)
     result = np.empty_like(q)
     plan, _ = host_kernel.launches(request, [result], host_kernel.HostMemory())
-    cupy_backend.CupyBackend().launch(plan, types.SimpleNamespace(device=FakeDevice()))
+    memory = types.SimpleNamespace(number=lambda like: 0, stream=lambda like: 7)
+    cupy_backend.CupyBackend().launch(plan, memory, q)
     cupy_backend._kernel.cache_clear()
     assert fake.launched == [(plan[0].grid,)]
     assert np.array_equal(result, rotation.rotate(q, None, 9, heads_axis=-2))
@@ -184,6 +192,7 @@ def test_the_launch_through_cupy(monkeypatch, rng):
 
 def test_backends_of_one_name_stand_in_the_order_of_their_speed():
     assert [backend.name for backend in BACKENDS] == [
+        "native",
         "native",
         "native",
         "cupy",

@@ -6,17 +6,25 @@ import torch
 from positions_of_torch import POSITIONS
 
 import yarncore as yc
-from yarncore.backends import choice, torch_device
-from yarncore.backends.on_device import DeviceBackend
-from yarncore.backends.torch import why_not_plain
+from yarncore.backends import choice
+from yarncore.backends.gpu.device import DeviceBackend
+from yarncore.backends.gpu.torch_memory import TorchDeviceMemory
+from yarncore.backends.torch.roads import rotate_by
+from yarncore.frameworks.torch import TORCH, why_not_plain
 
 ROPE = yc.Rope(32, rotary_dim=24, scaling=yc.YaRN(4.0, 64))
 STEPPED = yc.Rope(32, scaling=yc.DynamicYaRN(64, steps="doubling"))
 
 
-class HostMemory(torch_device.TorchDeviceMemory):
+class HostMemory(TorchDeviceMemory):
     def from_host(self, array, like):
         return torch.from_numpy(array.copy())
+
+    def number(self, like):
+        return 0
+
+    def stream(self, like):
+        return 0
 
     def multiprocessors(self, like):
         return 8
@@ -33,7 +41,10 @@ class HostBackend(DeviceBackend):
     def why_unavailable(self):
         return None
 
-    def launch(self, plan, like):
+    def memory_of(self, x):
+        return HostMemory()
+
+    def launch(self, plan, memory, like):
         for one in plan:
             self.launches += 1
             done = host_kernel.library().run(
@@ -45,7 +56,6 @@ class HostBackend(DeviceBackend):
 @pytest.fixture(autouse=True)
 def host(monkeypatch):
     backend = HostBackend()
-    monkeypatch.setattr(torch_device, "MEMORY", HostMemory())
     monkeypatch.setattr(choice, "BACKENDS", (*choice.BACKENDS, backend))
     monkeypatch.setattr(choice, "NAMES", (*choice.NAMES, "host"))
     return backend
@@ -76,14 +86,14 @@ def test_the_bits_of_the_extension(name, dtype, host):
 def test_lengths_of_rows_by_a_table_that_is_copied_once(host):
     q, k = pair()
     for lengths in (torch.tensor([[64], [1000]]), torch.tensor([[70], [10**6]])):
-        rotation = STEPPED._by_steps(lengths)  # as lengths on a device are served: no value is read
+        rotation = STEPPED._resolution._by_steps(lengths)  # as lengths on a device are served: no value is read
         results = rotation.rotate(q, k, None, heads_axis=-2, backend="host")
         for y, e in zip(results, STEPPED.rotate(q, k, None, heads_axis=-2, length=lengths), strict=True):
             assert torch.equal(y, e)
-        tables = rotation._turning.turns.on_devices
-        assert len(tables) == 2  # the rows, and the lengths at which they change
-        words = tables[q.device][0]
-    assert STEPPED._by_steps(lengths)._turning.turns.on_devices[q.device][0] is words
+        copies = rotation._record.turns.copies
+        assert len(copies.kernel) == len(copies.steps) == 1  # the rows, and the lengths at which they change
+        words = copies.kernel[q.device][0]
+    assert STEPPED._resolution._by_steps(lengths)._record.turns.copies.kernel[q.device][0] is words
 
 
 def test_gradients_of_both_orders_and_both_modes(host):
@@ -110,9 +120,7 @@ def test_gradients_of_both_orders_and_both_modes(host):
 
 
 def test_slots_on_the_device_are_not_read(monkeypatch, host):
-    import yarncore.request
-
-    monkeypatch.setattr(yarncore.request, "is_traced", lambda x: True)
+    monkeypatch.setattr(TORCH, "is_traced", lambda x: True)
     keys = torch.randn(3, 4, 2, 32)
     slots, positions = torch.tensor([5, -1, 0, 11, 99]), torch.tensor([3, 4, 5, 6, 7])
     expected = keys.clone()
@@ -120,10 +128,10 @@ def test_slots_on_the_device_are_not_read(monkeypatch, host):
     flat = expected.view(12, 2, 32)
     flat[kept] = ROPE.rotate(flat[kept], None, torch.tensor([3, 5, 6]))
     request = host_kernel.make_request(
-        ROPE.at()._turning, keys, None, positions, heads_axis=-2, in_place=True, slots=slots
+        ROPE.at()._record, keys, None, positions, heads_axis=-2, in_place=True, slots=slots
     )
     assert request.slots is slots
-    host.rotate(request)
+    rotate_by(host, request)
     assert torch.equal(keys, expected)  # 99 is no slot of this cache: skipped, never written
 
 

@@ -29,6 +29,18 @@ EXAMPLES = [
 ]
 
 
+def test_repr_says_what_differs_from_the_defaults():
+    assert repr(yc.Rope(128)) == "Rope(head_dim=128)"
+    assert repr(yc.Rope(128, 10_000.0, rotary_dim=128)) == "Rope(head_dim=128)"
+    assert (
+        repr(yc.Rope(128, 5e5, yc.YaRN(4, 32, truncate=False), rotary_dim=64, interleaved=True))
+        == "Rope(head_dim=128, base=500000.0, scaling=YaRN(factor=4.0, original_length=32, truncate=False), rotary_dim=64, "
+        "interleaved=True)"
+    )
+    assert repr(yc.Rope(8, sections=(2, 1, 1))) == "Rope(head_dim=8, sections=(2, 1, 1))"
+    assert repr(yc.Rope(128).at(5)) == "Rope(head_dim=128).at(None)"
+
+
 @pytest.mark.parametrize("scaling", EXAMPLES, ids=lambda s: type(s).__name__)
 class TestEveryScaling:
     def test_is_a_value(self, scaling):

@@ -1,28 +1,50 @@
 """What a backend is."""
 
-from typing import Protocol
+from yarncore.frameworks.framework import Array
+from yarncore.frameworks.known import of
+from yarncore.request.request import RotationRequest
 
-from yarncore.namespaces import Array, is_torch
-from yarncore.request import RotationRequest
 
+class Backend:
+    """A way to carry out a rotation.
 
-class Backend(Protocol):
-    """A way to carry out a rotation."""
+    Attributes
+    ----------
+    name : str
+        What a caller insists on; several share one where the kinds of array differ.
+    does : str
+        How, in words that the name of a framework follows.
+    frameworks : tuple of str, or None
+        Whose arrays it rotates; None: any framework's.
+    past_framework : bool
+        Whether it reads and writes memory without the framework seeing it: what is recorded has to be wrapped.
+    """
 
     name: str
-    does: str  # how, in words that the name of a framework follows
+    does: str
+    frameworks: tuple[str, ...] | None = None
+    past_framework = False
 
     def refusal(self, x: Array) -> str | None:
-        """Why this backend cannot rotate `x`; None when it can."""
-        ...
+        """Why this backend cannot rotate `x`, an array of its frameworks; None when it can."""
+        return None
 
     def request_refusal(self, request: RotationRequest) -> str | None:
         """Why this backend cannot carry out the request, beyond its arrays; None when it can."""
-        ...
+        return None
+
+    def faster(self, x: Array) -> str | None:
+        """What to change so that this backend, which refuses `x`, takes it; None where nothing would help."""
+        return None
 
     def rotate(self, request: RotationRequest) -> list[Array]:
         """The results, which are request.outputs where those are given."""
-        ...
+        raise NotImplementedError
+
+
+def serves(backend: Backend, x: Array) -> bool:
+    """Whether arrays such as `x` are a backend's business at all."""
+    return backend.frameworks is None or of(x).name in backend.frameworks
 
 
 def delivered(request: RotationRequest, results: list[Array]) -> list[Array]:
@@ -30,17 +52,5 @@ def delivered(request: RotationRequest, results: list[Array]) -> list[Array]:
     if request.outputs is None:
         return results
     for y, result in zip(request.outputs, results, strict=True):
-        if is_torch(y):
-            y.copy_(result)
-        else:
-            y[...] = result
+        of(y).write(y, result)
     return request.outputs
-
-
-def is_recorded(request: RotationRequest) -> bool:
-    """Whether torch differentiates or transforms a request: then it must go through a function of torch's."""
-    if not is_torch(request.inputs[0]):
-        return False
-    from yarncore.backends.torch import is_recorded as is_tensor_recorded
-
-    return any(is_tensor_recorded(x) for x in [*request.inputs, request.positions.array] if is_torch(x))

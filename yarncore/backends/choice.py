@@ -1,23 +1,28 @@
 """Which backend rotates an array, and why."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from yarncore.backends.backend import Backend
-from yarncore.backends.cupy import CupyBackend
-from yarncore.backends.dask import DaskBackend
-from yarncore.backends.dtensor import DTensorBackend
-from yarncore.backends.generic import GenericBackend
-from yarncore.backends.native import NativeBackend
-from yarncore.backends.native_cuda import NativeCudaBackend
-from yarncore.backends.native_jax import NativeJaxBackend
-from yarncore.element_types import check_array
+from yarncore.backends.backend import Backend, serves
+from yarncore.backends.generic.expressions import GenericBackend
+from yarncore.backends.gpu.built_kernel import NativeCudaBackend
+from yarncore.backends.gpu.run_time_kernel import CupyBackend
+from yarncore.backends.native.host import NativeBackend
+from yarncore.backends.native.xla import NativeJaxBackend
+from yarncore.backends.parts.dask import DaskBackend
+from yarncore.backends.parts.dtensor import DTensorBackend
+from yarncore.backends.torch.roads import why_not_recorded
+from yarncore.backends.torch.traced import TracedTorchBackend
 from yarncore.errors import BackendUnavailable
-from yarncore.namespaces import Array, framework_of
-from yarncore.request import RotationRequest
+from yarncore.frameworks.framework import Array
+from yarncore.frameworks.known import of
+from yarncore.request.request import RotationRequest
+from yarncore.request.tensors import check_array
 
 # In the order in which they are asked. A backend more is a file and a row here.
 BACKENDS: tuple[Backend, ...] = (
+    TracedTorchBackend(),
     NativeBackend(),
     NativeCudaBackend(),
     CupyBackend(),
@@ -48,14 +53,6 @@ class BackendChoice:
     faster: str | None
 
 
-def _backends_named(name: Any) -> list[Backend]:
-    if not isinstance(name, str):
-        raise TypeError(f"backend is {name!r} ({type(name).__name__}); one of {', '.join(NAMES)} is expected")
-    if name not in NAMES:
-        raise ValueError(f"backend is {name!r}; one of {', '.join(NAMES)} is expected")
-    return [backend for backend in BACKENDS if backend.name == name]
-
-
 def choose(request: RotationRequest, name: str | None) -> Backend:
     """The backend that carries out a request: the named one, else the first that does not refuse.
 
@@ -64,17 +61,15 @@ def choose(request: RotationRequest, name: str | None) -> Backend:
     BackendUnavailable
         Where the named one refuses, or all do; with the reason.
     """
-    reasons = []
-    for backend in BACKENDS if name is None else _backends_named(name):
-        reason = None
+
+    def refusal(backend: Backend) -> str | None:
         for x in request.inputs if request.outputs is None else [*request.inputs, *request.outputs]:
-            reason = reason or backend.refusal(x)
-        reason = reason or backend.request_refusal(request)
-        if reason is None:
-            return backend
-        reasons.append(reason)
-    which = "no backend" if name is None else f"backend {name!r}"
-    raise BackendUnavailable(f"{which} can rotate this: {'; '.join(reasons)}")
+            reason = backend.refusal(x)
+            if reason is not None:
+                return reason
+        return backend.request_refusal(request) or why_not_recorded(backend, request)
+
+    return _first(_named(name), request.inputs[0], refusal, name)[0]
 
 
 def backend_for(x: Array) -> BackendChoice:
@@ -97,27 +92,39 @@ def backend_for(x: Array) -> BackendChoice:
         Where no backend can.
     """
     check_array("x", x)
-    refusals: dict[str, str] = {}
-    for backend in BACKENDS:
-        reason = backend.refusal(x)
+    backend, refusals = _first(BACKENDS, x, lambda backend: backend.refusal(x), None)
+    why = f"{backend.does} {of(x).name}"
+    native = [reason for refusing, reason in refusals if refusing.name == "native"]
+    if native:
+        why = f"{why}; native refused: {'; '.join(native)}"
+    advice = next(filter(None, (refusing.faster(x) for refusing, _ in refusals)), None)
+    return BackendChoice(backend.name, why, advice or (of(x).faster if backend.name == "generic" else None))
+
+
+def _named(name: Any) -> Sequence[Backend]:
+    if name is None:
+        return BACKENDS
+    if not isinstance(name, str):
+        raise TypeError(f"backend is {name!r} ({type(name).__name__}); one of {', '.join(NAMES)} is expected")
+    if name not in NAMES:
+        raise ValueError(f"backend is {name!r}; one of {', '.join(NAMES)} is expected")
+    return [backend for backend in BACKENDS if backend.name == name]
+
+
+def _first(
+    backends: Sequence[Backend], x: Array, refusal: Callable[[Backend], str | None], name: str | None
+) -> tuple[Backend, list[tuple[Backend, str]]]:
+    """The first backend that does not refuse, and those before it with their reasons."""
+    refusals: list[tuple[Backend, str]] = []
+    for backend in backends:
+        if not serves(backend, x):
+            continue
+        reason = refusal(backend)
         if reason is None:
-            break
-        refusals[backend.name] = f"{refusals[backend.name]}; {reason}" if backend.name in refusals else reason
-    else:
-        raise BackendUnavailable(f"no backend can rotate this: {refusals}")
-    why = f"{backend.does} {framework_of(x)}"
-    native = refusals.get("native")
-    if native is None:
-        return BackendChoice(backend.name, why, None)
-    return BackendChoice(backend.name, f"{why}; native refused: {native}", _faster(native, framework_of(x)))
-
-
-def _faster(reason: str, framework: str) -> str | None:
-    if "cannot be loaded" in reason:
-        return "install yarncore with its extension"
-    if "built without CUDA kernels" in reason and framework in ("torch", "cupy"):
-        return "yarncore built where nvcc is found, or with -DYARNCORE_CUDA=ON; or CuPy, which compiles the same kernel"
-    if "is a subclass of Tensor" in reason:
-        return "a plain torch.Tensor, which the extension rotates"
-    return {"jax": 'jax.jit around the call; on one CPU device backend="native"', "mlx": "mlx.core.compile around the call",
-            "array_api_strict": "NumPy arrays, which the extension rotates"}.get(framework)  # fmt: skip
+            return backend, refusals
+        refusals.append((backend, reason))
+    served = dict.fromkeys(framework for backend in backends for framework in backend.frameworks or ())
+    reasons = "; ".join(reason for _, reason in refusals)
+    reasons = reasons or f"it works on arrays of {', '.join(served)}, not on {of(x).name}"
+    which = "no backend can" if name is None else f"backend {name!r} cannot"
+    raise BackendUnavailable(f"{which} rotate this: {reasons}")

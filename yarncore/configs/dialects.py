@@ -1,50 +1,23 @@
 """Configuration files -> Rope: the dialects that are known, in the order in which they are asked."""
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
-from yarncore.configs import huggingface
-from yarncore.configs.keys import warn
+from yarncore.configs.huggingface import dialect as huggingface
+from yarncore.configs.model_ropes import ModelRopes
 from yarncore.configs.source import load
 from yarncore.errors import ConfigError
-from yarncore.rope import Rope
+from yarncore.rope.rope import Rope
 
 DIALECTS = (huggingface,)
 
 
-class LayeredRopes(Mapping[str, "Rope | None"]):
-    """Layer type -> Rope, or None where there is no rotation.
-
-    Attributes
-    ----------
-    layers : tuple of Rope or None
-        One entry for each layer; empty where the file does not tell how many there are.
-    """
-
-    def __init__(self, ropes: dict[str, Rope | None], layer_types: tuple[str, ...]) -> None:
-        self._ropes = dict(ropes)
-        self.layers = tuple(self._ropes[name] for name in layer_types)
-
-    def __getitem__(self, layer_type: str) -> Rope | None:
-        return self._ropes[layer_type]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._ropes)
-
-    def __len__(self) -> int:
-        return len(self._ropes)
-
-    def __repr__(self) -> str:
-        return f"LayeredRopes({self._ropes!r}, {len(self.layers)} layers)"
-
-
-def ropes_from_config(source: Any, *, format: str | None = None, strict: bool = True) -> LayeredRopes:
+def ropes_from_config(source: Any, *, format: str | None = None, strict: bool = True) -> ModelRopes:
     """The rotary embedding of each layer type of a model.
 
     Parameters
     ----------
     source : mapping, path or transformers configuration
-        A path is that of a config.json, or of a folder that holds one.
+        A path is that of a config.json, or of a folder that holds one; "-" is the standard input.
     format : str, optional, keyword-only
         "huggingface"; None: recognised.
     strict : bool, default True, keyword-only
@@ -52,8 +25,9 @@ def ropes_from_config(source: Any, *, format: str | None = None, strict: bool = 
 
     Returns
     -------
-    mapping of layer type to Rope or None
-        With `.layers`, one entry for each layer.
+    ModelRopes
+        A mapping of layer type to Rope or None; with `.layers`, one entry for each layer, and what else the
+        configuration tells.
 
     Raises
     ------
@@ -66,8 +40,8 @@ def ropes_from_config(source: Any, *, format: str | None = None, strict: bool = 
     mapping, where = load(source)
     for dialect in DIALECTS:
         if format == dialect.NAME or (format is None and dialect.recognises(mapping)):
-            found = dialect.read(mapping, where, strict)
-            return LayeredRopes(found.ropes, found.layer_types)
+            found: ModelRopes = dialect.read(mapping, where, strict)
+            return found
     raise ConfigError(
         f"{where}: not recognised as a configuration of {', '.join(names)}: none of model_type, rope_theta, rope_scaling, "
         "rope_parameters, num_attention_heads is there"
@@ -80,7 +54,7 @@ def from_config(source: Any, layer_type: str | None = None, format: str | None =
     Parameters
     ----------
     source : mapping, path or transformers configuration
-        A path is that of a config.json, or of a folder that holds one.
+        A path is that of a config.json, or of a folder that holds one; "-" is the standard input.
     layer_type : str, optional
         Which one, for models whose layers differ.
     format : str, optional
@@ -103,19 +77,4 @@ def from_config(source: Any, layer_type: str | None = None, format: str | None =
         Of what the reader must know: layers without rotation, what attention has to apply itself, defaults that were
         filled in, lengths that do not fit each other.
     """
-    ropes = ropes_from_config(source, format=format, strict=strict)
-    if layer_type is not None:
-        if layer_type not in ropes:
-            raise ConfigError(f"layer_type is {layer_type!r}; one of {', '.join(ropes)} is expected")
-        rope = ropes[layer_type]
-        if rope is None:
-            raise ConfigError(f"layers of type {layer_type!r} have no rotation")
-        return rope
-    different = dict.fromkeys(rope for rope in ropes.values() if rope is not None)
-    if len(different) != 1:
-        listed = "; ".join(f"{name}: {rope!r}" for name, rope in ropes.items()) or "none"
-        raise ConfigError(f"several rotary embeddings; choose a layer_type, or use ropes_from_config: {listed}")
-    if None in ropes.values():
-        still = [name for name, rope in ropes.items() if rope is None]
-        warn(f"layers of type {', '.join(still)} have no rotation; ropes_from_config(...).layers says which")
-    return next(iter(different))
+    return ropes_from_config(source, format=format, strict=strict).one(layer_type)

@@ -1,22 +1,29 @@
 """Reading keys of a configuration: each is checked where it is read, and none is dropped in silence."""
 
 import difflib
-import math
+import sys
 import warnings
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
+from yarncore._arguments import boolean, is_number, real_number, token_count, whole_number
 from yarncore.errors import ConfigError, ConfigWarning
+
+Checked = TypeVar("Checked")
 
 
 class Keys:
     """A mapping whose keys are read one by one; what nobody read is reported.
 
-    `path` is the dotted path of the mapping within its file. None counts as absent.
+    `path` is the dotted path of the mapping within its file; `defaults` are values of keys that the file may leave out.
+    None counts as absent.
     """
 
-    def __init__(self, mapping: Mapping[str, Any], where: str, path: str = "") -> None:
+    def __init__(
+        self, mapping: Mapping[str, Any], where: str, path: str = "", defaults: Mapping[str, Any] | None = None
+    ) -> None:
         self.mapping = mapping
+        self.defaults = defaults or {}
         self.where = where
         self.path = path
         self.seen: set[str] = set()
@@ -27,53 +34,62 @@ class Keys:
 
     def error(self, key: str, accepted: str) -> ConfigError:
         """An error that names the key, what it holds and what is accepted."""
-        return ConfigError(f"{self.name(key)} is {self.mapping.get(key)!r}; {accepted} is expected")
+        return ConfigError(f"{self.name(key)} is {self.lookup(key)!r}; {accepted} is expected")
 
     def missing(self, key: str, why: str) -> ConfigError:
         """An error that says which key is needed, and what for."""
         return ConfigError(f"{self.name(key)} is missing; {why}")
 
+    def lookup(self, key: str) -> Any:
+        """What the file has under the key (of an inner object after a dot), without counting as read; None when absent."""
+        outer, dot, inner = key.partition(".")
+        value = self.mapping.get(outer)
+        if not dot:
+            return value
+        return value.get(inner) if isinstance(value, Mapping) else None
+
     def has(self, key: str) -> bool:
-        """Whether the key is there and not null."""
-        return self.mapping.get(key) is not None
+        """Whether the file has the key, and not null."""
+        return self.lookup(key) is not None
 
     def raw(self, key: str) -> Any:
-        """The value as it is; None when absent."""
+        """The value as it is, or its default; None when absent."""
         self.seen.add(key)
-        return self.mapping.get(key)
+        value = self.lookup(key)
+        return self.defaults.get(key) if value is None else value
 
-    def number(self, key: str, *, at_least: float | None = None, above: float | None = None) -> float | None:
-        """A finite number within the bounds, or None when absent."""
+    def _checked(self, key: str, check: Callable[[str, Any], Checked]) -> Checked | None:
+        """The value if a check of arguments accepts it; the check's own sentence, under the key's path, if not."""
         value = self.raw(key)
         if value is None:
             return None
-        bound = f" >= {at_least:g}" if at_least is not None else f" > {above:g}" if above is not None else ""
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise self.error(key, f"a number{bound}")
         try:
-            number = float(value)
-        except OverflowError:
-            raise self.error(key, "a number that fits float64") from None
-        low = (at_least is not None and number < at_least) or (above is not None and number <= above)
-        if not math.isfinite(number) or low:
-            raise self.error(key, f"a finite number{bound}")
-        return number
+            return check(self.name(key), value)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(str(error)) from None
+
+    def number(self, key: str, *, at_least: float | None = None, above: float | None = None) -> float | None:
+        """A finite number within the bounds, or None when absent."""
+
+        def check(name: str, value: Any) -> float:
+            if not is_number(value):
+                bound = f" >= {at_least:g}" if at_least is not None else f" > {above:g}" if above is not None else ""
+                raise TypeError(f"{name} is {value!r} ({type(value).__name__}); a number{bound} is expected")
+            return float(real_number(name, value, at_least=at_least, above=above))
+
+        return self._checked(key, check)
 
     def count(self, key: str, least: int = 1) -> int | None:
-        """A whole number >= least (4096.0 is one), or None when absent."""
-        number = self.number(key)
-        if number is None:
-            return None
-        if number != int(number) or not least <= number < 2**53:
-            raise self.error(key, f"a whole number >= {least}")
-        return int(number)
+        """A whole number >= least (64.0 is one), or None when absent."""
+        return self._checked(key, lambda name, value: whole_number(name, value, at_least=least))
+
+    def length(self, key: str) -> int | None:
+        """A number of tokens, or None when absent."""
+        return self._checked(key, token_count)
 
     def flag(self, key: str) -> bool | None:
         """true or false, or None when absent."""
-        value = self.raw(key)
-        if value is not None and not isinstance(value, bool):
-            raise self.error(key, "true or false")
-        return value
+        return self._checked(key, boolean)
 
     def numbers(self, key: str) -> tuple[float, ...] | None:
         """A list of finite numbers > 0, or None when absent."""
@@ -83,8 +99,9 @@ class Keys:
         if not isinstance(value, (list, tuple)) or not value:
             raise self.error(key, "a list of numbers > 0")
         entries = Keys({f"{key}[{i}]": entry for i, entry in enumerate(value)}, self.where, self.path)
-        checked = (entries.number(entry, above=0) for entry in entries.mapping)
-        return tuple(number if number is not None else math.nan for number in checked)
+        if None in value:
+            raise self.error(f"{key}[{list(value).index(None)}]", "a number > 0")
+        return tuple(entries.number(entry, above=0) or 0.0 for entry in entries.mapping)
 
     def word(self, key: str, accepted: Iterable[str]) -> str | None:
         """One of the accepted words, or None when absent; a near miss is named."""
@@ -102,9 +119,9 @@ class Keys:
         """Of several names of one thing, the one that is given; they must agree."""
         given = [key for key in keys if self.has(key)]
         for key in given[1:]:
-            if self.mapping[key] != self.mapping[given[0]]:
+            if self.lookup(key) != self.lookup(given[0]):
                 raise ConfigError(
-                    f"{self.name(given[0])} is {self.mapping[given[0]]!r} and {key} is {self.mapping[key]!r}; they name the "
+                    f"{self.name(given[0])} is {self.lookup(given[0])!r} and {key} is {self.lookup(key)!r}; they name the "
                     "same thing and must agree"
                 )
         self.seen.update(given)
@@ -112,7 +129,8 @@ class Keys:
 
     def report_unread(self, strict: bool, irrelevant: Iterable[str] = ()) -> None:
         """Raise (or warn, when not strict) for keys that nobody read and that are not known to be irrelevant."""
-        unread = sorted(set(map(str, self.mapping)) - self.seen - set(irrelevant))
+        given = {str(key) for key, value in self.mapping.items() if value is not None}
+        unread = sorted(given - self.seen - set(irrelevant))
         if not unread:
             return
         message = f"{self.name(unread[0])} is not understood" + (
@@ -124,5 +142,8 @@ class Keys:
 
 
 def warn(message: str) -> None:
-    """A ConfigWarning."""
-    warnings.warn(message, ConfigWarning, stacklevel=3)
+    """A ConfigWarning at the line that called this package, however deep within it the reason was found."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "yarncore":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, ConfigWarning, stacklevel=level)

@@ -1,8 +1,10 @@
 """A path, folder, dict or configuration object -> a mapping, and where it came from."""
 
+import errno
 import json
 import os
 import stat
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,10 @@ from typing import Any
 from yarncore.errors import ConfigError
 
 _LARGEST_FILE = 64 * 2**20
+_NOT_FOUND = (
+    "No such file or folder. The path of a config.json, or of a folder that holds one, is expected; nothing is downloaded, so "
+    "that neither the name of a repository nor a URL is accepted"
+)
 _OTHER_FORMATS = (".yaml", ".yml", ".toml", ".pkl", ".pickle", ".py", ".pt", ".bin", ".gguf")
 
 
@@ -19,7 +25,8 @@ def load(source: Any) -> tuple[Mapping[str, Any], str]:
     Parameters
     ----------
     source : mapping, str, os.PathLike or configuration object
-        A path is that of a JSON file, or of a folder with a config.json. Nothing is downloaded.
+        A path is that of a JSON file, or of a folder with a config.json; "-" is the standard input. Nothing is
+        downloaded.
 
     Raises
     ------
@@ -32,8 +39,10 @@ def load(source: Any) -> tuple[Mapping[str, Any], str]:
     """
     if isinstance(source, Mapping):
         return source, "config"
+    if isinstance(source, str) and source == "-":
+        return _parse(_bounded(sys.stdin.buffer.read(_LARGEST_FILE + 1)), "standard input"), "standard input"
     if isinstance(source, (str, bytes, os.PathLike)):
-        return _load_file(Path(os.fsdecode(source)))
+        return _load_file(os.fsdecode(source))
     if hasattr(source, "config") and hasattr(source, "forward"):
         raise ConfigError(f"source is a model ({type(source).__name__}); give its configuration, model.config")
     if hasattr(source, "to_dict") and hasattr(source, "model_type"):
@@ -44,15 +53,19 @@ def load(source: Any) -> tuple[Mapping[str, Any], str]:
     )
 
 
-def _load_file(path: Path) -> tuple[Mapping[str, Any], str]:
-    if "\0" in str(path):
-        raise ConfigError(f"source is {str(path)!r}, which holds a NUL character; a path is expected")
+def _load_file(source: str) -> tuple[Mapping[str, Any], str]:
+    path = Path(source)
+    if "\0" in source:
+        raise ConfigError(f"source is {source!r}, which holds a NUL character; a path is expected")
     folder = path
     if path.is_dir():
         path = path / "config.json"
         if not path.exists():
             raise ConfigError(f"{folder}: no config.json in this folder")
-    status = path.stat()
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise FileNotFoundError(errno.ENOENT, _NOT_FOUND, source) from None
     if not stat.S_ISREG(status.st_mode):
         raise ConfigError(f"{path}: not a regular file")
     if path.suffix.lower() in _OTHER_FORMATS:
@@ -60,6 +73,12 @@ def _load_file(path: Path) -> tuple[Mapping[str, Any], str]:
     if status.st_size > _LARGEST_FILE:
         raise ConfigError(f"{path}: {status.st_size} bytes; at most {_LARGEST_FILE} are read")
     return _parse(path.read_bytes(), str(path)), str(path)
+
+
+def _bounded(raw: bytes) -> bytes:
+    if len(raw) > _LARGEST_FILE:
+        raise ConfigError(f"standard input: at most {_LARGEST_FILE} bytes are read")
+    return raw
 
 
 def _parse(raw: bytes, where: str) -> Mapping[str, Any]:

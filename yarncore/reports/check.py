@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from yarncore.reference import members, turn_by
 from yarncore.reports.description import Description
 from yarncore.threads import get_num_threads
 
@@ -54,16 +55,18 @@ def check(description: Description) -> RotationCheck:
     sections = description.rope.sections
     given = positions if sections is None else np.broadcast_to(positions, (len(sections), 1, positions.size))
     rotated = rotation.rotate(q, k, given, heads_axis=-2)
-    exact = _exact_cos_sin(rotation.inverse_frequencies, positions)
     angle = positions.astype(np.float32)[:, None] * rotation.inverse_frequencies.astype(np.float32)
-    usual = np.cos(angle), np.sin(angle)
-    m = rotation.attention_factor
+    exact, usual = _exact_cos_sin(rotation.inverse_frequencies, positions), (np.cos(angle), np.sin(angle))
     interleaved = description.rope.interleaved
-    shape = (description.rope.rotary_dim, interleaved)
-    exactly = [_turn(x, *exact, m, interleaved) for x in (q, k)]
-    usually = [_turn(x, *usual, m, interleaved) for x in (q, k)]
-    error = max(_distance(y, z, *shape) for y, z in zip(rotated, exactly, strict=True))
-    usual_error = max(_distance(y, z, *shape) for y, z in zip(usually, exactly, strict=True))
+
+    def turned(cos: npt.NDArray[np.floating], sin: npt.NDArray[np.floating]) -> list[npt.NDArray[np.float64]]:
+        m = rotation.attention_factor
+        return [turn_by(x, m * cos[:, None, :], m * sin[:, None, :], interleaved) for x in (q, k)]
+
+    exactly, usually = turned(*exact), turned(*usual)
+    where = members(rotation.rotary_dim // 2, interleaved)
+    error = max(_distance(y, z, where) for y, z in zip(rotated, exactly, strict=True))
+    usual_error = max(_distance(y, z, where) for y, z in zip(usually, exactly, strict=True))
     tokens, seconds = _time(description, end)
     return RotationCheck(
         (int(positions[0]), int(positions[-1])), error, usual_error, tokens, seconds, get_num_threads()
@@ -81,37 +84,10 @@ def _exact_cos_sin(
         return tuple(np.array([[float(f(a)) for a in row] for row in angles]) for f in (mpmath.cos, mpmath.sin))  # type: ignore[return-value]
 
 
-def _turn(
-    x: npt.NDArray[np.float32],
-    cos: npt.NDArray[np.floating],
-    sin: npt.NDArray[np.floating],
-    factor: float,
-    interleaved: bool,
-) -> npt.NDArray[np.float64]:
-    """x turned by given rows of cos and sin, in float64."""
-    pairs = cos.shape[-1]
-    first = slice(0, 2 * pairs, 2) if interleaved else slice(0, pairs)
-    second = slice(1, 2 * pairs, 2) if interleaved else slice(pairs, 2 * pairs)
-    y = x.astype(np.float64)
-    x0, x1 = y[..., first].copy(), y[..., second].copy()
-    c, s = factor * cos[:, None, :], factor * sin[:, None, :]
-    y[..., first], y[..., second] = x0 * c - x1 * s, x1 * c + x0 * s
-    return y
-
-
-def _distance(y: npt.NDArray[np.floating], exact: npt.NDArray[np.float64], rotary_dim: int, interleaved: bool) -> float:
+def _distance(y: npt.NDArray[np.floating], exact: npt.NDArray[np.float64], where: tuple[slice, slice]) -> float:
     """The largest difference of an element, relative to the length of its exact pair."""
-    pairs = rotary_dim // 2
-    first, second = exact[..., 0:rotary_dim:2], exact[..., 1:rotary_dim:2]
-    if not interleaved:
-        first, second = exact[..., :pairs], exact[..., pairs:rotary_dim]
-    length = np.hypot(first, second)
-    lengths = (
-        np.stack([length, length], axis=-1).reshape(*exact.shape[:-1], rotary_dim)
-        if interleaved
-        else np.concatenate([length, length], axis=-1)
-    )
-    return float(np.max(np.abs(y - exact)[..., :rotary_dim] / lengths))
+    length = np.hypot(*(exact[..., member] for member in where))
+    return max(float(np.max(np.abs(y - exact)[..., member] / length)) for member in where)
 
 
 def _time(description: Description, end: int) -> tuple[int, float]:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from yarncore.configs.dialects import from_config
-from yarncore.configs.source import load
-from yarncore.rope import Rope
-from yarncore.rotation import Rotation
-from yarncore.series import unscaled_inverse_frequencies
+from yarncore.configs.dialects import ropes_from_config
+from yarncore.configs.model_ropes import Evidence
+from yarncore.rope.rope import Rope
+from yarncore.rotation.rotation import Rotation
+from yarncore.scaling.unscaled import unscaled_inverse_frequencies
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,8 @@ class Description:
     ----------
     model : str
         File name and model type.
+    evidence : Evidence
+        What is known of that type beyond its file's keys, and how.
     rope : Rope
     rotation : Rotation
         At the target length.
@@ -62,6 +64,7 @@ class Description:
     """
 
     model: str
+    evidence: Evidence
     rope: Rope
     rotation: Rotation
     original_length: int | None
@@ -81,6 +84,7 @@ class Description:
         """The same for machines: plain values under stable names."""
         return {
             "model": self.model,
+            "evidence": {"kind": self.evidence.kind, "source": self.evidence.source},
             "method": self.method,
             "rope": repr(self.rope),
             "head_dim": self.rope.head_dim,
@@ -110,24 +114,19 @@ def describe(source: Any, layer_type: str | None = None, length: int | None = No
     ConfigError, TypeError, ValueError, OSError
         As from_config, and for a length that is no number of tokens.
     """
-    rope = from_config(source, layer_type=layer_type, strict=strict)
-    mapping, where = load(source)
-    config = next(
-        (mapping[key] for key in ("text_config", "llm_config") if isinstance(mapping.get(key), dict)), mapping
-    )
-    original, target, factor = _lengths(rope, config.get("max_position_embeddings"))
+    model = ropes_from_config(source, strict=strict)
+    rope = model.one(layer_type)
+    original, target, factor = _lengths(rope, model.advertised_length)
     if length is not None:
         target = length
         factor = length / original if original and rope.scaling is not None and rope.scaling.needs_length else factor
     rotation = rope.at(target)
-    heads = config.get("num_attention_heads") or config.get("n_head") or 1
-    mla = config.get("qk_rope_head_dim") is not None
-    key_heads = 1 if mla else config.get("num_key_value_heads") or heads
-    query_dim = rope.head_dim + ((config.get("qk_nope_head_dim") or 0) if mla else 0)
-    model_type = config.get("model_type")
-    name = Path(where).name + (f" ({model_type})" if model_type else "")
+    query_dim = rope.head_dim + model.query_elements_beside
+    name = Path(model.where).name + (f" ({model.model_type})" if model.model_type else "")
     rows = _pair_rows(rope, rotation.inverse_frequencies, original, factor)
-    return Description(name, rope, rotation, original, target, factor, heads, key_heads, query_dim, rows)
+    return Description(
+        name, model.evidence, rope, rotation, original, target, factor, model.heads, model.key_heads, query_dim, rows
+    )
 
 
 def _lengths(rope: Rope, maximum: int | None) -> tuple[int | None, int | None, float | None]:

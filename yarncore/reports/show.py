@@ -46,6 +46,7 @@ def _summary(description: Description) -> Table:
     softmax, scale = rotation.softmax_scale_factor, rotation.softmax_scale(description.query_dim)
     for name, text in (
         ("model", description.model),
+        ("evidence", str(description.evidence)),
         ("method", f"{description.method}, base {rope.base:,.0f}"),
         ("s", _number(description.factor)),
         ("L (original)", f"{_number(description.original_length)} tokens"),

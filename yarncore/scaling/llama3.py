@@ -7,13 +7,13 @@ from decimal import Decimal
 import numpy as np
 import numpy.typing as npt
 
-from yarncore.arguments import real_number, token_count
-from yarncore.namespaces import Array, Namespace
+from yarncore._arguments import real_number, token_count
+from yarncore.frameworks.framework import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, real, unscaled
 from yarncore.scaling.turns_within import log_turns_within, precisely
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Llama3(Scaling):
     """Llama 3.1's scaling: a ramp between two numbers of turns within L, and no temperature.
 

@@ -4,12 +4,12 @@ import math
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
-from yarncore.arguments import real_number, token_count
-from yarncore.namespaces import Array, Namespace
+from yarncore._arguments import real_number, token_count
+from yarncore.frameworks.framework import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, per_pair, real
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LongRoPE(Scaling):
     """A divisor for each pair: one list up to the original length L, another beyond it.
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from yarncore.arguments import real_number, token_count
-from yarncore.namespaces import Array, Namespace, constant, widest_float
+from yarncore._arguments import real_number, token_count
+from yarncore.frameworks.expressions import constant, widest_float
+from yarncore.frameworks.framework import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, length_ratio, per_pair, real, unscaled
 
 
@@ -19,7 +20,7 @@ def enlarge_base(inverse_frequencies: Array, s: Array, xp: Namespace) -> ScaledF
     return unscaled(xp, real(xp, inverse_frequencies, like=s) * per_pair(xp, s) ** exponents, s)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class NTKAware(Scaling):
     """NTK-aware interpolation: base * factor^(d / (d - 2)), d the rotary dimension.
 
@@ -42,7 +43,7 @@ class NTKAware(Scaling):
         return enlarge_base(inverse_frequencies, real(xp, self.factor), xp)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DynamicNTK(Scaling):
     """NTK-aware interpolation that follows the length l beyond the original length L.
 

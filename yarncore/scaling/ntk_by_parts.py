@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from yarncore.arguments import boolean, one_of, real_number, token_count
-from yarncore.namespaces import Array, Namespace
+from yarncore._arguments import boolean, one_of, real_number, token_count
+from yarncore.frameworks.framework import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, per_pair, real, unscaled
 from yarncore.scaling.turns_within import log_turns_within, precisely
 
@@ -18,7 +18,7 @@ Ramp = Literal["dimension", "rotations"]
 _NO_RAMP = Decimal("0.001")  # the width where both bounds are the same: a step one pair wide (the authors' code)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Parts:
     """Which pairs are kept and which are interpolated; the ramp between two numbers of turns within L.
 
@@ -42,8 +42,8 @@ class Parts:
     truncate: bool = True
     ramp: Ramp = "dimension"
 
-    def keep_weight(self, inverse_frequencies: Array) -> npt.NDArray[np.float64]:
-        """How much of each pair's own frequency is kept: 1 kept, 0 interpolated. Shape (pairs,)."""
+    def ramp_weight(self, inverse_frequencies: Array) -> npt.NDArray[np.float64]:
+        """gamma: how much of each pair's own frequency is kept, 1 kept, 0 interpolated. Shape (pairs,)."""
         ramp = self._by_rotations if self.ramp == "rotations" else self._by_dimension
         with decimal.localcontext(precisely()):
             weights = ramp(log_turns_within(self.original_length, inverse_frequencies))
@@ -70,12 +70,11 @@ class Parts:
         width = high - low or _NO_RAMP
         return [1 - (i - low) / width for i in range(pairs)]
 
-    def blend(self, inverse_frequencies: Array, s: Array, xp: Namespace, gamma: Array | None) -> Array:
-        """Eq. 19, arXiv:2309.00071v2: (1 - gamma) theta / s + gamma theta. s = 1 gives theta itself, bit for bit."""
-        gamma = real(xp, self.keep_weight(inverse_frequencies) if gamma is None else gamma, like=s)
-        theta = real(xp, inverse_frequencies, like=s)
-        s = per_pair(xp, s)
-        return xp.where(s > 1.0, (1.0 - gamma) * theta / s + gamma * theta, theta)
+
+def blend(theta: Array, s: Array, gamma: Array, xp: Namespace) -> Array:
+    """(1 - gamma) theta / s + gamma theta: eq. 19, arXiv:2309.00071v2. s = 1 gives theta itself, bit for bit."""
+    s = per_pair(xp, s)
+    return xp.where(s > 1.0, (1.0 - gamma) * theta / s + gamma * theta, theta)
 
 
 def checked_parts(
@@ -93,7 +92,7 @@ def checked_parts(
     return token_count("original_length", original_length), fast, slow, boolean("truncate", truncate), ramp
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class NTKByParts(Scaling):
     """NTK-by-parts interpolation (section 3.2 of arXiv:2309.00071v2), without a temperature.
 
@@ -126,7 +125,7 @@ class NTKByParts(Scaling):
             object.__setattr__(self, name, value)
 
     def prepare(self, inverse_frequencies: Array) -> Array:
-        return self.parts.keep_weight(inverse_frequencies)
+        return self.parts.ramp_weight(inverse_frequencies)
 
     @property
     def parts(self) -> Parts:
@@ -137,4 +136,6 @@ class NTKByParts(Scaling):
         self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
     ) -> ScaledFrequencies:
         s = real(xp, self.factor)
-        return unscaled(xp, self.parts.blend(inverse_frequencies, s, xp, prepared), s)
+        theta = real(xp, inverse_frequencies)
+        gamma = real(xp, self.prepare(inverse_frequencies) if prepared is None else prepared)
+        return unscaled(xp, blend(theta, s, gamma, xp), s)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from yarncore.arguments import real_number, token_count
-from yarncore.namespaces import Array, Namespace
+from yarncore._arguments import real_number, token_count
+from yarncore.frameworks.framework import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, length_ratio, per_pair, real, unscaled
 
 
@@ -13,7 +13,7 @@ def interpolate(inverse_frequencies: Array, s: Array, xp: Namespace) -> ScaledFr
     return unscaled(xp, real(xp, inverse_frequencies, like=s) / per_pair(xp, s), s)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PositionInterpolation(Scaling):
     """Position Interpolation (Chen et al., arXiv:2306.15595): theta / factor.
 
@@ -34,7 +34,7 @@ class PositionInterpolation(Scaling):
         return interpolate(inverse_frequencies, real(xp, self.factor), xp)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DynamicPositionInterpolation(Scaling):
     """Position Interpolation with s = max(1, length / original_length).
 

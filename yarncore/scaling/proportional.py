@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from yarncore.arguments import real_number
-from yarncore.namespaces import Array, Namespace
+from yarncore._arguments import real_number
+from yarncore.frameworks.framework import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, real, unscaled
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Proportional(Scaling):
     """The first part of the pairs keep their frequency, which counts the whole head; the rest have frequency 0.
 

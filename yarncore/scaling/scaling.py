@@ -1,9 +1,22 @@
 """The contract of a scaling method, and what all of them share."""
 
+import inspect
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-from yarncore.namespaces import Array, Namespace, constant, is_array, widest_float
+from yarncore.frameworks.expressions import constant, widest_float
+from yarncore.frameworks.framework import Array, Namespace
+from yarncore.frameworks.known import is_array
+
+
+def as_call(record: Any, **defaults: Any) -> str:
+    """A dataclass as the call that makes it: what must be given, and what differs from its default."""
+    given = []
+    for name, parameter in list(inspect.signature(type(record).__init__).parameters.items())[1:]:
+        value = getattr(record, name)
+        if value != defaults.get(name, parameter.default):
+            given.append(f"{name}={value!r}")
+    return f"{type(record).__qualname__}({', '.join(given)})"
 
 
 class ScaledFrequencies(NamedTuple):
@@ -24,7 +37,7 @@ class ScaledFrequencies(NamedTuple):
     softmax_scale_factor: Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Scaling:
     """A method of context extension: unscaled inverse frequencies and a context length in, scaled ones out.
 
@@ -58,6 +71,9 @@ class Scaling:
 
     def check_pairs(self, pairs: int) -> None:
         """Raise ValueError where the method does not fit a rotary dimension of 2 * pairs."""
+
+    def __repr__(self) -> str:
+        return as_call(self)
 
     def context_factor(self) -> float | None:
         """s = target / original length, where the method is told it."""

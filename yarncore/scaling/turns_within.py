@@ -7,7 +7,7 @@ float64 would not do. So this is decimal arithmetic on the host.
 import decimal
 from decimal import Decimal
 
-from yarncore.namespaces import Array
+from yarncore.frameworks.framework import Array
 
 TWO_PI = Decimal("6.2831853071795864769252867665590057683943387987502116419498891846156")
 _DIGITS = 50

@@ -1,4 +1,15 @@
-"""YaRN (Peng et al., arXiv:2309.00071): NTK-by-parts and an attention temperature; Dynamic-YaRN."""
+"""YaRN (Peng et al., arXiv:2309.00071v2) and Dynamic-YaRN.
+
+With L the original length in tokens, s = target length / L, and theta_i the frequency of pair i in radians per token:
+
+    r_i      = L theta_i / 2 pi                             how often the pair turns within L
+    gamma_i  = ramp(r_i)                                    eq. 18: 1 above beta_fast turns, 0 below beta_slow
+    theta'_i = (1 - gamma_i) theta_i / s + gamma_i theta_i  eq. 19: 1 keeps the pair, 0 interpolates it
+    m        = 0.1 ln s + 1                                 eq. 22, there sqrt(1/t): on cos and sin of q and k alike
+
+The first three lines are NTK-by-parts, and the ramp with its two readings stands in ntk_by_parts.py; the last line is
+what makes it YaRN. `YaRN.at` is these lines for a given s, `DynamicYaRN.at` for s = max(1, length / L).
+"""
 
 import itertools
 import math
@@ -6,10 +17,10 @@ import warnings
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Literal
 
-from yarncore.arguments import real_number
+from yarncore._arguments import real_number
 from yarncore.errors import ConfigWarning
-from yarncore.namespaces import Array, Namespace
-from yarncore.scaling.ntk_by_parts import NTKByParts, Parts, Ramp, checked_parts
+from yarncore.frameworks.framework import Array, Namespace
+from yarncore.scaling.ntk_by_parts import NTKByParts, Parts, Ramp, blend, checked_parts
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, length_ratio, real
 
 _LARGEST_LENGTH = 2**53  # tokens; the steps of "doubling" go this far
@@ -24,23 +35,17 @@ def temperature(s: Array, mscale: float, xp: Namespace) -> Array:
     return xp.where(s > 1.0, real(xp, 0.1 * mscale, like=s) * xp.log(s) + 1.0, xp.ones_like(s))
 
 
-def amplitudes(
-    s: Array,
-    attention_factor: float | None,
-    mscale: float | None,
-    mscale_all_dim: float | None,
-    softmax_mscale: float | None,
-    xp: Namespace,
-) -> tuple[Array, Array]:
-    """The attention factor and the softmax scale factor that go with the scale s."""
-    if attention_factor is not None:
-        on_cos_sin = real(xp, attention_factor, like=s) * xp.ones_like(s)
+def amplitudes(scaling: "YaRN | DynamicYaRN", s: Array, xp: Namespace) -> tuple[Array, Array]:
+    """The attention factor m and the softmax scale factor k that go with the scale s."""
+    mscale, mscale_all_dim = scaling.mscale, scaling.mscale_all_dim
+    if scaling.attention_factor is not None:
+        m = real(xp, scaling.attention_factor, like=s) * xp.ones_like(s)
     elif mscale is not None and mscale_all_dim is not None:
-        on_cos_sin = temperature(s, mscale, xp) / temperature(s, mscale_all_dim, xp)
+        m = temperature(s, mscale, xp) / temperature(s, mscale_all_dim, xp)
     else:
-        on_cos_sin = temperature(s, 1.0, xp)
-    on_softmax = xp.ones_like(s) if softmax_mscale is None else temperature(s, softmax_mscale, xp) ** 2
-    return on_cos_sin, on_softmax
+        m = temperature(s, 1.0, xp)
+    k = xp.ones_like(s) if scaling.softmax_mscale is None else temperature(s, scaling.softmax_mscale, xp) ** 2
+    return m, k
 
 
 def _check_amplitudes(scaling: "YaRN | DynamicYaRN") -> None:
@@ -56,7 +61,7 @@ def _check_amplitudes(scaling: "YaRN | DynamicYaRN") -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class YaRN(NTKByParts):
     """YaRN: NTK-by-parts, and an attention factor of 0.1 ln s + 1 on q and k alike (arXiv:2309.00071).
 
@@ -100,14 +105,13 @@ class YaRN(NTKByParts):
         self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
     ) -> ScaledFrequencies:
         s = real(xp, self.factor)
-        frequencies = self.parts.blend(inverse_frequencies, s, xp, prepared)
-        return ScaledFrequencies(
-            frequencies,
-            *amplitudes(s, self.attention_factor, self.mscale, self.mscale_all_dim, self.softmax_mscale, xp),
-        )
+        theta = real(xp, inverse_frequencies)
+        gamma = real(xp, self.prepare(inverse_frequencies) if prepared is None else prepared)
+        m, k = amplitudes(self, s, xp)
+        return ScaledFrequencies(blend(theta, s, gamma, xp), m, k)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DynamicYaRN(Scaling):
     """YaRN whose scale follows the length: s = max(1, length / original_length) (arXiv:2309.00071v2, section 3.3).
 
@@ -155,7 +159,7 @@ class DynamicYaRN(Scaling):
         return Parts(self.original_length, self.beta_fast, self.beta_slow, self.truncate, self.ramp)
 
     def prepare(self, inverse_frequencies: Array) -> Array:
-        return self.parts.keep_weight(inverse_frequencies)
+        return self.parts.ramp_weight(inverse_frequencies)
 
     def _scale(self, length: Array | int | None, xp: Namespace) -> Array:
         ratio = length_ratio(xp, length, self.original_length)
@@ -180,14 +184,11 @@ class DynamicYaRN(Scaling):
         self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
     ) -> ScaledFrequencies:
         s = self._scale(length, xp)
-        m, k = amplitudes(s, self.attention_factor, self.mscale, self.mscale_all_dim, self.softmax_mscale, xp)
-        one = xp.ones_like(s)
-        stretched = s > 1.0
-        return ScaledFrequencies(
-            self.parts.blend(inverse_frequencies, s, xp, prepared),
-            xp.where(stretched, m, one),
-            xp.where(stretched, k, one),
-        )
+        theta = real(xp, inverse_frequencies, like=s)
+        gamma = real(xp, self.prepare(inverse_frequencies) if prepared is None else prepared, like=s)
+        m, k = amplitudes(self, s, xp)
+        stretched, one = s > 1.0, xp.ones_like(s)
+        return ScaledFrequencies(blend(theta, s, gamma, xp), xp.where(stretched, m, one), xp.where(stretched, k, one))
 
     def step_lengths(self) -> tuple[int, ...] | None:
         if self.steps is None:

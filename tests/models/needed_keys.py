@@ -1,0 +1,99 @@
+"""By configuration class: keys that the rules of tiny.py do not make small, and keys without which no model runs."""
+
+from enum import Enum
+from typing import Any
+
+
+class _LeftOut(Enum):
+    LEFT_OUT = 0
+
+
+# A key that the rules set and that has to stay as the class has it.
+LEFT_OUT = _LeftOut.LEFT_OUT
+# Keys without which a class makes no configuration at all.
+NEEDED = {"vocab_size"}
+_SECTIONS_OF_GLM = {"partial_rotary_factor": 0.5, "mrope_section": [8, 12, 12]}
+
+SPECIAL: dict[str, dict[str, Any]] = {
+    "BambaConfig": {"attn_layer_indices": [1]},
+    "ChameleonConfig": {"vocabulary_map": {"<image>": 4, "IMGIMGA": 5}},
+    "ClvpEncoderConfig": {"projection_dim": 256},
+    "CohereCompassTextConfig": {
+        "num_hidden_layers": 2,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "rope_parameters": {
+            "sliding_attention": {"rope_type": "default", "rope_theta": 50000.0},
+            "full_attention": None,
+        },
+    },
+    "CsmConfig": {"num_codebooks": 7},
+    "DbrxConfig": {"attn_config": {"rope_theta": 10000.0, "kv_n_heads": 2, "clip_qkv": 8.0}},
+    "DeepseekOcr2TextConfig": {"mlp_layer_types": ["dense", "sparse"], "num_experts_per_tok": 2},
+    "DeepseekV2Config": {"num_experts_per_tok": 2},
+    "DeepseekV4Config": {
+        "num_hidden_layers": 4,
+        "num_attention_heads": 8,
+        "o_groups": 2,
+        "o_lora_rank": 8,
+        "mlp_layer_types": LEFT_OUT,
+        "layer_types": [
+            "sliding_attention",
+            "heavily_compressed_attention",
+            "compressed_sparse_attention",
+            "sliding_attention",
+        ],
+    },
+    "DiffusionGemmaTextConfig": {"num_experts": 4, "top_k_experts": 2, "moe_intermediate_size": 32},
+    "DoryConfig": {
+        "num_hidden_layers": 8,
+        "n_input_layers": 2,
+        "n_output_layers": 2,
+        "n_recurrent_layers": LEFT_OUT,
+        "layer_types": LEFT_OUT,
+    },
+    "Dots1Config": {"n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2},
+    "EsmConfig": {"vocab_size": 33, "position_embedding_type": "rotary", "pad_token_id": 1},
+    "Gemma3nTextConfig": {
+        "vocab_size_per_layer_input": 96,
+        "hidden_size_per_layer_input": 8,
+        "laurel_rank": 8,
+        "num_hidden_layers": 6,
+        "num_kv_shared_layers": 0,
+        "layer_types": ["sliding_attention"] * 5 + ["full_attention"],
+        "intermediate_size": 32,
+        "activation_sparsity_pattern": [0.0] * 6,
+    },
+    "Gemma4TextConfig": {"vocab_size_per_layer_input": 96, "hidden_size_per_layer_input": 8},
+    "Glm4vMoeTextConfig": {"rope_parameters": _SECTIONS_OF_GLM, "head_dim": 128},
+    "Glm4vTextConfig": {"rope_parameters": _SECTIONS_OF_GLM},
+    "GlmImageTextConfig": {"rope_parameters": _SECTIONS_OF_GLM},
+    "GradiumPhononTTSConfig": {"flow_head_config": {"condition_dim": 256}},
+    "GraniteMoeHybridConfig": {
+        "layer_types": ["mamba", "attention"],
+        "mamba_n_heads": 8,
+        "mamba_d_head": "auto",
+        "position_embedding_type": "rope",
+    },
+    "HunYuanDenseV1Config": {"head_dim": 128},
+    "HunYuanMoEV1Config": {"head_dim": 128},
+    "HunYuanVLTextConfig": {"head_dim": 128, "rope_parameters": {"mrope_section": [16, 16, 16, 16]}},
+    "Lfm2MoeConfig": {"layer_types": ["conv", "full_attention"]},
+    "MinistralConfig": {"head_dim": 128},
+    "MoonshineStreamingConfig": {"num_key_value_heads": 4, "head_dim": 64},
+    "NemotronConfig": {"num_key_value_heads": 2},
+    "PocketTTSConfig": {"flow_head_config": {"condition_dim": 256}},
+    "Qwen2_5OmniTalkerConfig": {"embedding_size": 512},
+    "Qwen3OmniMoeTalkerTextConfig": {"shared_expert_intermediate_size": 32},
+    "Qwen3OmniMoeTextConfig": {"head_dim": 128},
+    "Qwen4ExpTextConfig": {
+        "indexer_n_heads": 2,
+        "indexer_kv_heads": 1,
+        "indexer_head_dim": 128,
+        "indexer_budget": 64,
+        "indexer_compress_ratio": 4,
+    },
+    "Step3p7TextConfig": {"sliding_window": 32},
+    "T5Gemma2DecoderConfig": {"dropout_rate": 0.0},
+    "T5Gemma2TextConfig": {"dropout_rate": 0.0},
+    "Zamba2Config": {"use_mem_rope": True},
+}

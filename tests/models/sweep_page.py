@@ -1,0 +1,55 @@
+"""docs/models.md, from the table of the sweep."""
+
+from typing import Any
+
+_HEAD = """# Models of transformers
+
+Written by `python tests/models/sweep.py --pages`; do not edit. Each type of model whose class in transformers {version}
+rotates, read by `yarncore.ropes_from_config` in several spellings, and compared, layer by layer, with a small model of that
+class with random weights that ran (torch {torch}): frequencies within 3e-6, factor within 1e-6, pairs, sections, and the
+softmax factor of a scaled model relative to the model without scaling.
+
+Spellings: `object`, the configuration object; `to_dict`, its dict; `file`, what `save_pretrained` writes; `4`, version 4's
+keys (`rope_theta`, `rope_scaling`); `4 yarn` and so on, version 4's keys with that scaling put in.
+
+- **equal**: nothing differs.
+- **refused**: the reader raises, and says why.
+- **differs**: the reader says something else than the model does.
+- **not built**: there is no model to compare with, because transformers makes none of such a file, because what it does is
+  no rotation that the sweep can see, or because the run did not reach it.
+
+Evidence, as the reader gives it: *run*, the facts of the type were found by running its class; *cited*, read in code that is
+named; *none*, the file's keys stand alone. Empty: the file is refused, or no model was built.
+
+```
+python tests/models/sweep.py          # run what tests/models/sweep.json lacks
+python tests/models/sweep.py --anew   # run everything
+python tests/models/facts.py observed.json  # run every model again and write down what it does
+```
+
+"""
+
+
+def page(table: dict[str, Any]) -> str:
+    types = table["types"]
+    names = list(next(iter(types.values()))["rows"])
+    counts: dict[str, int] = {}
+    lines = [
+        "| " + " | ".join(["type", "evidence", *names, "why"]) + " |",
+        "|" + " --- |" * (len(names) + 3),
+    ]
+    for model_type, entry in types.items():
+        words = [entry["rows"][name].split(":")[0] for name in names]
+        for word in words:
+            counts[word] = counts.get(word, 0) + 1
+        why = {reason: None for row in entry["rows"].values() if (reason := row.partition(": ")[2])}
+        cells = [f"`{model_type}`", entry["evidence"], *words, "; ".join(map(_cell, why))]
+        lines.append("| " + " | ".join(cells) + " |")
+    total = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
+    head = _HEAD.format(version=table["transformers"], torch=table["torch"])
+    return head + f"{len(types)} types, {sum(counts.values())} rows: {total}.\n\n" + "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    short = text if len(text) <= 240 else text[:237] + "..."
+    return short.replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,1 @@
+"""The kernel on memory of a GPU."""

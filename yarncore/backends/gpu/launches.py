@@ -1,0 +1,159 @@
+"""A request on arrays of a GPU, as launches of the extension's plan. Who launches them is the backends' matter."""
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from yarncore.backends.generic.rows import positions_of
+from yarncore.backends.native.extension import available_extension, native_turns
+from yarncore.frameworks.expressions import namespace_of
+from yarncore.frameworks.framework import Array
+from yarncore.frameworks.known import is_numpy, of
+from yarncore.request.positions import padded
+from yarncore.request.request import RotationRequest
+from yarncore.request.tensors import element_type
+from yarncore.turns.table import TurnsTable
+from yarncore.turns.traced import TracedTurns
+
+Address = tuple[int, str, tuple[int, ...], tuple[int, ...]]
+"""Address, NumPy's name of the dtype, shape, strides in bytes."""
+
+_TYPES = ("float32", "bfloat16", "float16")
+
+
+class DeviceMemory(Protocol):
+    """How a framework shows the memory of its arrays."""
+
+    def address(self, x: Array) -> Address: ...
+    def readable(self, x: Array) -> Array:
+        """An array whose memory holds the values of `x`."""
+        ...
+
+    def empty_like(self, x: Array) -> Array:
+        """A fresh array on the device of `x`, in its order of strides."""
+        ...
+
+    def mark_written(self, x: Array) -> None:
+        """Tell whoever keeps account of changes that `x` was changed."""
+        ...
+
+    def from_host(self, array: np.ndarray[Any, Any], like: Array) -> Array:
+        """A host array on the device of `like`; while a graph is captured, capture_error."""
+        ...
+
+    def device(self, like: Array) -> Any:
+        """What stands for the device of an array: hashable."""
+        ...
+
+    def number(self, like: Array) -> int:
+        """CUDA's number of the device of an array."""
+        ...
+
+    def stream(self, like: Array) -> int:
+        """The address of the current stream on the device of an array."""
+        ...
+
+    def multiprocessors(self, like: Array) -> int: ...
+
+
+def type_refusal(x: Array) -> str | None:
+    """Why the kernel cannot turn an array of this dtype."""
+    name = element_type(x)
+    return None if name in _TYPES else f"the kernel turns {', '.join(_TYPES)}, not {name}"
+
+
+def request_refusal(request: RotationRequest) -> str | None:
+    """Why the kernel cannot carry out a request on a device."""
+    record = request.record
+    if isinstance(record.turns, TracedTurns):
+        return "the scale changes with every length, and the lengths are on the device: steps= would be served"
+    most = available_extension().max_pairs_by_value
+    if record.pair_section is not None and record.turns.pairs > most:
+        return f"sections of more than {most} pairs have no kernel"
+    array = request.positions.array
+    if array is not None and (not of(array).is_integer(array) or of(array).dtype_name(array) == "uint64"):
+        return f"positions of {array.dtype} have no kernel"
+    return None
+
+
+def launches(request: RotationRequest, results: list[Array], memory: DeviceMemory) -> tuple[list[Any], list[Array]]:
+    """The launches that write the results of a request, and what must stay alive until they are queued."""
+    record, like = request.record, request.inputs[0]
+    table = record.turns
+    assert isinstance(table, TurnsTable)
+    grid = request.token_shape if request.slots is None else tuple(request.slots.shape)
+    kept: list[Array] = []
+
+    def placed(array: Array | None, dtypes: tuple[str, ...], lead: int = 0) -> Address | None:
+        if array is None:
+            return None
+        shape = (*array.shape[:lead], *grid)
+        array = _on_device(array, dtypes, like, memory)
+        kept.append(array)
+        return _stretched(memory.address(array), shape, lead)
+
+    positions, offset = request.positions.array, request.positions.offset
+    if not isinstance(offset, int):  # it lives on the device
+        positions, offset = positions_of(namespace_of(like), request, grid, like), 0
+    rows = placed(record.rows, ("int32",))
+    words = factors = 0
+    extension = available_extension()
+    if rows is not None or table.pairs > extension.max_pairs_by_value:
+        on_device = _table(table, like, memory)
+        kept.extend(on_device)
+        words, factors = (memory.address(array)[0] for array in on_device)
+    call = extension.Call(
+        native_turns(table),
+        [memory.address(x) for x in request.inputs],
+        [memory.address(y) for y in results],
+        [element_type(x) for x in request.inputs],
+        heads_axis=None if request.heads_axis is None else len(like.shape) + request.heads_axis,
+        interleaved=record.interleaved,
+        conjugate=record.conjugate,
+        rows=rows,
+        positions=placed(positions, ("int64", "int32"), len(record.position_axes)),
+        offset=offset,
+        pair_section=record.pair_section,
+        slots=placed(request.slots, ("int64",)),
+    )
+    multiprocessors = memory.multiprocessors(like)
+    return extension.plan_on_device(call, table=words, factors=factors, multiprocessors=multiprocessors), kept
+
+
+def _on_device(array: Array, dtypes: tuple[str, ...], like: Array, memory: DeviceMemory) -> Array:
+    """An array of integers in a dtype the kernel reads, where `like` lives; repeated entries once."""
+    once = tuple(slice(0, 1) if stride == 0 and n > 1 else slice(None) for stride, n in _strides_of(array))
+    array = array[once]
+    name = of(array).dtype_name(array)
+    if is_numpy(array):
+        return memory.from_host(np.ascontiguousarray(array, dtype=name if name in dtypes else dtypes[0]), like)
+    if name in dtypes:
+        return array
+    xp = namespace_of(array)
+    return xp.astype(array, getattr(xp, dtypes[0]))
+
+
+def _strides_of(array: Array) -> list[tuple[int, int]]:
+    strides = array.stride() if callable(getattr(array, "stride", None)) else array.strides
+    return list(zip(strides, array.shape, strict=True))
+
+
+def _stretched(address: Address, shape: tuple[int, ...], lead: int) -> Address:
+    """The address of an array as if broadcast to a shape: strides of 0 along what repeats."""
+    start, dtype, extents, strides = address
+    tokens = len(shape) - lead
+    extents, strides = (
+        padded(extents, lead, tokens),
+        (*strides[:lead], *(0,) * (len(shape) - len(strides)), *strides[lead:]),
+    )
+    stretched = tuple(0 if n == 1 and m != 1 else s for n, m, s in zip(extents, shape, strides, strict=True))
+    return start, dtype, shape, stretched
+
+
+def _table(table: TurnsTable, like: Array, memory: DeviceMemory) -> tuple[Array, Array]:
+    """The rows of turns and their factors on the device, copied there once."""
+    device = memory.device(like)
+    if device not in table.copies.kernel:
+        words = memory.from_host(table.words.view(np.int32).copy(), like)
+        table.copies.kernel[device] = words, memory.from_host(table.factors_float64.copy(), like)
+    return table.copies.kernel[device]  # type: ignore[no-any-return]

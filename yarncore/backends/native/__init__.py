@@ -1,0 +1,1 @@
+"""The compiled rotation on memory of the CPU."""

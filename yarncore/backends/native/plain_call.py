@@ -1,0 +1,66 @@
+"""The short cut for plain calls, where the extension checks the arguments itself.
+
+It does the work, or declines without a word and with nothing written; then the call goes through make_request, which
+explains or finds another way. So the rules and their sentences stand there once, and a token costs little.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from yarncore.backends.native.extension import available_extension, native_turns
+from yarncore.turns.record import RotationRecord
+from yarncore.turns.table import TurnsTable
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _traced_get(self: Any, instance: Any, owner: Any = None) -> Any:
+    """What torch.compile traces instead of the extension: the Python function, bound."""
+    return self.__wrapped__.__get__(instance, owner)
+
+
+_core = available_extension()
+if _core is not None:
+    _core.set_traced_get(_traced_get)
+
+
+def tries_short_cut(in_place: bool) -> Callable[[Function], Function]:
+    """Decorate rotate or rotate_: plain calls go into the extension without a Python frame.
+
+    The object's attribute `_short_cut`, made by prepare, is asked first; it declines what it does not do, and then
+    the function is called.
+    """
+
+    def decorate(function: Function) -> Function:
+        return function if _core is None else cast(Function, _core.Method(function, in_place))
+
+    return decorate
+
+
+def prepare(record: RotationRecord) -> Any:
+    """The extension's object for a rotation with one row of turns; False for any other."""
+    if record.short_cut is None:
+        table = record.turns
+        record.short_cut = False
+        if _core is not None and isinstance(table, TurnsTable) and record.rows is None:
+            head_dim = -1 if record.head_dim is None else record.head_dim
+            record.short_cut = _core.ShortCut(
+                native_turns(table),
+                head_dim,
+                record.interleaved,
+                record.conjugate,
+                record.pair_section,
+                record.sections,
+            )
+    return record.short_cut
+
+
+def attempt(record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any) -> Any:
+    """The results of a plain call: the arrays themselves when in place, `out`, or fresh ones. None: declined."""
+    if "torch" in sys.modules:
+        from yarncore.backends.native.torch_tensors import register_once
+
+        register_once()
+    short_cut = prepare(record)
+    return short_cut.attempt(q, k, positions, heads_axis, in_place, out) if short_cut else None

@@ -1,0 +1,36 @@
+"""The extension under torch.compile: one operator of ours in the graph, which runs it."""
+
+from yarncore.backends.backend import Backend
+from yarncore.backends.native.extension import MISSING, available_extension
+from yarncore.frameworks.framework import Array
+from yarncore.request.request import RotationRequest
+from yarncore.turns.traced import TracedTurns
+
+
+class TracedTorchBackend(Backend):
+    """yarncore._core on torch CPU tensors that torch.compile traces."""
+
+    name = "native"
+    does = "one operator, which runs the extension, in the compiled graph of"
+    frameworks = ("torch",)
+    past_framework = False  # the operator has derivatives of its own
+
+    def refusal(self, x: Array) -> str | None:
+        from yarncore.frameworks.torch import takes_operator
+
+        if not takes_operator(x):
+            return "torch.compile does not trace the call on a plain CPU tensor"
+        if MISSING is not None:
+            return MISSING
+        most = available_extension().max_axes
+        return None if len(x.shape) <= most else f"it takes at most {most} axes"
+
+    def request_refusal(self, request: RotationRequest) -> str | None:
+        if isinstance(request.record.turns, TracedTurns):
+            return "the frequencies are traced or on a device"
+        return None if request.slots is None else "the call is traced"
+
+    def rotate(self, request: RotationRequest) -> list[Array]:
+        from yarncore.backends.torch.operator import rotate_by_operator
+
+        return rotate_by_operator(request)

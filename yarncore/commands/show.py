@@ -1,0 +1,37 @@
+"""yarncore show: what a model's long-context setting does."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SUMMARY = "what a model's long-context setting does"
+_EXAMPLES = """examples:
+  yarncore show examples/configs/qwen2.5-7b-128k.json
+  yarncore show examples/configs/deepseek-v3.json --length 65536 --json
+  yarncore show - < examples/configs/llama-3.1-8b.json"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what it does with examples, and what it takes."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = (
+        "Read a config.json, say what its rotary embedding does, and rotate q and k of the model's shape."
+    )
+    parser.epilog = _EXAMPLES
+    parser.add_argument("source", help="a config.json, or a folder that holds one; -: read from a pipe")
+    parser.add_argument("--layer-type", help="which one, for models whose layers differ")
+    parser.add_argument("--length", type=int, help="tokens; default: the length the setting is made for")
+    parser.add_argument(
+        "--no-strict", action="store_true", help="warn of keys that are not understood instead of stopping"
+    )
+    parser.add_argument("--json", action="store_true", help="for machines")
+
+
+def run(options: argparse.Namespace, console: "Console") -> int:
+    """Print it; the exit status is 0."""
+    from yarncore.reports.show import show
+
+    show(options.source, options.layer_type, options.length, not options.no_strict, options.json, console)
+    return 0

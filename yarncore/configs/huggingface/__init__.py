@@ -1,0 +1,1 @@
+"""config.json of transformers, versions 4 and 5."""

@@ -1,0 +1,125 @@
+"""A mapping in the words of transformers, versions 4 and 5 -> ModelRopes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from yarncore.configs.huggingface.dimensions import head_dim, heads, is_sliced, rotary_dim
+from yarncore.configs.huggingface.facts import Facts, facts_of
+from yarncore.configs.huggingface.known_keys import check_stated, check_unread, warn_of_attention
+from yarncore.configs.huggingface.language_model import language_model
+from yarncore.configs.huggingface.layers import FULL, LayerNames, arranged, layer_names
+from yarncore.configs.huggingface.methods import IRRELEVANT, METHODS, NOT_EXPRESSIBLE, Model
+from yarncore.configs.huggingface.pairs import interleaved, sections
+from yarncore.configs.huggingface.rope_dicts import RopeDict, rope_dicts
+from yarncore.configs.huggingface.unknown_types import refuse_what_keys_cannot_tell
+from yarncore.configs.keys import Keys
+from yarncore.configs.model_ropes import ModelRopes
+from yarncore.errors import ConfigError
+from yarncore.rope.rope import Rope
+
+NAME = "huggingface"
+
+
+def recognises(mapping: Mapping[str, Any]) -> bool:
+    """Whether a mapping is a configuration of transformers."""
+    mapping = language_model(mapping)[0]
+    return any(
+        key in mapping for key in ("model_type", "rope_theta", "rope_scaling", "rope_parameters", "num_attention_heads")
+    )
+
+
+def read(mapping: Mapping[str, Any], where: str, strict: bool) -> ModelRopes:
+    """All that a configuration tells of its rotary embeddings.
+
+    Raises
+    ------
+    ConfigError
+        Naming file, key, what it holds and what is accepted.
+    """
+    mapping, path, model_type = language_model(mapping)
+    facts = facts_of(model_type, mapping)
+    config = Keys(mapping, where, path, facts.defaults)
+    config.seen.update(facts.when)
+    layers = layer_names(config, facts)
+    if not _rotates(config, facts):
+        return _told(config, facts, model_type, dict.fromkeys(layers.names), layers.names if layers.all else ())
+    refuse_what_keys_cannot_tell(config, facts, model_type, layers.names)
+    dicts = rope_dicts(config, facts, layers.names)
+    ropes = {
+        label: None if rope is None else _rope(config, facts, rope, layers, strict) for label, rope in dicts.items()
+    }
+    mapped, layer_types = arranged(config, facts, ropes, layers)
+    found = [rope for rope in [*ropes.values(), *mapped.values()] if rope is not None]
+    check_unread(config, facts, strict)
+    check_stated(config, facts, found, is_sliced(config, facts))
+    warn_of_attention(config)
+    return _told(config, facts, model_type, mapped, layer_types)
+
+
+def _rotates(config: Keys, facts: Facts) -> bool:
+    """Whether any layer rotates: not where the type never does, a key says so, or what is to be rotated has no elements."""
+    if facts.refuse is not None:
+        raise ConfigError(f"{config.where}: model_type {config.raw('model_type')!r}: {facts.refuse}")
+    if facts.pairs == "reversed":
+        raise ConfigError(
+            f"{config.where}: model_type {config.raw('model_type')!r} turns every pair the other way (by -position); a Rope "
+            "cannot say that yet"
+        )
+    while_ = all(config.raw(key) in values for key, values in facts.rotates_while.items())
+    nothing_left = config.lookup("qk_rope_head_dim") == 0 and is_sliced(config, facts)
+    return facts.rotates and while_ and not nothing_left
+
+
+def _rope(config: Keys, facts: Facts, rope: RopeDict, layers: LayerNames, strict: bool) -> Rope:
+    kind = _rope_type(rope.keys)
+    of = head_dim(config, facts, rope.label, layers.names)
+    part = of if kind == "proportional" else rotary_dim(config, facts, rope, layers.names, of)
+    scaling = METHODS[kind](rope.keys, Model(config, facts, part // 2))
+    counts, order = sections(config, rope.keys, facts, part // 2)
+    pairs = interleaved(config, facts)
+    _check_length(config, rope.keys)
+    rope.keys.report_unread(strict, IRRELEVANT)
+    try:
+        return Rope(of, rope.base, scaling, part, pairs, counts, order)
+    except ValueError as error:
+        raise ConfigError(f"{config.where}: {error}") from None
+
+
+def _check_length(config: Keys, rope: Keys) -> None:
+    """Some files repeat the advertised length within the rope dict, where nothing reads it."""
+    inside, outside = rope.length("max_position_embeddings"), config.length("max_position_embeddings")
+    if inside is not None and inside != outside:
+        raise rope.error("max_position_embeddings", f"{outside}, the number beside it,")
+
+
+def _rope_type(rope: Keys) -> str:
+    for key in ("rope_type", "type"):
+        if rope.lookup(key) in NOT_EXPRESSIBLE:
+            raise ConfigError(f"{rope.name(key)} is {rope.lookup(key)!r}: {NOT_EXPRESSIBLE[rope.lookup(key)]}")
+    kinds = [rope.word(key, METHODS) for key in ("rope_type", "type")]
+    canonical = {METHODS[kind] for kind in kinds if kind is not None}
+    if len(canonical) > 1:
+        raise ConfigError(f"{rope.name('rope_type')} is {kinds[0]!r} and type is {kinds[1]!r}; they must agree")
+    kind = kinds[0] or kinds[1]
+    if kind is None:
+        described = set(map(str, rope.mapping)) - {"rope_theta", "partial_rotary_factor", "mrope_section"}
+        if described:
+            raise rope.missing("rope_type", f"without it {', '.join(sorted(described))} would be dropped")
+    return kind or "default"
+
+
+def _told(
+    config: Keys, facts: Facts, model_type: str, ropes: dict[str, Rope | None], layer_types: tuple[str, ...]
+) -> ModelRopes:
+    shape = heads(config, facts)
+    return ModelRopes(
+        ropes or {FULL: None},
+        layer_types,
+        facts.evidence,
+        model_type=model_type,
+        where=config.where,
+        heads=shape.of_queries,
+        key_heads=shape.of_keys,
+        query_elements_beside=shape.query_elements_beside,
+        advertised_length=config.length("max_position_embeddings"),
+    )

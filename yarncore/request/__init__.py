@@ -1,0 +1,1 @@
+"""One call, checked: what a backend receives."""

@@ -1,0 +1,257 @@
+"""Rope: a model's rotary embedding."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from yarncore._arguments import boolean, integer, real_number
+from yarncore.backends.carry_out import REQUIRED, cos_sin, run
+from yarncore.backends.native.plain_call import tries_short_cut
+from yarncore.frameworks.framework import Array, Namespace
+from yarncore.frameworks.known import checked_namespace, is_array, of, of_namespace
+from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
+from yarncore.rope.resolution import Resolution, checked_length
+from yarncore.rope.sections import SectionOrder, checked_order, checked_sections, section_of_pairs
+from yarncore.rotation.numbers import Layout
+from yarncore.rotation.rotation import Rotation
+from yarncore.scaling.scaling import Scaling, as_call
+from yarncore.scaling.unscaled import Series
+from yarncore.turns.record import RotationRecord
+
+_LARGEST_DIM = 2**16  # far beyond any head; a slip of the keyboard must not compute for hours
+
+
+@dataclass(frozen=True, slots=True, init=False, repr=False)
+class Rope:
+    """A model's rotary embedding: it fully says what it computes.
+
+    Hashable, comparable, picklable; `repr` evaluates.
+
+    Parameters
+    ----------
+    head_dim : int
+        Elements of a head of q and k (of the rotary slice where only a slice is passed, as for MLA). Even.
+    base : float, default 10000
+        The base of the frequencies (rope_theta), > 1.
+    scaling : Scaling, optional
+        The method of context extension; None is plain RoPE.
+    rotary_dim : int, optional
+        How many elements of a head turn, from the first on; even. None: all.
+    interleaved : bool, default False
+        False: pairs (i, i + rotary_dim / 2), as Llama in transformers and GPT-NeoX. True: pairs (2i, 2i+1), as
+        GPT-J, Meta's Llama and DeepSeek's checkpoints.
+    sections : sequence of int, optional
+        Vision-language models: how many pairs turn by each of a token's positions (time, height, width); the sum
+        is rotary_dim / 2. Positions then have one more leading axis; a count is the same for every section.
+    section_order : "contiguous", "interleaved", "time_last" or "axial"
+        Over one series of frequencies: sections one after the other (Qwen2-VL), dealt out in turn (Qwen3-VL), or all but
+        the first dealt out in turn and then the first (ERNIE 4.5 VL: height and width by turns, time last). "axial": one
+        after the other, each with a series of its own, as image and video models have it: the scaling is then applied
+        to each.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the parameter, what was given and what is accepted.
+    """
+
+    head_dim: int
+    base: float
+    scaling: Scaling | None
+    rotary_dim: int
+    interleaved: bool
+    sections: tuple[int, ...] | None
+    section_order: SectionOrder
+    _resolution: Resolution = field(init=False, repr=False, compare=False)
+    _short_cut: Any = field(init=False, repr=False, compare=False)
+
+    def __init__(
+        self,
+        head_dim: int,
+        base: float = 10_000.0,
+        scaling: Scaling | None = None,
+        rotary_dim: int | None = None,
+        interleaved: bool = False,
+        sections: Sequence[int] | None = None,
+        section_order: SectionOrder = "contiguous",
+    ) -> None:
+        def put(name: str, value: Any) -> Any:
+            object.__setattr__(self, name, value)
+            return value
+
+        dim = put("head_dim", _even("head_dim", head_dim))
+        turning = put("rotary_dim", dim if rotary_dim is None else _even("rotary_dim", rotary_dim))
+        if turning > dim:
+            raise ValueError(f"rotary_dim is {turning}; at most head_dim = {dim} is expected")
+        put("base", real_number("base", base, above=1))
+        put("interleaved", boolean("interleaved", interleaved))
+        if scaling is not None and not isinstance(scaling, Scaling):
+            raise TypeError(f"scaling is {scaling!r}; None or a scaling such as YaRN(...) is expected")
+        put("scaling", scaling)
+        counts = None if sections is None else checked_sections(sections, turning // 2)
+        put("sections", counts)
+        put("section_order", checked_order(section_order, counts))
+        lengths = tuple(filter(None, counts)) if section_order == "axial" and counts else (turning // 2,)
+        if scaling is not None:
+            for pairs in lengths:
+                scaling.check_pairs(pairs)
+        section = None if counts is None else section_of_pairs(counts, section_order)
+        layout = Layout(dim, interleaved, section, 1 if counts is None else len(counts))
+        series = tuple(Series.of(self.base, pairs, scaling) for pairs in lengths)
+        resolution = put("_resolution", Resolution(scaling, series, layout, lambda: repr(self)))
+        put("_short_cut", False if resolution.needs_length else resolution.original._short_cut)
+
+    # Resolving
+
+    def at(self, length: Any = None, xp: Namespace | None = None) -> Rotation:
+        """The Rotation for a sequence of `length` tokens.
+
+        Parameters
+        ----------
+        length : int, sequence or array of int, optional
+            The largest position of the whole sequence + 1, in tokens. None: the original length. An array gives the
+            Rotation leading axes: one set of numbers for each length. Traced arrays are allowed.
+        xp : array namespace, optional
+            Where the formulas are evaluated and the numbers live; None: NumPy, or the framework of a traced length.
+
+        Returns
+        -------
+        Rotation
+
+        Raises
+        ------
+        TypeError, ValueError
+            Where length is no whole number of tokens >= 1.
+        """
+        lengths = checked_length(length)
+        if xp is not None and of_namespace(xp := checked_namespace(xp)).name != "numpy":
+            return self._resolution.in_namespace(lengths, xp)
+        if lengths is None or not self._resolution.needs_length:
+            return self._resolution.original
+        if is_array(lengths) and of(lengths).is_traced(lengths):
+            return self._resolution.at_traced(lengths)
+        return _resolved(self, lengths) if isinstance(lengths, int) else self._resolution.at_lengths(lengths)
+
+    def _record_for(self, length: Any, like: Any) -> RotationRecord:
+        length = of(like).symbol_as_array(length, like)
+        if length is None and self._resolution.needs_length:
+            raise TypeError(
+                f"length is required: {type(self.scaling).__name__} looks at it. It is the largest position of the whole "
+                "sequence + 1, cached and new; it is never inferred from positions"
+            )
+        return self.at(length)._record
+
+    # Rotating
+
+    @tries_short_cut(in_place=False)
+    def rotate(
+        self,
+        q: Array,
+        k: Array | None,
+        positions: Any = REQUIRED,
+        *,
+        heads_axis: int | None = AUTOMATIC_HEADS_AXIS,
+        length: Any = None,
+        out: Any = None,
+        backend: str | None = None,
+    ) -> Any:
+        """Rotate q and k by their positions; the attention factor is applied.
+
+        Parameters
+        ----------
+        q, k : array, shape (..., head_dim)
+            float64, float32, bfloat16 or float16, of one framework, any strides. They may differ in their number of
+            heads. k may be None: one array in, one array out.
+        positions : None, int, or array of int or float
+            In tokens. None: 0, 1, 2, ... along the last token axis; an int: the offset of that count; an array
+            broadcasts against the token axes (one position for all tokens has shape (1,)). Negative positions turn
+            backwards. Fractions are allowed.
+        heads_axis : int or None, keyword-only
+            -2: (batch, seq, heads, dim) or packed (tokens, heads, dim); -3: (batch, heads, seq, dim); None: no axis
+            of heads. Must be given for 4 or more axes when positions is None or an int.
+        length : int, or integers that broadcast as positions do, keyword-only
+            The largest position of the whole sequence + 1, for scalings that look at it.
+        out : array or pair of arrays, keyword-only
+            Where the results go; may be q and k themselves, must not overlap them partly.
+        backend : "native", "cupy" or "generic", keyword-only
+            Insist on one.
+
+        Returns
+        -------
+        array, or pair of arrays
+            Of the same framework, dtype, shape and order of strides.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming the argument, what was given and what is accepted; nothing has been written then.
+        BackendUnavailable
+            Where the backend insisted upon cannot do it.
+        """
+        record = self._record_for(length, q)
+        return run(record, q, k, positions, heads_axis=heads_axis, out=out, backend=backend)
+
+    @tries_short_cut(in_place=True)
+    def rotate_(
+        self,
+        q: Array,
+        k: Array | None,
+        positions: Any = REQUIRED,
+        *,
+        heads_axis: int | None = AUTOMATIC_HEADS_AXIS,
+        length: Any = None,
+        backend: str | None = None,
+    ) -> Any:
+        """Rotate q and k in place; returns the arrays it was given. Parameters as for rotate.
+
+        Raises
+        ------
+        ValueError
+            Also for read-only or overlapping memory, and for tensors whose gradient would be wrong. Nothing has been
+            written then.
+        """
+        record = self._record_for(length, q)
+        return run(record, q, k, positions, heads_axis=heads_axis, in_place=True, backend=backend)
+
+    def cos_sin(self, positions: Any, *, length: Any = None, dtype: Any = None) -> tuple[Array, Array]:
+        """cos and sin of the phases, attention factor included, for code that needs the arrays.
+
+        Parameters
+        ----------
+        positions : int, sequence or array of int or float, shape (...)
+            In tokens.
+        length : as for rotate
+        dtype : dtype of the positions' framework, optional
+            float64, float32, bfloat16 or float16; None: the framework's default.
+
+        Returns
+        -------
+        cos, sin : arrays, shape (..., rotary_dim / 2)
+        """
+        return cos_sin(self._record_for(length, positions), positions, dtype)
+
+    @property
+    def inverse_frequencies(self) -> Array:
+        """Radians per token at the original length, shape (rotary_dim / 2,), float64, read-only."""
+        return self.at().inverse_frequencies
+
+    def __repr__(self) -> str:
+        return as_call(self, rotary_dim=self.head_dim)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Rope, (
+            self.head_dim, self.base, self.scaling, self.rotary_dim, self.interleaved, self.sections, self.section_order,
+        )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=256)
+def _resolved(rope: Rope, length: int) -> Rotation:
+    return rope._resolution.at_length(length)
+
+
+def _even(name: str, value: Any) -> int:
+    count = integer(name, value)
+    if not 2 <= count <= _LARGEST_DIM or count % 2:
+        raise ValueError(f"{name} is {value!r}; an even integer from 2 to {_LARGEST_DIM} is expected")
+    return count

@@ -1,0 +1,1 @@
+"""Frequencies as fixed-point turns: the integers that phases are made of."""

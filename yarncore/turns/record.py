@@ -1,0 +1,67 @@
+"""What turns, and how: all that a backend sees of a rotation."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from yarncore.frameworks.framework import Array
+from yarncore.turns.table import TurnsTable
+from yarncore.turns.traced import TracedTurns
+
+
+@dataclass(slots=True)
+class RotationRecord:
+    """What turns: the numbers of a Rotation, without its methods.
+
+    Attributes
+    ----------
+    turns : TurnsTable or TracedTurns
+    rows : integer array, shape (*lengths), or None
+        Row of the table for each length. None: there is one row, or the traced turns carry the axes of the lengths.
+    lengths_shape : tuple of int
+        The leading axes of the lengths.
+    conjugate : bool
+        Turn backwards.
+    interleaved : bool
+        Pairs (2i, 2i+1) instead of (i, i + rotary_dim / 2).
+    head_dim : int or None
+        None: any that is at least rotary_dim.
+    pair_section : uint8 array, shape (pairs,), or None
+        Which section's position turns each pair.
+    sections : int
+        How many positions a token has.
+    """
+
+    turns: TurnsTable | TracedTurns
+    rows: Array | None
+    lengths_shape: tuple[int, ...]
+    conjugate: bool
+    interleaved: bool
+    head_dim: int | None
+    pair_section: npt.NDArray[np.uint8] | None
+    sections: int
+    short_cut: Any = None  # the extension's object for plain calls, made when it is first needed; False: none
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RotationRecord, tuple(getattr(self, name) for name in self.__slots__ if name != "short_cut")
+
+    @property
+    def rotary_dim(self) -> int:
+        """Elements of a head that turn."""
+        return 2 * self.turns.pairs
+
+    @property
+    def position_axes(self) -> tuple[int, ...]:
+        """The leading axes of positions: one of the sections, where there are sections."""
+        return () if self.pair_section is None else (self.sections,)
+
+    @property
+    def adjoint(self) -> "RotationRecord":
+        """What turns gradients: backwards, by the same factor."""
+        return self.changed(conjugate=not self.conjugate)
+
+    def changed(self, **changes: Any) -> "RotationRecord":
+        """The same with some fields replaced."""
+        return replace(self, short_cut=None, **changes)
