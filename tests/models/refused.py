@@ -20,8 +20,10 @@ REFUSED = {
 
 
 def with_refusals(types: dict[str, Any], sources: dict[str, str]) -> dict[str, Any]:
-    """The table with the reasons put in; a type without facts has a row of its reason alone."""
+    """The rows of the types that have a source, with the reasons put in; a type without facts has a row of its reason alone."""
     refused = {
-        name: {**types.get(name, {"source": sources[name]}), "refuse": reason} for name, reason in REFUSED.items()
+        name: {**types.get(name, {"source": source}), "refuse": REFUSED[name]}
+        for name, source in sources.items()
+        if name in REFUSED
     }
     return {**types, **refused}

@@ -34,6 +34,22 @@ CITED: dict[str, tuple[dict[str, Any], ...]] = {
             "like": "minimax_m2", "rotary_dim": {"keys": ["rotary_dim"], "default": None},
         },
     ),
+    # Published files: the class of transformers reads neither swa_rope_theta nor which layers have a window.
+    "mimo_v2_flash": (
+        {
+            "repository": _VLLM, "file": f"{_MODELS}/mimo_v2.py", "commit": "v0.33.0", "having": ["hybrid_layer_pattern"],
+            "layer_codes": {"key": "hybrid_layer_pattern", "names": ["full_attention", "sliding_attention"]},
+            "ropes": {
+                "full_attention": {"rope_type": "default", "rope_theta": 1000000.0},
+                "sliding_attention": {"rope_type": "default"},
+            },
+            "base_keys": {"full_attention": ["rope_theta"], "sliding_attention": ["swa_rope_theta"]},
+            "scaled": [],
+            "head_dim": {
+                "": {"keys": ["head_dim"], "default": None}, "sliding_attention": {"keys": ["swa_head_dim"], "default": None},
+            },
+        },
+    ),
     # vLLM reads this type with DeepseekV3Config (transformers_utils/config.py). The same attention as deepseek_v3: pairs
     # (2i, 2i+1) of the slice, mscale^2 on the logits.
     "kimi_k2": (

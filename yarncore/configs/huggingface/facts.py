@@ -26,6 +26,10 @@ class Facts:
     ----------
     when : mapping of key to values
         The keys by which this model was told from others of its type.
+    having : tuple of keys
+        The same: keys that its file has, whatever their values.
+    ignored : tuple of keys
+        Keys of a length that the class has and nothing reads.
     rotates : bool
         False: no layer ever rotates.
     rotates_while : mapping of key to values
@@ -53,6 +57,8 @@ class Facts:
         Keys that say how many elements turn.
     layer_types : mapping or None
         The names of layers where the file has no layer_types.
+    layer_codes : mapping or None
+        A key that lists numbers of `names`, one for each layer, in the place of layer_types.
     still, still_while : layer types that do not rotate, and the key without which they do
     layer_flags, layer_bases : keys with one entry for each layer
     softmax_mscale : bool
@@ -66,6 +72,8 @@ class Facts:
 
     evidence: Evidence
     when: Named = field(default_factory=dict)
+    having: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
     rotates: bool = True
     rotates_while: Named = field(default_factory=dict)
     pairs: Any = "half"
@@ -81,6 +89,7 @@ class Facts:
     head_dim: Named = field(default_factory=lambda: {"": {"keys": ["head_dim"], "default": "hidden/heads"}})
     rotary_dim: Named = field(default_factory=lambda: {"keys": [], "default": None})
     layer_types: Named | None = None
+    layer_codes: Named | None = None
     still: tuple[str, ...] = ()
     still_while: str | None = None
     layer_flags: Named | None = None
@@ -121,7 +130,8 @@ _TOLD = frozenset(["source", "note", "repository", "file", "commit", "like"])
 def facts_of(model_type: str, config: Mapping[str, Any]) -> Facts:
     """The facts of a type of model; where one type serves several models, of the one whose keys the file has."""
     for row in CITED.get(model_type, ()):
-        if all(config.get(key) in values for key, values in row.get("when", {}).items()):
+        told = all(config.get(key) in values for key, values in row.get("when", {}).items())
+        if told and all(config.get(key) is not None for key in row.get("having", ())):
             where = f"{row['repository']}, {row['file']}, commit {row['commit']}"
             base = _verified()["types"][row["like"]] if "like" in row else {}
             return _facts({**base, **row}, Evidence("cited", where))

@@ -46,8 +46,11 @@ def rope_dicts(config: Keys, facts: Facts, names: tuple[str, ...]) -> dict[str, 
     by_label = any(isinstance(value, Mapping) for value in given.values())
     if by_label:
         given = _without_dangling(config, key, given)
-    elif given and key == "rope_parameters" and set(facts.ropes) - {"", "*"} and facts.scaled is not None:
-        raise config.error(key, f"one rope dict for each of {', '.join(facts.ropes)}")
+    elif given and set(facts.ropes) - {"", "*"} and facts.scaled is not None:
+        if key == "rope_parameters" or not facts.scaled:
+            raise config.error(key, f"one rope dict for each of {', '.join(facts.ropes)}")
+    elif given and facts.scaled == ():
+        warn(f"{config.name(key)} is {dict(given)!r}, which this model type does not read: its module does not scale")
     found = {}
     for label in _labels(facts, names, given if by_label else {}):
         if by_label and label in given:

@@ -1,0 +1,153 @@
+"""How long a head is and how much of it turns: asked by models of other widths."""
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from asked import Asked, size
+from needed_keys import LEFT_OUT
+from running import LayerRun
+
+_OF_A_HEAD = re.compile(r"^(global_|swa_|attention_|qk_rope_)?head_dim$|^kv_channels$|^head_size$")
+_OF_A_PART = re.compile(r"^rotary_dim$|^rotary_pct$|^rope_pct$|^rotary_emb_fraction$|^partial_rotary_factors$")
+_SLICE = "qk_rope_head_dim"
+_WIDTHS = ("hidden_size", "n_embd", "d_model")
+# What follows from the width where a file leaves it out.
+_FOLLOW = ("head_dim", "attention_hidden_size")
+_HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
+# Keys whose default a file may leave out, as a reader asks for them.
+_DEFAULTS = frozenset(
+    [
+        *_WIDTHS, *_HEADS, "num_key_value_heads", "num_kv_heads", "num_hidden_layers", "n_layer", "n_layers",
+        "max_position_embeddings", "n_positions", "max_seq_len", "qk_rope_head_dim", "qk_nope_head_dim", "sliding_window",
+        "original_max_position_embeddings", "rope_interleave", "alibi", "use_mem_rope", "position_embedding_type",
+        "mla_use_nope", "no_rope_layer_interval",
+    ]
+)  # fmt: skip
+_USUAL: dict[str, Any] = {"keys": ["head_dim"], "default": "hidden/heads"}
+
+
+def heads(asked: Asked) -> dict[str, Any]:
+    """The fields of Facts that tell lengths."""
+    return {
+        "head_dim": _head_dim(asked),
+        **_parts(asked),
+        "defaults": {
+            entry.name: entry.default
+            for entry in sorted(dataclasses.fields(asked.config_class), key=lambda entry: entry.name)
+            if entry.name in _DEFAULTS and entry.default is not dataclasses.MISSING and entry.default is not None
+        },
+    }
+
+
+def _head_dim(asked: Asked) -> dict[str, Any]:
+    """By label: the keys that change the length of what is rotated, and what it is without them."""
+    keys, defaults = _head_keys(asked), _head_defaults(asked)
+    rules: dict[str, Any] = {
+        name: {"keys": [key for key, names in keys.items() if name in names], "default": defaults[name]}
+        for name in defaults
+    }
+    general = next((rule for rule in rules.values() if "head_dim" in rule["keys"]), next(iter(rules.values()), _USUAL))
+    return {"": general} | {name: rule for name, rule in rules.items() if rule != general}
+
+
+def _head_keys(asked: Asked) -> dict[str, set[str]]:
+    attributes = getattr(asked.config_class, "attribute_map", {})
+    aliases = {alias for alias in attributes if _OF_A_HEAD.search(alias)}
+    found: dict[str, set[str]] = {}
+    for key in asked.keys(_OF_A_HEAD, "head_dim"):
+        if key not in aliases:
+            found[key] = _changed_by(asked, key, "head_dim" not in {key, *aliases})
+    found = {key: names for key, names in found.items() if names}
+    return {_SLICE: found[_SLICE]} if _SLICE in found else found
+
+
+def _changed_by(asked: Asked, key: str, with_head_dim: bool) -> set[str]:
+    """The layer types whose heads a key makes longer or shorter, alone or with what must agree with it."""
+    tries: list[dict[str, Any]] = [{key: 48}, {key: 48, "head_dim": 48}] if with_head_dim else [{key: 48}]
+    for given in (*tries, *_fitting({key: 64}, 64), *_fitting({key: 128}, 128)):
+        layers = asked.tried(given)
+        changed = set() if layers is None else _of_other_size(layers, asked.usual)
+        if changed:
+            return changed
+    width = _width(asked, 48)
+    with_key = asked.tried({**width, key: 48})
+    return _of_other_size(with_key, asked.usual) if with_key and width and asked.tried(width) is None else set()
+
+
+def _of_other_size(layers: tuple[LayerRun, ...], usual: tuple[LayerRun, ...]) -> set[str]:
+    return {now.layer_type for now, then in zip(layers, usual, strict=False) if size(now) != size(then)}
+
+
+def _fitting(given: Mapping[str, Any], dim: int) -> Iterator[dict[str, Any]]:
+    """Keys, and sections that fit a head of `dim` elements where the model has any."""
+    yield dict(given)
+    for part in (1.0, 0.5, 0.25):
+        pairs = int(dim * part) // 2
+        third = pairs // 3
+        rope = {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": part}
+        yield {**given, "rope_parameters": {**rope, "mrope_section": [pairs - 2 * third, third, third]}}
+        yield {**given, "rope_parameters": {**rope, "mrope_section": [third, third, pairs - 2 * third]}}
+
+
+def _head_defaults(asked: Asked) -> dict[str, Any]:
+    """By layer type: the length without a key of its own, from models of two widths for each head."""
+    seen: dict[int, dict[str, int]] = {}
+    for width in (64, 128, 256):
+        layers = _of_width(asked, width)
+        if layers is not None:
+            seen[width] = {layer.layer_type: size(layer)[0] for layer in layers if layer.rotation is not None}
+    usual = {layer.layer_type: size(layer)[0] for layer in asked.usual if layer.rotation is not None}
+    return {name: _rule(asked, usual[name], {width: dims.get(name) for width, dims in seen.items()}) for name in usual}
+
+
+def _of_width(asked: Asked, width: int) -> tuple[LayerRun, ...] | None:
+    """A run with hidden_size / heads = width and no key for the length of a head."""
+    given = _width(asked, width)
+    for keys in _fitting({**given, **dict.fromkeys(_FOLLOW, LEFT_OUT)}, width) if given else ():
+        layers = asked.tried(keys)
+        if layers is not None:
+            return layers
+    return None
+
+
+def _width(asked: Asked, width: int) -> dict[str, int]:
+    """Keys that make hidden_size / heads = width; none where the class has no such keys."""
+    number = next((asked.defaults[key] for key in _HEADS if isinstance(asked.defaults.get(key), int)), None)
+    return {} if number is None else {key: width * number for key in _WIDTHS if key in asked.defaults}
+
+
+def _rule(asked: Asked, usual: int, dims: Mapping[int, int | None]) -> Any:
+    """What makes the lengths that were seen, by width: a number, or hidden_size / heads."""
+    of_class = asked.defaults_of_class().get("head_dim")
+    part = _part_of(asked)
+    if (len(dims) > 1 and len(set(dims.values())) == 1) or not _width(asked, 64):
+        return usual
+    if len(dims) == 1 and isinstance(of_class, int):
+        return of_class
+    for times, rule in ((1.0, "hidden/heads"), (2.0, "2*hidden/heads"), (part, "hidden/heads")):
+        if dims and all(dim is not None and abs(dim - times * width) < 2 for width, dim in dims.items()):
+            return rule
+    return usual if of_class == usual else None
+
+
+def _part_of(asked: Asked) -> float:
+    """The part of a head that the class hands to its rotation."""
+    ropes = asked.defaults.get("rope_parameters") or {}
+    return float(ropes.get("partial_rotary_factor") or 1.0) if "rope_type" in ropes else 1.0
+
+
+def _parts(asked: Asked) -> dict[str, Any]:
+    """Keys beside a rope dict that say which part of a head turns."""
+    partial, rotary = [], []
+    for key in asked.keys(_OF_A_PART):
+        value: Any = 16 if key == "rotary_dim" else 0.125
+        layers = asked.tried({key: [value] * len(asked.usual) if key.endswith("s") else value})
+        if layers is not None and _of_other_size(layers, asked.usual):
+            (rotary if key == "rotary_dim" else partial).append(key)
+    default = asked.defaults_of_class().get("rotary_dim") if rotary else None
+    return {
+        "partial_keys": partial or ["partial_rotary_factor"],
+        "rotary_dim": {"keys": rotary, "default": default},
+    }

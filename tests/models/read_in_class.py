@@ -1,0 +1,52 @@
+"""What no run of a small model shows, and was read in the class instead: type -> fields, where, and why no run shows it.
+
+Files are those of transformers 5.24.0, below src/transformers.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Fields of Facts that were read in code.
+
+    Attributes
+    ----------
+    fields : dict
+        None takes away what was seen.
+    where : str
+        File and line.
+    why : str
+        Why it is not seen.
+    """
+
+    fields: dict[str, Any]
+    where: str
+    why: str
+
+
+_OF_WIDTH = {"head_dim": {"": {"keys": [], "default": "hidden/heads"}}}
+
+READ: dict[str, Read] = {
+    "codegen": Read(
+        _OF_WIDTH,
+        "models/codegen/modeling_codegen.py: self.head_dim = self.embed_dim // self.num_attention_heads",
+        "its rotation is given the first rotary_dim elements of a head, never the head",
+    ),
+    "gptj": Read(
+        _OF_WIDTH,
+        "models/gptj/modeling_gptj.py: self.head_dim = self.embed_dim // self.num_attention_heads",
+        "its rotation is given the first rotary_dim elements of a head, never the head",
+    ),
+}
+
+
+def with_what_was_read(types: dict[str, Any]) -> dict[str, Any]:
+    """Rows with the fields that were read, and a note of where."""
+    found = dict(types)
+    for name, read in READ.items():
+        if name in types:
+            row = {**types[name], **read.fields, "note": f"{', '.join(sorted(read.fields))}: {read.where}"}
+            found[name] = {key: value for key, value in row.items() if value is not None}
+    return found

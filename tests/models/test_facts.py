@@ -1,0 +1,36 @@
+"""The reader's table is what running says."""
+
+import pytest
+import transformers
+from composites import composites
+from facts import TABLE, committed, observed, single_and_quiet, text_of
+from read_in_class import READ
+from refused import REFUSED
+
+# One of each kind of fact: keys of a base and of a part, layers that stand still, flags by layer, a base for each layer,
+# a slice, sections, what the class supplies, what was read, and what is refused.
+SAMPLE = (
+    "codegen", "exaone4", "flint", "gemma3_text", "gpt_neox", "granite_swa", "mistral4", "qwen3_vl_text", "smollm3",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("model_type", SAMPLE)
+def test_a_row_of_the_table_is_what_running_says(model_type):
+    with single_and_quiet():
+        assert observed([model_type])[model_type] == committed()["types"][model_type]
+
+
+def test_the_file_is_written_by_the_command():
+    table = committed()
+    assert table["transformers"] == transformers.__version__
+    assert table["composites"] == composites()
+    assert TABLE.read_text("utf-8") == text_of(table)
+
+
+def test_what_was_read_or_is_refused_stands_in_the_table():
+    types = committed()["types"]
+    for model_type, reason in REFUSED.items():
+        assert types[model_type]["refuse"] == reason
+    for model_type, read in READ.items():
+        kept = {key: value for key, value in read.fields.items() if value is not None}
+        assert kept.items() <= types[model_type].items()
