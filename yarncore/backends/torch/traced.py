@@ -14,6 +14,7 @@ class TracedTorchBackend(Backend):
     does = "one operator, which runs the extension, in the compiled graph of"
     frameworks = ("torch",)
     past_framework = False  # the operator has derivatives of its own
+    traces = True
 
     def refusal(self, x: Array) -> str | None:
         from yarncore.frameworks.torch import takes_operator
