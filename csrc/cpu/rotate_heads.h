@@ -41,11 +41,6 @@ struct Heads {
 // Turns heads whose elements are contiguous.
 using RotateHeads = void (*)(const Heads&);
 
-template <ElementType type>
-struct TypeConstant {
-  static constexpr ElementType value = type;
-};
-
 // What does not turn is passed through.
 template <int64_t size>
 inline void copy_rest(const char* in, char* out, int64_t pairs, int64_t head_dim) {
@@ -193,18 +188,11 @@ inline RotateHeads choose_rotate_heads(int64_t pairs, int64_t stream_alignment) 
 template <class Lanes>
 inline RotateHeads choose_rotate_heads(ElementType type, bool interleaved, int64_t pairs,
                                        int64_t stream_alignment) {
-  const auto of_type = [&](auto constant) {
+  return with_type(type, [&](auto constant) {
     constexpr ElementType known = decltype(constant)::value;
     return interleaved ? choose_rotate_heads<Lanes, known, true, true>(pairs, stream_alignment)
                        : choose_rotate_heads<Lanes, known, false, true>(pairs, stream_alignment);
-  };
-  switch (type) {
-    case ElementType::float64: return of_type(TypeConstant<ElementType::float64>{});
-    case ElementType::float32: return of_type(TypeConstant<ElementType::float32>{});
-    case ElementType::bfloat16: return of_type(TypeConstant<ElementType::bfloat16>{});
-    case ElementType::float16: return of_type(TypeConstant<ElementType::float16>{});
-  }
-  return nullptr;
+  });
 }
 
 }  // namespace yarncore::cpu

@@ -1,5 +1,5 @@
 // AVX-512 F, BW, DQ and VL: every server CPU that has AVX-512 at all since 2017.
-#include "../rotate_rows.h"
+#include "../rotate_tokens.h"
 #include "f16c_lanes.h"
 
 namespace yarncore::cpu {
