@@ -14,6 +14,17 @@ struct DeviceTable {
   const double* factors;
 };
 
+// Whether the kernel turns elements of a type.
+constexpr bool has_kernel(ElementType type) {
+  switch (type) {
+    case ElementType::float32:
+    case ElementType::bfloat16:
+    case ElementType::float16: return true;
+    case ElementType::float64: return false;
+  }
+  return false;
+}
+
 // One launch: which kernel, with how many blocks, and its parameter.
 struct Launch {
   KernelRequest request;

@@ -37,6 +37,10 @@ void add_device_calls(py::module_& module) {
       .def("launch", [](const cuda::Launch& launch, int device, uintptr_t stream) {
         without_gil([&] { cuda::launch(launch, device, reinterpret_cast<void*>(stream)); });
       }, py::arg("device"), py::arg("stream"));
+  py::list names;
+  for (const ElementInfo& known : element_types)
+    if (cuda::has_kernel(static_cast<ElementType>(&known - element_types))) names.append(known.name);
+  module.attr("kernel_types") = py::tuple(names);
   module.attr("threads_per_block") = cuda::threads_per_block;
   module.attr("max_pairs_by_value") = cuda::max_pairs_by_value;
   module.def("plan_on_device", &plan_on_device, py::arg("call"), py::kw_only(), py::arg("table"), py::arg("factors"),

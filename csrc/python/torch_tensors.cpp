@@ -136,10 +136,13 @@ TorchState torch_state() {
   PyObject* level = PyDict_GetItemWithError(torch.forward_ad, torch.forward_level_name);  // -1 outside of it
   const bool differentiating = !level || !PyLong_Check(level) || PyLong_AsLong(level) >= 0;
   if (PyErr_Occurred()) PyErr_Clear();
-  if (differentiating || is_watched()) return {false, false, false};
+  TorchState state{};
+  if (differentiating || is_watched()) return state;
+  state.plain = true;
+  state.grad_enabled = holds(torch.grad_enabled);
   // With gradients enabled inside of inference mode, its tensors are declined: seldom, and right.
-  const bool grad_enabled = holds(torch.grad_enabled);
-  return {true, grad_enabled, !grad_enabled && holds(torch.inference_mode)};
+  state.inference_mode = !state.grad_enabled && holds(torch.inference_mode);
+  return state;
 }
 
 bool view_torch_tensor(PyObject* object, const TorchState& state, bool write, ArrayView& view) {
