@@ -1,4 +1,4 @@
-// The element types in lanes: what a register of each holds, and how it becomes the values that the arithmetic is done in.
+// The element types in lanes: what a register of each holds, and how it becomes the values of the arithmetic.
 #pragma once
 
 #include <cstdint>

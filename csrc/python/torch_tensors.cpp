@@ -11,7 +11,8 @@ namespace {
 struct Torch {
   PyTypeObject *tensor = nullptr, *parameter = nullptr;
   const dlpack::ExchangeTable* table = nullptr;
-  PyObject *dispatch_modes, *function_modes, *grad_enabled, *inference_mode;  // functions without arguments
+  // Functions without arguments.
+  PyObject *dispatch_modes, *function_modes, *grad_enabled, *inference_mode;
   PyObject *is_tracing;                                           // TorchScript's tracer; bound by pybind11
   PyObject *function_mode_watches;                                // a function of Python's, asked where there are any
   PyObject *requires_grad, *version, *is_negated;                 // descriptors of Tensor
