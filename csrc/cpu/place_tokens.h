@@ -38,7 +38,8 @@ static inline void prefetch_slot(const Request& request, int64_t position_in_lis
 
 static inline int32_t read_table_row(const Request& request, const int64_t* at, int64_t token) {
   int32_t row = 0;
-  if (request.row_index) __builtin_memcpy(&row, request.row_index + offset_of(request, at, token, request.row_stride), 4);
+  if (request.row_index)
+    __builtin_memcpy(&row, request.row_index + offset_of(request, at, token, request.row_stride), 4);
   return row;
 }
 
@@ -57,8 +58,8 @@ static inline bool read_positions(const Request& request, const int64_t* at, int
   return origin;
 }
 
-// Fills the scratch with tokens [begin, end) of the part, without those that are skipped, and returns how many they are.
-// `index` is that of `begin` and becomes that of `end`.
+// Fills the scratch with tokens [begin, end) of the part, without those that are skipped, and returns how many they
+// are. `index` is that of `begin` and becomes that of `end`.
 static inline int64_t place_tokens(const Part& part, TokenIndex& index, int64_t begin, int64_t end) {
   const Request& request = part.request;
   int64_t count = 0;
@@ -73,7 +74,8 @@ static inline int64_t place_tokens(const Part& part, TokenIndex& index, int64_t 
     to = {};
     to.row = count;
     to.table_row = read_table_row(request, at, token);
-    const bool origin = read_positions(request, at, token, part.sections, part.scratch.positions + count * part.sections);
+    const bool origin =
+        read_positions(request, at, token, part.sections, part.scratch.positions + count * part.sections);
     to.identity = origin && request.turns.factors[to.table_row] == 1.0;
     for (int n = 0; n < request.operand_count; ++n)
       for (int axis = 0; axis < request.token_axes; ++axis) {

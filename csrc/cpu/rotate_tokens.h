@@ -1,5 +1,5 @@
-// The loop of the CPU over the tokens of a thread: for each make one row of cos and sin, then turn every head of q and k by
-// it. Templates over the Lanes of an instruction set; instantiated once in each unit of cpu/isa/.
+// The loop of the CPU over the tokens of a thread: for each make one row of cos and sin, then turn every head of q and
+// k by it. Templates over the Lanes of an instruction set; instantiated once in each unit of cpu/isa/.
 #pragma once
 
 #include <cstdint>
@@ -40,10 +40,11 @@ inline void make_rows(const Part& part, int64_t count, LastRow& last) {
     if (token.identity || (one_row && last.serves(token, positions, sections))) continue;
     const int64_t first = token.row * 2 * request.turns.capacity;
     if (scratch.float_rows.cos)
-      make_row<Lanes, DoubleToFloat>(request, scratch.float_rows.from(first), scratch.phases, token.table_row, positions, sections);
+      make_row<Lanes, DoubleToFloat>(request, scratch.float_rows.from(first), scratch.phases, token.table_row,
+                                     positions, sections);
     if (scratch.double_rows.cos)
-      make_row<Lanes, DoubleToDouble>(request, scratch.double_rows.from(first), scratch.phases, token.table_row, positions,
-                                      sections);
+      make_row<Lanes, DoubleToDouble>(request, scratch.double_rows.from(first), scratch.phases, token.table_row,
+                                      positions, sections);
     if (one_row) last.keep(token, positions, sections);
   }
 }

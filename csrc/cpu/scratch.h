@@ -24,7 +24,7 @@ struct Scratch {
   Row<double> double_rows;
   Token* tokens;
   Position* positions;  // of each token, one a section
-  char* head;  // one head, contiguous
+  char* head;           // one head, contiguous
   PhaseScratch phases;
   int64_t bytes;
 };

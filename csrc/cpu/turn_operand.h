@@ -107,13 +107,14 @@ struct OperandWork {
       rotate_scattered(x, heads, rotate, scratch.head);
   }
 
-  // A token alone: all heads. Else eight heads at a time over all tokens of a block: eight streams are few enough for the
-  // prefetcher of a processor, and enough to pay for loading each row.
+  // A token alone: all heads. Else eight heads at a time over all tokens of a block: eight streams are few enough for
+  // the prefetcher of a processor, and enough to pay for loading each row.
   void turn_block(int n, const Token* tokens, int64_t count) const {
     if (count == 1) return turn(n, tokens[0], 0, x.heads);
     constexpr int64_t together = 8;
     for (int64_t first = 0; first < x.heads; first += together)
-      for (int64_t t = 0; t < count; ++t) turn(n, tokens[t], first, x.heads - first < together ? x.heads - first : together);
+      for (int64_t t = 0; t < count; ++t)
+        turn(n, tokens[t], first, x.heads - first < together ? x.heads - first : together);
   }
 };
 

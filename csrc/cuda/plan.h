@@ -35,8 +35,8 @@ struct Launch {
   uint32_t shared;  // bytes of shared memory
 };
 
-// The launches that carry out a request whose pointers are a device's: one where q and k have one type, none where there
-// is nothing to turn. Throws std::invalid_argument for what the kernel does not do.
+// The launches that carry out a request whose pointers are a device's: one where q and k have one type, none where
+// there is nothing to turn. Throws std::invalid_argument for what the kernel does not do.
 std::vector<Launch> plan(const Request& request, const DeviceTable& table, int multiprocessors);
 
 }  // namespace yarncore::cuda

@@ -13,11 +13,11 @@ struct Torch {
   const dlpack::ExchangeTable* table = nullptr;
   // Functions without arguments.
   PyObject *dispatch_modes, *function_modes, *grad_enabled, *inference_mode;
-  PyObject *is_tracing;                                           // TorchScript's tracer; bound by pybind11
-  PyObject *function_mode_watches;                                // a function of Python's, asked where there are any
-  PyObject *requires_grad, *version, *is_negated;                 // descriptors of Tensor
-  PyObject *increment_version, *empty_like;                       // functions of a tuple and of a tensor
-  PyObject *forward_ad, *forward_level_name;                      // a module's dictionary and the name in it
+  PyObject* is_tracing;                            // TorchScript's tracer; bound by pybind11
+  PyObject* function_mode_watches;                 // a function of Python's, asked where there are any
+  PyObject *requires_grad, *version, *is_negated;  // descriptors of Tensor
+  PyObject *increment_version, *empty_like;        // functions of a tuple and of a tensor
+  PyObject *forward_ad, *forward_level_name;       // a module's dictionary and the name in it
 };
 Torch torch;
 
@@ -33,7 +33,9 @@ bool is_true(PyObject* result) {
 }
 
 // C functions without arguments, called by their pointers: half the time of a call through the interpreter.
-bool holds(PyObject* function) { return is_true(PyCFunction_GET_FUNCTION(function)(PyCFunction_GET_SELF(function), nullptr)); }
+bool holds(PyObject* function) {
+  return is_true(PyCFunction_GET_FUNCTION(function)(PyCFunction_GET_SELF(function), nullptr));
+}
 bool holds(PyObject* method, PyObject* tensor) {
   return is_true(reinterpret_cast<PyMethodDescrObject*>(method)->d_method->ml_meth(tensor, nullptr));
 }
@@ -117,7 +119,8 @@ void register_torch(PyObject* types, PyObject* capsule, PyObject* functions, PyO
       throw std::invalid_argument("a function of torch takes arguments");
   if (!PyCFunction_CheckExact(known.increment_version) || PyCFunction_GET_FLAGS(known.increment_version) != METH_O)
     throw std::invalid_argument("torch's function for versions does not take one argument");
-  if (!PyCFunction_CheckExact(known.is_tracing)) throw std::invalid_argument("torch's question for its tracer is no C function");
+  if (!PyCFunction_CheckExact(known.is_tracing))
+    throw std::invalid_argument("torch's question for its tracer is no C function");
   if (Py_TYPE(known.is_negated) != &PyMethodDescr_Type ||
       reinterpret_cast<PyMethodDescrObject*>(known.is_negated)->d_method->ml_flags != METH_NOARGS)
     throw std::invalid_argument("Tensor.is_neg takes arguments");
@@ -180,7 +183,8 @@ bool view_torch_memory(PyObject* object, ArrayView& view) {
 PyObject* empty_tensor_like(PyObject* tensor) { return PyObject_CallOneArg(torch.empty_like, tensor); }
 
 bool bump_versions(PyObject* tensors) {
-  PyObject* done = PyCFunction_GET_FUNCTION(torch.increment_version)(PyCFunction_GET_SELF(torch.increment_version), tensors);
+  PyObject* done =
+      PyCFunction_GET_FUNCTION(torch.increment_version)(PyCFunction_GET_SELF(torch.increment_version), tensors);
   Py_XDECREF(done);
   return done != nullptr;
 }
