@@ -31,7 +31,8 @@ const char* fill_inputs(Request& request, const ArrayView* inputs, int count, in
   if (dimensions < 1 || heads_axis < -1 || heads_axis >= last) return "heads_axis is out of range";
   request.token_axes = last - (heads_axis >= 0);
   if (request.token_axes > max_token_axes) return "there are too many axes";
-  for (int axis = 0; axis < request.token_axes; ++axis) request.extent[axis] = inputs[0].shape[axis_of(axis, heads_axis)];
+  for (int axis = 0; axis < request.token_axes; ++axis)
+    request.extent[axis] = inputs[0].shape[axis_of(axis, heads_axis)];
   for (int n = 0; n < count; ++n) {
     const ArrayView& in = inputs[n];
     Operand& x = request.operands[n];
@@ -53,8 +54,10 @@ const char* fill_inputs(Request& request, const ArrayView* inputs, int count, in
   return nullptr;
 }
 
-const char* fill_output(Request& request, int operand, const ArrayView& input, const ArrayView& output, int heads_axis) {
-  if (output.type != input.type || output.itemsize != input.itemsize) return "input and output differ in their elements";
+const char* fill_output(Request& request, int operand, const ArrayView& input, const ArrayView& output,
+                        int heads_axis) {
+  if (output.type != input.type || output.itemsize != input.itemsize)
+    return "input and output differ in their elements";
   if (output.dimensions != input.dimensions || !std::equal(input.shape, input.shape + input.dimensions, output.shape))
     return "input and output differ in shape";
   if (!output.writable) return "an output is read-only";
@@ -71,7 +74,8 @@ void fill_slots(Request& request, const int64_t* slots, int64_t count) {
   request.slot_count = count;
 }
 
-const char* fill_positions(Request& request, const ArrayView& positions, const uint8_t* pair_section, int64_t sections) {
+const char* fill_positions(Request& request, const ArrayView& positions, const uint8_t* pair_section,
+                           int64_t sections) {
   request.position_kind = positions.kind;
   request.positions = positions.data;
   if (pair_section) {

@@ -1,6 +1,6 @@
-// A call, shown as views of its arrays, becomes a Request. The rules about shapes stand here once, for everyone who calls.
-// Each function answers what is wrong, or null, and reads no element of an array. In this order: `turns`, then inputs,
-// outputs, slots, then positions and rows.
+// A call, shown as views of its arrays, becomes a Request. The rules about shapes stand here once, for everyone who
+// calls. Each function answers what is wrong, or null, and reads no element of an array. In this order: `turns`, then
+// inputs, outputs, slots, then positions and rows.
 #pragma once
 
 #include "array_view.h"
@@ -8,7 +8,8 @@
 
 namespace yarncore {
 
-// q, or q and k. `heads_axis`: counted from the front, -1 for none. All other axes but the last are those of the tokens.
+// q, or q and k. `heads_axis`: counted from the front, -1 for none. All other axes but the last are those of the
+// tokens.
 const char* fill_inputs(Request& request, const ArrayView* inputs, int count, int heads_axis);
 
 // An output may be its input.
@@ -17,8 +18,8 @@ const char* fill_output(Request& request, int operand, const ArrayView& input, c
 // From here on one axis stands for the tokens: that of the list.
 void fill_slots(Request& request, const int64_t* slots, int64_t count);
 
-// Broadcast against the token axes. With `pair_section`, a byte for each pair, there is exactly one leading axis more, that
-// of the sections, of which the pairs name `sections`.
+// Broadcast against the token axes. With `pair_section`, a byte for each pair, there is exactly one leading axis more,
+// that of the sections, of which the pairs name `sections`.
 const char* fill_positions(Request& request, const ArrayView& positions, const uint8_t* pair_section, int64_t sections);
 
 // Counted from an offset; a count is the same for every section.

@@ -63,7 +63,7 @@ struct DoubleToFloat {
 struct DoubleToDouble {
   static constexpr int terms = 6;
   YARNCORE_HOST_DEVICE static constexpr double q(int i) {
-    constexpr double values[terms] = {-0x1.5555555555555p-3, 0x1.1111111110bb2p-7,  -0x1.a01a019e83aaep-13,
+    constexpr double values[terms] = {-0x1.5555555555555p-3, 0x1.1111111110bb2p-7,   -0x1.a01a019e83aaep-13,
                                       0x1.71de37968a100p-19, -0x1.ae600b02b6262p-26, 0x1.5e0b19f8b1451p-33};
     return values[i];
   }

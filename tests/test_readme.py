@@ -33,7 +33,7 @@ def test_every_scaling_has_its_place_in_the_table():
 
 def test_every_benchmark_runs_one_round():
     output = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "benchmarks", "--benchmark-disable", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "-q", "-x", "benchmarks", "-n", "0", "--benchmark-disable", "-p", "no:cacheprovider"],
         cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
     assert output.returncode == 0, output.stdout

@@ -75,6 +75,7 @@ class DeviceLaunch:
     def parameter(self) -> bytes: ...
     def launch(self, device: int, stream: int) -> None: ...
 
+kernel_types: tuple[str, ...]
 threads_per_block: int
 max_pairs_by_value: int
 

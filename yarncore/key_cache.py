@@ -74,7 +74,7 @@ def rerotate_(
     record = (new @ old.inverse)._record
     if _holds_nothing_yet(keys) and slots is None:
         return keys
-    if (old._continuous or new._continuous) and element_type(keys) in ("bfloat16", "float16"):
+    if (old._continuous or new._continuous) and element_type(keys) not in ("float64", "float32"):
         warnings.warn(
             f"re-rotating {element_type(keys)} keys under a scale that changes with every token wears them away; "
             'use steps="doubling"',

@@ -1,4 +1,5 @@
-// The limits on a GPU: passes that only scale, only copy, or only find a token and copy it. Built and loaded by competitors.py.
+// The limits on a GPU: passes that only scale, only copy, or only find a token and copy it. Built and loaded by
+// competitors.py.
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
@@ -48,18 +49,20 @@ unsigned blocks_of(int64_t count) { return static_cast<unsigned>((count + thread
 extern "C" int scale(void* x, int64_t count, int size, void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
   if (size == 4) scale_kernel<<<blocks_of(count), threads, 0, on>>>(static_cast<Vector<float>*>(x), count, 1.0001f);
-  if (size == 2) scale_kernel<<<blocks_of(count), threads, 0, on>>>(static_cast<Vector<__nv_bfloat16>*>(x), count, 1.0001f);
+  if (size == 2)
+    scale_kernel<<<blocks_of(count), threads, 0, on>>>(static_cast<Vector<__nv_bfloat16>*>(x), count, 1.0001f);
   if (size == 3) scale_kernel<<<blocks_of(count), threads, 0, on>>>(static_cast<Vector<__half>*>(x), count, 1.0001f);
   return cudaPeekAtLastError();
 }
 
 extern "C" int copy(const void* in, void* out, int64_t count, void* stream) {
   copy_kernel<<<blocks_of(count), threads, 0, static_cast<cudaStream_t>(stream)>>>(static_cast<const uint4*>(in),
-                                                                                 static_cast<uint4*>(out), count);
+                                                                                   static_cast<uint4*>(out), count);
   return cudaPeekAtLastError();
 }
 
-extern "C" int gather(void* q, void* k, const void* positions, int tokens, int of_q, int of_k, int parts, void* stream) {
+extern "C" int gather(void* q, void* k, const void* positions, int tokens, int of_q, int of_k, int parts,
+                      void* stream) {
   gather_kernel<<<tokens * parts, threads, 0, static_cast<cudaStream_t>(stream)>>>(
       static_cast<uint4*>(q), static_cast<uint4*>(k), static_cast<const int64_t*>(positions), of_q, of_k, parts);
   return cudaPeekAtLastError();

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "../rotation_math.h"
-#include "vector_lanes.h"
+#include "element_lanes.h"
 
 namespace yarncore::cpu {
 

@@ -13,8 +13,8 @@ namespace yarncore::cpu {
 // Phases of one row while it is made, for pairs that do not share an integer position.
 struct PhaseScratch {
   uint64_t *high, *low, *negate;  // phases; the sign bit where sin changes its sign
-  double* tiny;         // angles of phases that are almost 0, else 0
-  uint8_t* section_of;  // the section of each pair, readable up to the capacity of a row
+  double* tiny;                   // angles of phases that are almost 0, else 0
+  uint8_t* section_of;            // the section of each pair, readable up to the capacity of a row
 };
 
 // The row's numbers: float or double.
@@ -66,7 +66,8 @@ template <class Lanes, class Coefficients, class Factor>
   } else {
     for (int64_t i = 0; i < pairs; i += Lanes::wide) {
       const Words<Lanes> w(lanes, i, capacity);
-      store_cos_sin<Lanes, Coefficients>(row, i, phase_of<Lanes>(m0, m1, w.f0, w.f1, w.f2, w.f3), cos_factor, sin_factor);
+      store_cos_sin<Lanes, Coefficients>(row, i, phase_of<Lanes>(m0, m1, w.f0, w.f1, w.f2, w.f3), cos_factor,
+                                         sin_factor);
     }
   }
 }
@@ -105,7 +106,8 @@ template <class Lanes, class Coefficients, class Factor>
                                                   const uint32_t* words, double factor, const Position* positions) {
   using U64 = typename Lanes::U64;
   const int64_t pairs = request.turns.pairs;
-  fractional_row(words, pairs, request.pair_section, positions, scratch.high, scratch.low, scratch.negate, scratch.tiny);
+  fractional_row(words, pairs, request.pair_section, positions, scratch.high, scratch.low, scratch.negate,
+                 scratch.tiny);
   const auto cos_factor = Lanes::f64(factor);
   for (int64_t i = 0; i < pairs; i += Lanes::wide) {
     const Phase<U64> phase = {Lanes::template load<U64>(scratch.high + i), Lanes::template load<U64>(scratch.low + i)};
@@ -135,7 +137,8 @@ inline void make_row(const Request& request, Row<Factor> row, const PhaseScratch
     make_fractional_row<Lanes, Coefficients>(request, row, scratch, turns.words + table_row * 5 * turns.pairs, factor,
                                              positions);
   else if (request.pair_section && !all_the_same(positions, sections))
-    make_sectioned_row<Lanes, Coefficients>(row, scratch.section_of, lanes, turns.capacity, turns.pairs, factor, positions, sections);
+    make_sectioned_row<Lanes, Coefficients>(row, scratch.section_of, lanes, turns.capacity, turns.pairs, factor,
+                                            positions, sections);
   else
     make_plain_row<Lanes, Coefficients>(row, lanes, turns.capacity, turns.pairs, factor, positions[0]);
 }

@@ -63,7 +63,8 @@ std::vector<MemoryChoice> memory_choices() {
     for (int size = 0; size < sizes && given == tried; ++size) {
       const Trial& trial = trials[question][size];
       if (trial.ratio() > 0)
-        choices.push_back({names[question], own_cache() << size, trial.second_is_better(), trial.decided(), trial.ratio()});
+        choices.push_back(
+            {names[question], own_cache() << size, trial.second_is_better(), trial.decided(), trial.ratio()});
     }
   }
   return choices;

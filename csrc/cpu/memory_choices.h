@@ -1,5 +1,5 @@
-// How memory is best read and written on this machine. Processors differ, even of one vendor, and a virtual one does not
-// say what it is: so each question is tried out where it first arises, for each size of work by itself.
+// How memory is best read and written on this machine. Processors differ, even of one vendor, and a virtual one does
+// not say what it is: so each question is tried out where it first arises, for each size of work by itself.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ struct Answer {
   Trial* trial;
 };
 
-// Whether to fetch ahead in software where a thread works on so many bytes, or to write past the caches where source and
-// result together are so many. No, without a trial, where they fit a core's own cache.
+// Whether to fetch ahead in software where a thread works on so many bytes, or to write past the caches where source
+// and result together are so many. No, without a trial, where they fit a core's own cache.
 Answer ask(Question question, int64_t bytes);
 
 // The environment may answer, YARNCORE_FETCH_AHEAD and YARNCORE_STREAM, `on` or `off`; or these. Null: try it out.

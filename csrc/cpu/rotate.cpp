@@ -43,12 +43,11 @@ void with_scratch(const Request& request, const Schedule& schedule, const Work& 
 void rotate_range(const KernelTable& kernels, const Request& request, const Schedule& schedule, int64_t begin,
                   int64_t end) {
   const DefaultFloatMode mode;
-  with_scratch(request, schedule,
-               [&](char* memory) { kernels.rotate_tokens(request, schedule, begin, end, memory); });
+  with_scratch(request, schedule, [&](char* memory) { kernels.rotate_tokens(request, schedule, begin, end, memory); });
 }
 
-// The same in pieces, by two schedules in turn. A piece is the same tokens in every call: where results stay in a cache,
-// each way then finds what it left there.
+// The same in pieces, by two schedules in turn. A piece is the same tokens in every call: where results stay in a
+// cache, each way then finds what it left there.
 void try_range(const KernelTable& kernels, const Request& request, const Decision& decision, TrialRound& round,
                int64_t begin, int64_t end) {
   using Clock = std::chrono::steady_clock;
@@ -69,7 +68,8 @@ void share_tokens(const KernelTable& kernels, const Request& request, const Deci
   std::optional<TrialRound> round;
   if (decision.trial) round.emplace(*decision.trial);
   parallel_for(tokens, first.threads, first.tokens_per_block, [&](int64_t begin, int64_t end) {
-    round ? try_range(kernels, request, decision, *round, begin, end) : rotate_range(kernels, request, first, begin, end);
+    round ? try_range(kernels, request, decision, *round, begin, end)
+          : rotate_range(kernels, request, first, begin, end);
   });
 }
 

@@ -13,9 +13,9 @@ namespace yarncore::cpu {
 // where the thread's part of the operand ends, since another thread may be writing beyond. Null: nothing.
 struct Prefetch {
   const char* end;
-  int64_t ahead;     // bytes from a head to the one to fetch, in the same column of heads of a later token
-  int64_t wrap_at;   // heads that start so many bytes or more after their token's first are fetched ...
-  int64_t wrap_by;   // ... so many bytes further on, in the token after that
+  int64_t ahead;      // bytes from a head to the one to fetch, in the same column of heads of a later token
+  int64_t wrap_at;    // heads that start so many bytes or more after their token's first are fetched ...
+  int64_t wrap_by;    // ... so many bytes further on, in the token after that
   const char* token;  // the first head of the token at hand
 
   // For `bytes` of a head, from `offset` on, that are about to be read.
@@ -40,11 +40,6 @@ struct Heads {
 
 // Turns heads whose elements are contiguous.
 using RotateHeads = void (*)(const Heads&);
-
-template <ElementType type>
-struct TypeConstant {
-  static constexpr ElementType value = type;
-};
 
 // What does not turn is passed through.
 template <int64_t size>
@@ -124,7 +119,8 @@ void rotate_in_blocks(const Heads& heads) {
   constexpr int64_t size = element_size(type);
   const int64_t pairs = heads.pairs, apart = pairs * size, last = pairs - Last::pairs;
   const int64_t last_offset = last * (Last::bytes / Last::pairs);
-  const auto *cos = static_cast<const typename Last::Factor*>(heads.cos), *sin = static_cast<const typename Last::Factor*>(heads.sin);
+  const auto *cos = static_cast<const typename Last::Factor*>(heads.cos),
+             *sin = static_cast<const typename Last::Factor*>(heads.sin);
   const char* in = heads.in;
   char* out = heads.out;
   const Prefetch prefetch = heads.prefetch;
@@ -132,7 +128,8 @@ void rotate_in_blocks(const Heads& heads) {
     prefetch(in, 0, 2 * pairs * size);
     const auto tail = Last::load(in + last_offset, apart);
     if (rotate_from<Lanes, type, interleaved>(0, pairs, in, out, apart, cos, sin) < pairs)
-      Last::template store<Store::plain>(out + last_offset, apart, Last::turned(tail, Last::factors(cos + last, sin + last)));
+      Last::template store<Store::plain>(out + last_offset, apart,
+                                         Last::turned(tail, Last::factors(cos + last, sin + last)));
     copy_rest<size>(in, out, pairs, heads.head_dim);
   }
 }
@@ -149,7 +146,8 @@ template <class B, int64_t size, bool interleaved>
 void rotate_few_pairs(const Heads& heads) {
   constexpr int64_t apart = B::pairs * size;
   const int64_t pairs = heads.pairs;
-  const auto *cos = static_cast<const typename B::Factor*>(heads.cos), *sin = static_cast<const typename B::Factor*>(heads.sin);
+  const auto *cos = static_cast<const typename B::Factor*>(heads.cos),
+             *sin = static_cast<const typename B::Factor*>(heads.sin);
   const char* in = heads.in;
   char* out = heads.out;
   const auto copy = [pairs](const char* from, int64_t from_apart, char* to, int64_t to_apart) {
@@ -191,20 +189,12 @@ inline RotateHeads choose_rotate_heads(int64_t pairs, int64_t stream_alignment) 
 
 // `stream_alignment`: 0 for plain stores.
 template <class Lanes>
-inline RotateHeads choose_rotate_heads(ElementType type, bool interleaved, int64_t pairs,
-                                       int64_t stream_alignment) {
-  const auto of_type = [&](auto constant) {
+inline RotateHeads choose_rotate_heads(ElementType type, bool interleaved, int64_t pairs, int64_t stream_alignment) {
+  return with_type(type, [&](auto constant) {
     constexpr ElementType known = decltype(constant)::value;
     return interleaved ? choose_rotate_heads<Lanes, known, true, true>(pairs, stream_alignment)
                        : choose_rotate_heads<Lanes, known, false, true>(pairs, stream_alignment);
-  };
-  switch (type) {
-    case ElementType::float64: return of_type(TypeConstant<ElementType::float64>{});
-    case ElementType::float32: return of_type(TypeConstant<ElementType::float32>{});
-    case ElementType::bfloat16: return of_type(TypeConstant<ElementType::bfloat16>{});
-    case ElementType::float16: return of_type(TypeConstant<ElementType::float16>{});
-  }
-  return nullptr;
+  });
 }
 
 }  // namespace yarncore::cpu

@@ -81,7 +81,7 @@ Decision decide(const Request& request, int64_t tokens) {
     decision.trial = stream.trial;
     first.stream_alignment = 0, decision.second.stream_alignment = alignment;
   } else if (first.tokens_per_block == 1) {  // in blocks there are few streams, which processors follow
-    const Answer fetch = ask(request.slots      ? Question::fetch_slots
+    const Answer fetch = ask(request.slots       ? Question::fetch_slots
                              : in_place(request) ? Question::fetch_in_place
                                                  : Question::fetch_to_output,
                              bytes_a_thread);

@@ -1,5 +1,5 @@
-// How a request is carried out: on how many threads, and how memory is read and written. Decided once a call; no number of
-// the result depends on it.
+// How a request is carried out: on how many threads, and how memory is read and written. Decided once a call; no number
+// of the result depends on it.
 #pragma once
 
 #include <cstdint>

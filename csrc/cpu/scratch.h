@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "../request.h"
+#include "element_lanes.h"
 #include "make_row.h"
 #include "token_positions.h"
 
@@ -14,6 +15,7 @@ namespace yarncore::cpu {
 struct Token {
   int64_t in[2], out[2];  // byte offset in each operand
   int64_t row;            // which of the block's rows
+  int32_t table_row;      // of the table of turns, from which it is made
   bool identity;
 };
 
@@ -21,7 +23,8 @@ struct Scratch {
   Row<float> float_rows;
   Row<double> double_rows;
   Token* tokens;
-  char* head;  // one head, contiguous
+  Position* positions;  // of each token, one a section
+  char* head;           // one head, contiguous
   PhaseScratch phases;
   int64_t bytes;
 };
@@ -45,7 +48,7 @@ static inline Scratch lay_out_scratch(const Request& request, int64_t tokens_per
   bool floats = false, doubles = false;
   for (int n = 0; n < request.operand_count; ++n) {
     const Operand& x = request.operands[n];
-    (x.type == ElementType::float64 ? doubles : floats) = true;
+    (has_double_rows(x.type) ? doubles : floats) = true;
     const int64_t bytes = x.head_dim * static_cast<int64_t>(element_size(x.type));
     if (bytes > head_bytes) head_bytes = bytes;
   }
@@ -53,6 +56,8 @@ static inline Scratch lay_out_scratch(const Request& request, int64_t tokens_per
   if (doubles) scratch.double_rows = rows_at(reinterpret_cast<double*>(take(8 * numbers)), request.turns.capacity);
   take(64);  // a block may read a register beyond its row
   scratch.tokens = reinterpret_cast<Token*>(take(static_cast<int64_t>(sizeof(Token)) * tokens_per_block));
+  const int64_t positions = tokens_per_block * (request.pair_section ? max_sections : 1);
+  scratch.positions = reinterpret_cast<Position*>(take(static_cast<int64_t>(sizeof(Position)) * positions));
   scratch.head = take(head_bytes);
   if (request.pair_section || is_fractional(request.position_kind)) {
     const auto words = [&] { return reinterpret_cast<uint64_t*>(take(8 * request.turns.capacity)); };

@@ -60,7 +60,9 @@ static inline Position read_position(PositionKind kind, const char* from) {
   return {};
 }
 
+// How many positions a token has.
 static inline int64_t section_count(const Request& request) {
+  if (!request.pair_section) return 1;
   int64_t count = 0;
   for (int64_t i = 0; i < request.turns.pairs; ++i)
     if (request.pair_section[i] >= count) count = request.pair_section[i] + 1;

@@ -1,5 +1,5 @@
-// Two ways to do the same, of which one is faster on this machine: tried in turn on pieces of the caller's own work, until
-// it is known which. Both give the same results, so nothing is lost but time, and little of that.
+// Two ways to do the same, of which one is faster on this machine: tried in turn on pieces of the caller's own work,
+// until it is known which. Both give the same results, so nothing is lost but time, and little of that.
 #pragma once
 
 #include <atomic>

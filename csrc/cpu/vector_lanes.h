@@ -11,8 +11,6 @@
 #include <emmintrin.h>
 #endif
 
-#include "../element_types.h"
-
 namespace yarncore::cpu {
 
 // The compiler's vector types for registers of 16, 32 and 64 bytes; GCC does not accept a dependent vector_size.
@@ -212,51 +210,6 @@ struct VectorLanes {
     even = __builtin_shufflevector(a, b, (2 * i)...);
     odd = __builtin_shufflevector(a, b, (2 * i + 1)...);
   }
-};
-
-// How a tensor of each element type is held in registers: `Stored` is what memory has, `Values` are the registers
-// of `parts` times as many lanes that the arithmetic is done in.
-template <class Lanes, ElementType type>
-struct Elements;
-
-template <class Lanes>
-struct Elements<Lanes, ElementType::float32> {
-  using Value = typename Lanes::F32;
-  using Stored = Value;
-  using Factor = float;
-  static constexpr int parts = 1;
-  static inline void widen(Stored v, Value (&values)[1]) { values[0] = v; }
-  static inline Stored narrow(const Value (&values)[1]) { return values[0]; }
-};
-template <class Lanes>
-struct Elements<Lanes, ElementType::float64> {
-  using Value = typename Lanes::F64;
-  using Stored = Value;
-  using Factor = double;
-  static constexpr int parts = 1;
-  static inline void widen(Stored v, Value (&values)[1]) { values[0] = v; }
-  static inline Stored narrow(const Value (&values)[1]) { return values[0]; }
-};
-template <class Lanes>
-struct Elements<Lanes, ElementType::float16> {
-  using Value = typename Lanes::F32;
-  using Stored = typename Lanes::U16;
-  using Factor = float;
-  static constexpr int parts = 1;
-  static inline void widen(Stored v, Value (&values)[1]) { values[0] = Lanes::widen_float16(v); }
-  static inline Stored narrow(const Value (&values)[1]) { return Lanes::narrow_float16(values[0]); }
-};
-// Part 0 holds the even elements, part 1 the odd ones.
-template <class Lanes>
-struct Elements<Lanes, ElementType::bfloat16> {
-  using Value = typename Lanes::F32;
-  using Stored = typename Lanes::U32;
-  using Factor = float;
-  static constexpr int parts = 2;
-  static inline void widen(Stored v, Value (&values)[2]) {
-    values[0] = Lanes::widen_even(v), values[1] = Lanes::widen_odd(v);
-  }
-  static inline Stored narrow(const Value (&values)[2]) { return Lanes::narrow_even_odd(values[0], values[1]); }
 };
 
 }  // namespace yarncore::cpu

@@ -4,7 +4,9 @@
 
 namespace yarncore::cuda {
 
-std::string why_unavailable() { return "yarncore was built without CUDA kernels (pip install . -C cmake.define.YARNCORE_CUDA=ON builds them)"; }
+std::string why_unavailable() {
+  return "yarncore was built without CUDA kernels (pip install . -C cmake.define.YARNCORE_CUDA=ON builds them)";
+}
 
 void launch(const Launch&, int, void*) { throw std::runtime_error(why_unavailable()); }
 

@@ -59,7 +59,8 @@ struct Element<ElementType::float16> {
   YARNCORE_HOST_DEVICE static Raw store(float value) { return __half_as_ushort(__float2half_rn(value)); }
 #else
   static float load(Raw raw) {
-    const uint32_t magnitude = static_cast<uint32_t>(raw & 0x7fffu) << 13, sign = static_cast<uint32_t>(raw & 0x8000u) << 16;
+    const uint32_t magnitude = static_cast<uint32_t>(raw & 0x7fffu) << 13;
+    const uint32_t sign = static_cast<uint32_t>(raw & 0x8000u) << 16;
     if (magnitude >= 0x0f800000u) return float_of_bits(sign | 0x70000000u | magnitude);  // infinity and NaN
     return float_of_bits(bits_of_float(float_of_bits(magnitude) * 0x1p112f) | sign);
   }

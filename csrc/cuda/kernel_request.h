@@ -15,7 +15,7 @@ struct KernelOperand {
   int64_t in_token[max_token_axes], out_token[max_token_axes];
   int64_t in_head, out_head, in_element, out_element;
   uint32_t heads;
-  uint32_t turning;  // accesses of a head (or pairs of them) that turn ...
+  uint32_t turning;   // accesses of a head (or pairs of them) that turn ...
   uint32_t accesses;  // ... and all, with those that only copy
 };
 
@@ -27,17 +27,17 @@ struct KernelRequest {
 
   const char* positions;  // on the device
   int64_t offset, section_stride;
-  const char* row_index;   // int32 row of each token, on the device; null: row 0
-  const int64_t* slots;    // on the device; null: every token
-  int64_t slot_limit;      // slots outside of 0 ... slot_limit - 1 are skipped
-  const uint32_t* table;   // (rows, 5, pairs) on the device; null: `words`
-  const double* factors;   // of the rows of the table
-  double factor;           // of `words`
+  const char* row_index;  // int32 row of each token, on the device; null: row 0
+  const int64_t* slots;   // on the device; null: every token
+  int64_t slot_limit;     // slots outside of 0 ... slot_limit - 1 are skipped
+  const uint32_t* table;  // (rows, 5, pairs) on the device; null: `words`
+  const double* factors;  // of the rows of the table
+  double factor;          // of `words`
 
-  int64_t blocks;             // groups of tokens times parts
+  int64_t blocks;  // groups of tokens times parts
   uint32_t tokens_per_block;
-  uint32_t parts;             // into how many blocks the heads of a group are split
-  uint32_t tasks;             // of one token: the accesses of all heads
+  uint32_t parts;  // into how many blocks the heads of a group are split
+  uint32_t tasks;  // of one token: the accesses of all heads
   uint32_t pairs, sections;
   int32_t token_axes;
   PositionKind position_kind;  // arange, int32 or int64

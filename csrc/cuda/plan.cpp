@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include <algorithm>
+
 #include "../require.h"
 #include "rotate.cuh"
 
@@ -110,7 +111,7 @@ std::vector<Launch> plan(const Request& request, const DeviceTable& table, int m
   require(request.turns.pairs <= 2048, "there are more than 2048 pairs");
   int kept[2], count = 0;
   for (int n = 0; n < request.operand_count; ++n) {
-    require(request.operands[n].type != ElementType::float64, "float64 has no kernel");
+    require(has_kernel(request.operands[n].type), "elements of this type have no kernel");
     if (request.operands[n].heads > 0) kept[count++] = n;
   }
   std::vector<Launch> launches;

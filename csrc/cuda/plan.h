@@ -14,6 +14,17 @@ struct DeviceTable {
   const double* factors;
 };
 
+// Whether the kernel turns elements of a type.
+constexpr bool has_kernel(ElementType type) {
+  switch (type) {
+    case ElementType::float32:
+    case ElementType::bfloat16:
+    case ElementType::float16: return true;
+    case ElementType::float64: return false;
+  }
+  return false;
+}
+
 // One launch: which kernel, with how many blocks, and its parameter.
 struct Launch {
   KernelRequest request;
@@ -24,8 +35,8 @@ struct Launch {
   uint32_t shared;  // bytes of shared memory
 };
 
-// The launches that carry out a request whose pointers are a device's: one where q and k have one type, none where there
-// is nothing to turn. Throws std::invalid_argument for what the kernel does not do.
+// The launches that carry out a request whose pointers are a device's: one where q and k have one type, none where
+// there is nothing to turn. Throws std::invalid_argument for what the kernel does not do.
 std::vector<Launch> plan(const Request& request, const DeviceTable& table, int multiprocessors);
 
 }  // namespace yarncore::cuda

@@ -24,9 +24,13 @@ struct ThreadLane {
   YARNCORE_HOST_DEVICE static uint64_t mul32(uint64_t a, uint64_t b) {
     return static_cast<uint64_t>(static_cast<uint32_t>(a)) * static_cast<uint32_t>(b);
   }
-  YARNCORE_HOST_DEVICE static double of_signed(uint64_t bits) { return static_cast<double>(static_cast<int64_t>(bits)); }
+  YARNCORE_HOST_DEVICE static double of_signed(uint64_t bits) {
+    return static_cast<double>(static_cast<int64_t>(bits));
+  }
   YARNCORE_HOST_DEVICE static double of_word(uint64_t word) { return static_cast<double>(static_cast<uint32_t>(word)); }
-  YARNCORE_HOST_DEVICE static double where(uint64_t condition, double yes, double no) { return condition != 0 ? yes : no; }
+  YARNCORE_HOST_DEVICE static double where(uint64_t condition, double yes, double no) {
+    return condition != 0 ? yes : no;
+  }
   YARNCORE_HOST_DEVICE static uint64_t as_u64(double value) { return bits_as<uint64_t>(value); }
   YARNCORE_HOST_DEVICE static double as_f64(uint64_t bits) { return bits_as<double>(bits); }
 };
@@ -162,7 +166,8 @@ struct alignas(count >= 4 ? 16 : 4 * count) Factors {
 };
 
 template <ElementType type>
-YARNCORE_HOST_DEVICE inline void turn(typename Element<type>::Raw& a, typename Element<type>::Raw& b, float c, float s) {
+YARNCORE_HOST_DEVICE inline void turn(typename Element<type>::Raw& a, typename Element<type>::Raw& b, float c,
+                                      float s) {
   float y0, y1;
   rotate_pair(Element<type>::load(a), Element<type>::load(b), c, s, y0, y1);
   a = Element<type>::store(y0);
@@ -200,7 +205,8 @@ YARNCORE_HOST_DEVICE inline void turn_access(const KernelOperand& x, const char*
 }
 
 template <ElementType type, int bytes, bool interleaved>
-YARNCORE_HOST_DEVICE inline void turn_heads(const KernelRequest& request, int64_t block, uint32_t thread, char* memory) {
+YARNCORE_HOST_DEVICE inline void turn_heads(const KernelRequest& request, int64_t block, uint32_t thread,
+                                            char* memory) {
   const Shared shared(request, memory);
   const int64_t group = block / request.parts, first_token = group * request.tokens_per_block;
   const int64_t left = request.tokens - first_token;
@@ -218,9 +224,10 @@ YARNCORE_HOST_DEVICE inline void turn_heads(const KernelRequest& request, int64_
     if (place.state == TokenPlace::skipped || (place.state == TokenPlace::copied && x.in == x.out)) continue;
     if (n) rest -= of_first;
     const uint32_t head = rest / x.accesses, number = rest - head * x.accesses;
-    turn_access<type, bytes, interleaved>(x, x.in + place.in[n] + head * x.in_head, x.out + place.out[n] + head * x.out_head,
-                                          number, request.pairs, place.state == TokenPlace::copied,
-                                          shared.cos + local * shared.row_stride, shared.sin + local * shared.row_stride);
+    turn_access<type, bytes, interleaved>(x, x.in + place.in[n] + head * x.in_head,
+                                          x.out + place.out[n] + head * x.out_head, number, request.pairs,
+                                          place.state == TokenPlace::copied, shared.cos + local * shared.row_stride,
+                                          shared.sin + local * shared.row_stride);
   }
 }
 

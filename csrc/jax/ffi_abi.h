@@ -50,7 +50,8 @@ struct Api {  // its first members
   Error* (*create_error)(ErrorArguments*);
 };
 
-enum DataType : int { s64 = 5, u8 = 6, u32 = 8, f64 = 12 };  // of attributes; those of arrays stand in the tables of types
+// Of attributes; those of arrays stand in the tables of types.
+enum DataType : int { s64 = 5, u8 = 6, u32 = 8, f64 = 12 };
 
 struct Buffer {
   size_t struct_size;

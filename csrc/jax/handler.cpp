@@ -105,7 +105,8 @@ void rotate(const CallFrame& frame) {
     require(fill_positions(request, positions, nullptr, 1));
   } else {
     require(section.size == request.turns.pairs && positions.dimensions > 0, "the sections do not fit");
-    require(fill_positions(request, last_axis_first(positions), section.data, count_sections(section.data, section.size)));
+    require(
+        fill_positions(request, last_axis_first(positions), section.data, count_sections(section.data, section.size)));
   }
   if (rows) require(fill_rows(request, numbers(*frame.arguments.buffers[count + 1])));
   cpu::rotate(request);

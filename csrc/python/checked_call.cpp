@@ -37,7 +37,8 @@ void view_address(const py::tuple& array, ArrayView& view) {
   const auto code = array[1].cast<std::string>();
   view.itemsize = std::stoll(code.substr(1));
   view.writable = true;
-  find_position_kind([&](const PositionInfo& info) { return info.code == code[0] && info.size == view.itemsize; }, view.kind);
+  find_position_kind([&](const PositionInfo& info) { return info.code == code[0] && info.size == view.itemsize; },
+                     view.kind);
 }
 
 // A tensor, of whose dtype only the size counts: `type` names its elements.
@@ -66,7 +67,8 @@ ArrayView numbers(const py::handle& array) {
 void fill_tensors(Request& request, const std::vector<py::object>& inputs, const std::vector<py::object>& outputs,
                   const std::vector<std::string>& types, std::optional<int> heads_axis) {
   const size_t count = inputs.size();
-  require((count == 1 || count == 2) && outputs.size() == count && types.size() == count, "one or two arrays are turned");
+  require((count == 1 || count == 2) && outputs.size() == count && types.size() == count,
+          "one or two arrays are turned");
   require(!heads_axis || *heads_axis >= 0, "heads_axis is out of range");
   const int axis = heads_axis.value_or(-1);
   ArrayView views[2];
@@ -90,8 +92,9 @@ void fill_list_of_slots(Request& request, const py::object& slots) {
 
 const uint8_t* checked_sections(const std::optional<py::array>& pair_section, int64_t pairs) {
   if (!pair_section) return nullptr;
-  require(pair_section->itemsize() == 1 && pair_section->size() == pairs && (pair_section->flags() & py::array::c_style),
-          "pair_section has one byte a pair");
+  require(
+      pair_section->itemsize() == 1 && pair_section->size() == pairs && (pair_section->flags() & py::array::c_style),
+      "pair_section has one byte a pair");
   return static_cast<const uint8_t*>(pair_section->data());
 }
 
@@ -111,7 +114,8 @@ Turns::Turns(const Words& words, const Factors& factors) : OwnedTurns(checked_tu
 
 Call::Call(const Turns& turns, std::vector<py::object> inputs, std::vector<py::object> outputs,
            const std::vector<std::string>& types, std::optional<int> heads_axis, bool interleaved, bool conjugate,
-           py::object rows, py::object positions, int64_t offset, std::optional<py::array> pair_section, py::object slots)
+           py::object rows, py::object positions, int64_t offset, std::optional<py::array> pair_section,
+           py::object slots)
     : inputs_(std::move(inputs)),
       outputs_(std::move(outputs)),
       rows_(std::move(rows)),
@@ -139,10 +143,11 @@ void add_checked_calls(py::module_& module) {
       .def(py::init<const Words&, const Factors&>(), py::arg("words"), py::arg("factors"));
   py::class_<Call>(module, "Call", "Arrays to turn into others, which may be the same, and how; immutable.")
       .def(py::init<const Turns&, std::vector<py::object>, std::vector<py::object>, const std::vector<std::string>&,
-                    std::optional<int>, bool, bool, py::object, py::object, int64_t, std::optional<py::array>, py::object>(),
-           py::arg("turns"), py::arg("inputs"), py::arg("outputs"), py::arg("types"), py::kw_only(), py::arg("heads_axis"),
-           py::arg("interleaved"), py::arg("conjugate"), py::arg("rows"), py::arg("positions"), py::arg("offset"),
-           py::arg("pair_section"), py::arg("slots"), py::keep_alive<1, 2>());
+                    std::optional<int>, bool, bool, py::object, py::object, int64_t, std::optional<py::array>,
+                    py::object>(),
+           py::arg("turns"), py::arg("inputs"), py::arg("outputs"), py::arg("types"), py::kw_only(),
+           py::arg("heads_axis"), py::arg("interleaved"), py::arg("conjugate"), py::arg("rows"), py::arg("positions"),
+           py::arg("offset"), py::arg("pair_section"), py::arg("slots"), py::keep_alive<1, 2>());
   module.def("rotate", &rotate, py::arg("call"), "Turn the inputs of a call on NumPy arrays into its outputs.");
 }
 

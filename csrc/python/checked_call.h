@@ -21,12 +21,13 @@ class Turns : public OwnedTurns {
         const pybind11::array_t<double, pybind11::array::c_style>& factors);
 };
 
-// Which arrays are turned into which, and how; immutable. Its arrays live as long as it does. They are NumPy's; or those of
-// a device, all but `pair_section`: address, NumPy's code of the dtype ("f4"), shape and strides in bytes, and not read here.
+// Which arrays are turned into which, and how; immutable. Its arrays live as long as it does. They are NumPy's; or
+// those of a device, all but `pair_section`: address, NumPy's code of the dtype ("f4"), shape and strides in bytes, and
+// not read here.
 class Call {
  public:
-  // `types` names the elements, since NumPy has no bfloat16. `heads_axis` is counted from the front. None for `rows`: there
-  // is one; for `positions`: they are counted from `offset`; for `slots`: every token is turned.
+  // `types` names the elements, since NumPy has no bfloat16. `heads_axis` is counted from the front. None for `rows`:
+  // there is one; for `positions`: they are counted from `offset`; for `slots`: every token is turned.
   Call(const Turns& turns, std::vector<pybind11::object> inputs, std::vector<pybind11::object> outputs,
        const std::vector<std::string>& types, std::optional<int> heads_axis, bool interleaved, bool conjugate,
        pybind11::object rows, pybind11::object positions, int64_t offset, std::optional<pybind11::array> pair_section,

@@ -31,17 +31,26 @@ void add_device_calls(py::module_& module) {
       .def_property_readonly("blocks", [](const cuda::Launch& launch) { return launch.request.blocks; })
       .def_readonly("grid", &cuda::Launch::grid)
       .def_property_readonly("shared_bytes", [](const cuda::Launch& launch) { return launch.shared; })
-      .def_property_readonly("parameter", [](const cuda::Launch& launch) {
-        return py::bytes(reinterpret_cast<const char*>(&launch.request), sizeof launch.request);
-      })
-      .def("launch", [](const cuda::Launch& launch, int device, uintptr_t stream) {
-        without_gil([&] { cuda::launch(launch, device, reinterpret_cast<void*>(stream)); });
-      }, py::arg("device"), py::arg("stream"));
+      .def_property_readonly("parameter",
+                             [](const cuda::Launch& launch) {
+                               return py::bytes(reinterpret_cast<const char*>(&launch.request), sizeof launch.request);
+                             })
+      .def(
+          "launch",
+          [](const cuda::Launch& launch, int device, uintptr_t stream) {
+            without_gil([&] { cuda::launch(launch, device, reinterpret_cast<void*>(stream)); });
+          },
+          py::arg("device"), py::arg("stream"));
+  py::list names;
+  for (const ElementInfo& known : element_types)
+    if (cuda::has_kernel(static_cast<ElementType>(&known - element_types))) names.append(known.name);
+  module.attr("kernel_types") = py::tuple(names);
   module.attr("threads_per_block") = cuda::threads_per_block;
   module.attr("max_pairs_by_value") = cuda::max_pairs_by_value;
   module.def("plan_on_device", &plan_on_device, py::arg("call"), py::kw_only(), py::arg("table"), py::arg("factors"),
              py::arg("multiprocessors"), "The launches that carry out a call on arrays of a device.");
-  module.def("why_no_cuda", &cuda::why_unavailable, "Why no kernel of the extension can be launched; empty where one can.");
+  module.def("why_no_cuda", &cuda::why_unavailable,
+             "Why no kernel of the extension can be launched; empty where one can.");
 }
 
 }  // namespace yarncore::python

@@ -2,12 +2,12 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "../array_view.h"
 #include "../cpu/instruction_sets.h"
 #include "../cpu/memory_choices.h"
 #include "../cpu/rotate.h"
 #include "../cpu/threads.h"
 #include "../jax/handler.h"
-#include "../array_view.h"
 #include "checked_call.h"
 #include "device_call.h"
 #include "short_cut.h"
@@ -33,8 +33,10 @@ PYBIND11_MODULE(_core, m) {
   python::add_checked_calls(m);
   python::add_short_cut(m);
   python::add_device_calls(m);
-  m.def("jax_handler", [] { return py::capsule(reinterpret_cast<void*>(&jax::rotate_handler), "xla._CUSTOM_CALL_TARGET"); },
-        "What jax.ffi.register_ffi_target takes.");
+  m.def(
+      "jax_handler",
+      [] { return py::capsule(reinterpret_cast<void*>(&jax::rotate_handler), "xla._CUSTOM_CALL_TARGET"); },
+      "What jax.ffi.register_ffi_target takes.");
   py::list names;
   for (const ElementInfo& known : element_types) names.append(known.name);
   m.attr("element_types") = py::tuple(names);

@@ -45,7 +45,8 @@ bool view_elements(const py::array& array, ArrayView& view) {
   const bool known = find_element_type([number](const ElementInfo& info) { return info.numpy == number; }, view.type);
   if (!known) {
     const std::string_view name = name_in_ml_dtypes(dtype);
-    if (!find_element_type([name](const ElementInfo& info) { return info.numpy == no_number && info.name == name; }, view.type))
+    if (!find_element_type([name](const ElementInfo& info) { return info.numpy == no_number && info.name == name; },
+                           view.type))
       return false;
   }
   return is_native(array) && view_memory(array, view);

@@ -11,9 +11,9 @@ namespace yarncore::python {
 // A rotation with one row of turns.
 struct PlainRotation {
   TurnsTable turns;
-  int64_t head_dim;              // -1: any that is large enough
-  const uint8_t* pair_section;   // one byte a pair; null where there is one position a token
-  int64_t sections;              // some may have no pairs
+  int64_t head_dim;             // -1: any that is large enough
+  const uint8_t* pair_section;  // one byte a pair; null where there is one position a token
+  int64_t sections;             // some may have no pairs
   bool interleaved, conjugate;
 };
 

@@ -51,7 +51,8 @@ PyObject* new_short_cut(PyTypeObject* type, PyObject* arguments, PyObject*) {
       const auto array = py::cast<py::array_t<uint8_t, py::array::c_style>>(py::handle(pair_section));
       if (array.size() != table.pairs || array.ptr() != pair_section)
         throw std::invalid_argument("pair_section has one byte a pair");
-      if (count_sections(array.data(), table.pairs) > sections) throw std::invalid_argument("there are more sections than said");
+      if (count_sections(array.data(), table.pairs) > sections)
+        throw std::invalid_argument("there are more sections than said");
       rotation.pair_section = array.data();
     }
     rotation.turns = table;
@@ -83,14 +84,15 @@ PyObject* short_cut_attempt(PyObject* self, PyObject* const* arguments, Py_ssize
     return nullptr;
   }
   PyObject* result = in_python_terms([&] {
-    return rotate_if_plain(reinterpret_cast<ShortCut*>(self)->rotation, arguments[0], arguments[1], arguments[2], arguments[3],
-                   arguments[4] == Py_True, arguments[5]);
+    return rotate_if_plain(reinterpret_cast<ShortCut*>(self)->rotation, arguments[0], arguments[1], arguments[2],
+                           arguments[3], arguments[4] == Py_True, arguments[5]);
   });
   return result || PyErr_Occurred() ? result : Py_NewRef(Py_None);
 }
 
 PyMethodDef short_cut_methods[] = {
-    {"attempt", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(short_cut_attempt)), METH_FASTCALL, "The result, or None: declined."},
+    {"attempt", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(short_cut_attempt)), METH_FASTCALL,
+     "The result, or None: declined."},
     {nullptr, nullptr, 0, nullptr}};
 PyType_Slot short_cut_slots[] = {{Py_tp_new, reinterpret_cast<void*>(new_short_cut)},
                                  {Py_tp_dealloc, reinterpret_cast<void*>(free_short_cut)},

@@ -11,12 +11,13 @@ namespace {
 struct Torch {
   PyTypeObject *tensor = nullptr, *parameter = nullptr;
   const dlpack::ExchangeTable* table = nullptr;
-  PyObject *dispatch_modes, *function_modes, *grad_enabled, *inference_mode;  // functions without arguments
-  PyObject *is_tracing;                                           // TorchScript's tracer; bound by pybind11
-  PyObject *function_mode_watches;                                // a function of Python's, asked where there are any
-  PyObject *requires_grad, *version, *is_negated;                 // descriptors of Tensor
-  PyObject *increment_version, *empty_like;                       // functions of a tuple and of a tensor
-  PyObject *forward_ad, *forward_level_name;                      // a module's dictionary and the name in it
+  // Functions without arguments.
+  PyObject *dispatch_modes, *function_modes, *grad_enabled, *inference_mode;
+  PyObject* is_tracing;                            // TorchScript's tracer; bound by pybind11
+  PyObject* function_mode_watches;                 // a function of Python's, asked where there are any
+  PyObject *requires_grad, *version, *is_negated;  // descriptors of Tensor
+  PyObject *increment_version, *empty_like;        // functions of a tuple and of a tensor
+  PyObject *forward_ad, *forward_level_name;       // a module's dictionary and the name in it
 };
 Torch torch;
 
@@ -32,7 +33,9 @@ bool is_true(PyObject* result) {
 }
 
 // C functions without arguments, called by their pointers: half the time of a call through the interpreter.
-bool holds(PyObject* function) { return is_true(PyCFunction_GET_FUNCTION(function)(PyCFunction_GET_SELF(function), nullptr)); }
+bool holds(PyObject* function) {
+  return is_true(PyCFunction_GET_FUNCTION(function)(PyCFunction_GET_SELF(function), nullptr));
+}
 bool holds(PyObject* method, PyObject* tensor) {
   return is_true(reinterpret_cast<PyMethodDescrObject*>(method)->d_method->ml_meth(tensor, nullptr));
 }
@@ -116,7 +119,8 @@ void register_torch(PyObject* types, PyObject* capsule, PyObject* functions, PyO
       throw std::invalid_argument("a function of torch takes arguments");
   if (!PyCFunction_CheckExact(known.increment_version) || PyCFunction_GET_FLAGS(known.increment_version) != METH_O)
     throw std::invalid_argument("torch's function for versions does not take one argument");
-  if (!PyCFunction_CheckExact(known.is_tracing)) throw std::invalid_argument("torch's question for its tracer is no C function");
+  if (!PyCFunction_CheckExact(known.is_tracing))
+    throw std::invalid_argument("torch's question for its tracer is no C function");
   if (Py_TYPE(known.is_negated) != &PyMethodDescr_Type ||
       reinterpret_cast<PyMethodDescrObject*>(known.is_negated)->d_method->ml_flags != METH_NOARGS)
     throw std::invalid_argument("Tensor.is_neg takes arguments");
@@ -136,10 +140,13 @@ TorchState torch_state() {
   PyObject* level = PyDict_GetItemWithError(torch.forward_ad, torch.forward_level_name);  // -1 outside of it
   const bool differentiating = !level || !PyLong_Check(level) || PyLong_AsLong(level) >= 0;
   if (PyErr_Occurred()) PyErr_Clear();
-  if (differentiating || is_watched()) return {false, false, false};
+  TorchState state{};
+  if (differentiating || is_watched()) return state;
+  state.plain = true;
+  state.grad_enabled = holds(torch.grad_enabled);
   // With gradients enabled inside of inference mode, its tensors are declined: seldom, and right.
-  const bool grad_enabled = holds(torch.grad_enabled);
-  return {true, grad_enabled, !grad_enabled && holds(torch.inference_mode)};
+  state.inference_mode = !state.grad_enabled && holds(torch.inference_mode);
+  return state;
 }
 
 bool view_torch_tensor(PyObject* object, const TorchState& state, bool write, ArrayView& view) {
@@ -176,7 +183,8 @@ bool view_torch_memory(PyObject* object, ArrayView& view) {
 PyObject* empty_tensor_like(PyObject* tensor) { return PyObject_CallOneArg(torch.empty_like, tensor); }
 
 bool bump_versions(PyObject* tensors) {
-  PyObject* done = PyCFunction_GET_FUNCTION(torch.increment_version)(PyCFunction_GET_SELF(torch.increment_version), tensors);
+  PyObject* done =
+      PyCFunction_GET_FUNCTION(torch.increment_version)(PyCFunction_GET_SELF(torch.increment_version), tensors);
   Py_XDECREF(done);
   return done != nullptr;
 }

@@ -2,7 +2,7 @@
 
 Run: python tests/csrc/sanitized.py address                     (100,000 random calls; AddressSanitizer and UBSan)
      python tests/csrc/sanitized.py thread                      (8 Python threads over the pool; ThreadSanitizer)
-     python tests/csrc/sanitized.py address -- -m pytest -x -p no:cacheprovider tests/backends
+     python tests/csrc/sanitized.py address -- -m pytest -n 0 -x -p no:cacheprovider tests/backends
 """
 
 import argparse

@@ -34,7 +34,8 @@ void fill(std::vector<char>& bytes, ElementType type) {
     switch (type) {
       case ElementType::float64: bits &= 0xbfffffffffffffffu; break;
       case ElementType::float32: bits &= 0xbfffffffu; break;
-      default: bits &= 0xbfffu;
+      case ElementType::bfloat16:
+      case ElementType::float16: bits &= 0xbfffu; break;
     }
     std::memcpy(&bytes[at], &bits, element_size(type));
   }
@@ -66,8 +67,10 @@ std::vector<char> rotated(const cpu::KernelTable& table, const Case& c, const st
   request.offset = -3;
   request.turns = turns;
   request.conjugate = c.conjugate, request.interleaved = c.interleaved;
-  const cpu::Schedule schedule{1, false, 0, 1};
-  std::vector<char> memory(static_cast<size_t>(cpu::lay_out_scratch(request, schedule.tokens_per_block, nullptr).bytes + 64));
+  cpu::Schedule schedule{};
+  schedule.threads = schedule.tokens_per_block = 1;
+  std::vector<char> memory(
+      static_cast<size_t>(cpu::lay_out_scratch(request, schedule.tokens_per_block, nullptr).bytes + 64));
   const auto start = reinterpret_cast<uintptr_t>(memory.data());
   table.rotate_tokens(request, schedule, 0, tokens, memory.data() + (64 - start % 64) % 64);
   return out;
@@ -96,17 +99,23 @@ int main() {
     std::vector<char> positions(3 * tokens * 8);
     for (const ElementType type :
          {ElementType::float64, ElementType::float32, ElementType::bfloat16, ElementType::float16})
-      for (const PositionKind kind : {PositionKind::arange, PositionKind::int32, PositionKind::int64, PositionKind::float64})
+      for (const PositionKind kind :
+           {PositionKind::arange, PositionKind::int32, PositionKind::int64, PositionKind::float64})
         for (int bits = 0; bits < 16; ++bits) {
-          const Case c{type, kind, pairs, bits & 1 ? 3 : 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) && kind != PositionKind::arange};
+          Case c{};
+          c.type = type, c.kind = kind, c.pairs = pairs, c.rest = bits & 1 ? 3 : 0;
+          c.interleaved = (bits & 2) != 0, c.conjugate = (bits & 4) != 0;
+          c.sections = (bits & 8) && kind != PositionKind::arange;
           for (size_t i = 0; i < 3 * tokens; ++i) {
             const uint64_t integer = random_bits();
             const double real = static_cast<double>(static_cast<int64_t>(random_bits()) >> 24) * 0x1p-8;
-            std::memcpy(&positions[8 * i], kind == PositionKind::float64 ? static_cast<const void*>(&real) : &integer, 8);
+            std::memcpy(&positions[8 * i], kind == PositionKind::float64 ? static_cast<const void*>(&real) : &integer,
+                        8);
           }
           std::vector<char> in(static_cast<size_t>(tokens * heads * (2 * pairs + c.rest)) * element_size(type));
           fill(in, type);
-          const std::vector<char> expected = rotated(cpu::baseline_kernels, c, in, positions, turns, pair_section.data());
+          const std::vector<char> expected =
+              rotated(cpu::baseline_kernels, c, in, positions, turns, pair_section.data());
           add_to_hash(expected);
           ++cases;
           for (const cpu::KernelTable* table : tables)
@@ -119,5 +128,6 @@ int main() {
   }
   std::string sets;
   for (const cpu::KernelTable* table : tables) sets += table->name + std::string(" ");
-  std::printf("%lld cases, %shash %016llx\n", static_cast<long long>(cases), sets.c_str(), static_cast<unsigned long long>(hash));
+  std::printf("%lld cases, %shash %016llx\n", static_cast<long long>(cases), sets.c_str(),
+              static_cast<unsigned long long>(hash));
 }

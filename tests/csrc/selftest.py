@@ -14,18 +14,23 @@ from pathlib import Path
 HERE = Path(__file__).parent
 CPU = HERE.parents[1] / "csrc" / "cpu"
 COMMON = ["-std=c++17", "-O2", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi"]
-AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mf16c", "-mprefer-vector-width=512"]
-FLAGS = {
-    "x86_64": {"baseline": [], "avx2": ["-mavx2", "-mf16c"], "avx512": AVX512},
-    "aarch64": {"baseline": [], "neon": []},
-}
+
+
+def units_of(machine):
+    """The units of instruction sets that a processor's build has, each with its flags: what CMake is told."""
+    known = {}
+    for line in (CPU / "isa" / "flags.cmake").read_text().splitlines():
+        if line.startswith("set("):
+            name, *words = line.removeprefix("set(").removesuffix(")").split()
+            known[name] = words
+    return {unit: known[f"flags_of_{unit}"] for unit in known[f"isa_of_{machine}"]}
 
 
 def run(compiler="g++", runner=()):
     """What the program prints; CalledProcessError where an instruction set differs from the baseline."""
     machine = subprocess.run([compiler, "-dumpmachine"], capture_output=True, text=True, check=True).stdout
     with tempfile.TemporaryDirectory() as folder:
-        units = FLAGS[machine.partition("-")[0]]
+        units = units_of(machine.partition("-")[0])
         sources = [(HERE / "selftest.cpp", []), (CPU / "instruction_sets.cpp", [])]
         sources += [(CPU / "isa" / f"{unit}.cpp", flags) for unit, flags in units.items()]
         objects = [f"{folder}/{source.stem}.o" for source, _ in sources]

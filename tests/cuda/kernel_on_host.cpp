@@ -13,7 +13,8 @@ namespace {
 
 template <ElementType type, int bytes, bool interleaved>
 void run_blocks(const KernelRequest& request, uint32_t grid, uint32_t shared) {
-  std::unique_ptr<char, decltype(&std::free)> memory(static_cast<char*>(std::aligned_alloc(16, (shared + 15) / 16 * 16)), &std::free);
+  std::unique_ptr<char, decltype(&std::free)> memory(
+      static_cast<char*>(std::aligned_alloc(16, (shared + 15) / 16 * 16)), &std::free);
   for (uint32_t launched = 0; launched < grid; ++launched) {
     std::memset(memory.get(), 0xff, shared);  // what was not written is no number
     for (uint32_t thread = 0; thread < threads_per_block; ++thread) copy_words(request, thread, memory.get());
@@ -28,7 +29,8 @@ void run_blocks(const KernelRequest& request, uint32_t grid, uint32_t shared) {
 
 template <ElementType type, int bytes>
 void run_layout(const KernelRequest& request, bool interleaved, uint32_t grid, uint32_t shared) {
-  interleaved ? run_blocks<type, bytes, true>(request, grid, shared) : run_blocks<type, bytes, false>(request, grid, shared);
+  interleaved ? run_blocks<type, bytes, true>(request, grid, shared)
+              : run_blocks<type, bytes, false>(request, grid, shared);
 }
 
 template <ElementType type>
@@ -45,11 +47,13 @@ bool run_access(const KernelRequest& request, int bytes, bool interleaved, uint3
 
 }  // namespace
 
-extern "C" int run(const void* parameter, const char* type, int bytes, int interleaved, uint32_t grid, uint32_t shared) {
+extern "C" int run(const void* parameter, const char* type, int bytes, int interleaved, uint32_t grid,
+                   uint32_t shared) {
   KernelRequest request;
   std::memcpy(&request, parameter, sizeof request);
   if (!std::strcmp(type, "float32")) return run_access<ElementType::float32>(request, bytes, interleaved, grid, shared);
-  if (!std::strcmp(type, "bfloat16")) return run_access<ElementType::bfloat16>(request, bytes, interleaved, grid, shared);
+  if (!std::strcmp(type, "bfloat16"))
+    return run_access<ElementType::bfloat16>(request, bytes, interleaved, grid, shared);
   if (!std::strcmp(type, "float16")) return run_access<ElementType::float16>(request, bytes, interleaved, grid, shared);
   return false;
 }

@@ -18,12 +18,15 @@ class Backend:
         Whose arrays it rotates; None: any framework's.
     past_framework : bool
         Whether it reads and writes memory without the framework seeing it: what is recorded has to be wrapped.
+    traces : bool
+        Whether it is for calls that a compiler traces, and only for those.
     """
 
     name: str
     does: str
     frameworks: tuple[str, ...] | None = None
     past_framework = False
+    traces = False
 
     def refusal(self, x: Array) -> str | None:
         """Why this backend cannot rotate `x`, an array of its frameworks; None when it can."""

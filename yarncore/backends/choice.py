@@ -94,8 +94,8 @@ def backend_for(x: Array) -> BackendChoice:
     check_array("x", x)
     backend, refusals = _first(BACKENDS, x, lambda backend: backend.refusal(x), None)
     why = f"{backend.does} {of(x).name}"
-    native = [reason for refusing, reason in refusals if refusing.name == "native"]
-    if native:
+    native = dict.fromkeys(reason for refusing, reason in refusals if refusing.name == "native" and not refusing.traces)
+    if native and backend.name != "native":
         why = f"{why}; native refused: {'; '.join(native)}"
     advice = next(filter(None, (refusing.faster(x) for refusing, _ in refusals)), None)
     return BackendChoice(backend.name, why, advice or (of(x).faster if backend.name == "generic" else None))

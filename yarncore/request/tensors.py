@@ -9,11 +9,11 @@ from yarncore.frameworks.known import is_array, of
 
 ROTATABLE = ("float64", "float32", "bfloat16", "float16")
 _ARRAYS = "an array of NumPy, torch, JAX, CuPy, Dask or any array-API framework"
-_ELEMENTS = "float64, float32, bfloat16 or float16"
+_ELEMENTS = f"{', '.join(ROTATABLE[:-1])} or {ROTATABLE[-1]}"
 
 
 def element_type(x: Array) -> str | None:
-    """float64, float32, bfloat16 or float16; None for any other dtype."""
+    """The name of its dtype, one of ROTATABLE; None for any other."""
     name = of(x).dtype_name(x)
     return name if name in ROTATABLE else None
 

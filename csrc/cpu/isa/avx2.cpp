@@ -1,5 +1,5 @@
 // AVX2 and F16C.
-#include "../rotate_rows.h"
+#include "../rotate_tokens.h"
 #include "f16c_lanes.h"
 
 namespace yarncore::cpu {

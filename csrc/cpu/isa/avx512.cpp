@@ -1,5 +1,5 @@
 // AVX-512 F, BW, DQ and VL: every server CPU that has AVX-512 at all since 2017.
-#include "../rotate_rows.h"
+#include "../rotate_tokens.h"
 #include "f16c_lanes.h"
 
 namespace yarncore::cpu {
@@ -35,8 +35,8 @@ struct Lanes16 : VectorLanes<16, Lanes16> {
     const __m512i b_up = reinterpret_cast<__m512i>(reinterpret_cast<U32>(odd) << 16);
     const __m512i high = _mm512_ternarylogic_epi32(a_down, b, upper, b_where_c_else_a);
     const __m512i low = _mm512_ternarylogic_epi32(a, b_up, upper, b_where_c_else_a);
-    const __m512i up_from = _mm512_ternarylogic_epi32(high, _mm512_set1_epi16(1), _mm512_set1_epi16(static_cast<short>(0x8000)),
-                                                      b_without_a_or_c);
+    const __m512i up_from = _mm512_ternarylogic_epi32(high, _mm512_set1_epi16(1),
+                                                      _mm512_set1_epi16(static_cast<short>(0x8000)), b_without_a_or_c);
     return reinterpret_cast<U32>(
         _mm512_mask_sub_epi16(high, _mm512_cmpge_epu16_mask(low, up_from), high, _mm512_set1_epi16(-1)));
   }

@@ -1,5 +1,6 @@
 // What every CPU of the platform runs (SSE2 on x86-64). Right rather than fast for float16.
-#include "../rotate_rows.h"
+#include "../rotate_tokens.h"
+#include "../vector_lanes.h"
 
 namespace yarncore::cpu {
 namespace {

@@ -1,7 +1,8 @@
 // NEON of AArch64.
 #include <arm_neon.h>
 
-#include "../rotate_rows.h"
+#include "../rotate_tokens.h"
+#include "../vector_lanes.h"
 
 namespace yarncore::cpu {
 namespace {

@@ -18,8 +18,6 @@ from yarncore.turns.traced import TracedTurns
 Address = tuple[int, str, tuple[int, ...], tuple[int, ...]]
 """Address, NumPy's name of the dtype, shape, strides in bytes."""
 
-_TYPES = ("float32", "bfloat16", "float16")
-
 
 class DeviceMemory(Protocol):
     """How a framework shows the memory of its arrays."""
@@ -58,8 +56,8 @@ class DeviceMemory(Protocol):
 
 def type_refusal(x: Array) -> str | None:
     """Why the kernel cannot turn an array of this dtype."""
-    name = element_type(x)
-    return None if name in _TYPES else f"the kernel turns {', '.join(_TYPES)}, not {name}"
+    name, types = element_type(x), available_extension().kernel_types
+    return None if name in types else f"the kernel turns {', '.join(types)}, not {name}"
 
 
 def request_refusal(request: RotationRequest) -> str | None:

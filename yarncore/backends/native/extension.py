@@ -4,6 +4,8 @@ import warnings
 from typing import Any
 
 from yarncore.errors import BackendUnavailable
+from yarncore.frameworks.framework import Array
+from yarncore.request.tensors import element_type
 from yarncore.turns.table import TurnsTable
 
 MISSING: str | None = None
@@ -35,6 +37,14 @@ def extension() -> Any:
     if MISSING is not None:
         raise BackendUnavailable(MISSING)
     return _core
+
+
+def type_or_shape_refusal(x: Array) -> str | None:
+    """Why the extension, where there is one, cannot turn an array for its dtype or its number of axes."""
+    if len(x.shape) > _core.max_axes:
+        return f"it takes at most {_core.max_axes} axes"
+    types: tuple[str, ...] = _core.element_types
+    return None if element_type(x) in types else f"it turns {', '.join(types)}, not {x.dtype}"
 
 
 def native_turns(table: TurnsTable) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from yarncore.backends.backend import Backend
-from yarncore.backends.native.extension import MISSING, available_extension, native_turns
+from yarncore.backends.native.extension import MISSING, available_extension, native_turns, type_or_shape_refusal
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_numpy, of
 from yarncore.request.request import RotationRequest
@@ -27,10 +27,7 @@ class NativeBackend(Backend):
     def refusal(self, x: Array) -> str | None:
         if MISSING is not None:
             return MISSING
-        reason = _why_not_plain(x)
-        if reason is not None:
-            return reason
-        return None if len(x.shape) <= _core.max_axes else f"it takes at most {_core.max_axes} axes"
+        return _why_not_plain(x) or type_or_shape_refusal(x)
 
     def request_refusal(self, request: RotationRequest) -> str | None:
         if isinstance(request.record.turns, TracedTurns):

@@ -12,7 +12,7 @@ import numpy as np
 
 from yarncore.backends.backend import Backend
 from yarncore.backends.generic.rows import positions_of
-from yarncore.backends.native.extension import MISSING, available_extension
+from yarncore.backends.native.extension import MISSING, available_extension, type_or_shape_refusal
 from yarncore.frameworks.expressions import namespace_of
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_numpy
@@ -41,9 +41,7 @@ class NativeJaxBackend(Backend):
         platform = jax.default_backend()
         if platform != "cpu":
             return f"XLA's call of the extension is for the CPU, and JAX computes on {platform}"
-        if len(x.shape) > available_extension().max_axes:
-            return f"it takes at most {available_extension().max_axes} axes"
-        return None
+        return type_or_shape_refusal(x)
 
     def request_refusal(self, request: RotationRequest) -> str | None:
         if isinstance(request.record.turns, TracedTurns):

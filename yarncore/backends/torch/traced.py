@@ -1,7 +1,7 @@
 """The extension under torch.compile: one operator of ours in the graph, which runs it."""
 
 from yarncore.backends.backend import Backend
-from yarncore.backends.native.extension import MISSING, available_extension
+from yarncore.backends.native.extension import MISSING, type_or_shape_refusal
 from yarncore.frameworks.framework import Array
 from yarncore.request.request import RotationRequest
 from yarncore.turns.traced import TracedTurns
@@ -14,6 +14,7 @@ class TracedTorchBackend(Backend):
     does = "one operator, which runs the extension, in the compiled graph of"
     frameworks = ("torch",)
     past_framework = False  # the operator has derivatives of its own
+    traces = True
 
     def refusal(self, x: Array) -> str | None:
         from yarncore.frameworks.torch import takes_operator
@@ -22,8 +23,7 @@ class TracedTorchBackend(Backend):
             return "torch.compile does not trace the call on a plain CPU tensor"
         if MISSING is not None:
             return MISSING
-        most = available_extension().max_axes
-        return None if len(x.shape) <= most else f"it takes at most {most} axes"
+        return type_or_shape_refusal(x)
 
     def request_refusal(self, request: RotationRequest) -> str | None:
         if isinstance(request.record.turns, TracedTurns):

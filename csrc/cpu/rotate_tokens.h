@@ -1,0 +1,71 @@
+// The loop of the CPU over the tokens of a thread: for each make one row of cos and sin, then turn every head of q and
+// k by it. Templates over the Lanes of an instruction set; instantiated once in each unit of cpu/isa/.
+#pragma once
+
+#include <cstdint>
+
+#include "../request.h"
+#include "kernel_table.h"
+#include "make_row.h"
+#include "place_tokens.h"
+#include "scratch.h"
+#include "turn_operand.h"
+
+namespace yarncore::cpu {
+
+// What the row that was made last belongs to: a token at the same positions is turned by it too.
+struct LastRow {
+  int32_t table_row = -1;
+  Position positions[max_sections];
+
+  bool serves(const Token& token, const Position* others, int64_t sections) const {
+    bool same = token.table_row == table_row;
+    for (int64_t section = 0; section < sections; ++section) same &= same_position(others[section], positions[section]);
+    return same;
+  }
+  void keep(const Token& token, const Position* others, int64_t sections) {
+    for (int64_t section = 0; section < sections; ++section) positions[section] = others[section];
+    table_row = token.table_row;
+  }
+};
+
+// The rows of the first `count` tokens of the scratch. A lone row stays where it is and may serve the next token again.
+template <class Lanes>
+inline void make_rows(const Part& part, int64_t count, LastRow& last) {
+  const auto& [request, schedule, scratch, sections, end] = part;
+  const bool one_row = schedule.tokens_per_block == 1;
+  for (int64_t n = 0; n < count; ++n) {
+    const Token& token = scratch.tokens[n];
+    const Position* positions = scratch.positions + n * sections;
+    if (token.identity || (one_row && last.serves(token, positions, sections))) continue;
+    const int64_t first = token.row * 2 * request.turns.capacity;
+    if (scratch.float_rows.cos)
+      make_row<Lanes, DoubleToFloat>(request, scratch.float_rows.from(first), scratch.phases, token.table_row,
+                                     positions, sections);
+    if (scratch.double_rows.cos)
+      make_row<Lanes, DoubleToDouble>(request, scratch.double_rows.from(first), scratch.phases, token.table_row,
+                                      positions, sections);
+    if (one_row) last.keep(token, positions, sections);
+  }
+}
+
+// Tokens [begin, end) of the request, in C order of the token axes (or of the slots).
+template <class Lanes>
+void rotate_tokens(const Request& request, const Schedule& schedule, int64_t begin, int64_t end, char* memory) {
+  const Scratch scratch = lay_out_scratch(request, schedule.tokens_per_block, memory);
+  const Part part{request, schedule, scratch, section_count(request), end};
+  for (int64_t i = 0; request.pair_section && i < request.turns.capacity; ++i)
+    scratch.phases.section_of[i] = i < request.turns.pairs ? request.pair_section[i] : 0;
+  const OperandWork<Lanes> work[] = {{part, request.operands[0]}, {part, request.operands[request.operand_count - 1]}};
+  LastRow last;
+  TokenIndex index(request, begin);
+  for (int64_t block = begin; block < end; block += schedule.tokens_per_block) {
+    const int64_t block_end = block + schedule.tokens_per_block < end ? block + schedule.tokens_per_block : end;
+    const int64_t count = place_tokens(part, index, block, block_end);
+    make_rows<Lanes>(part, count, last);
+    for (int n = 0; n < request.operand_count; ++n) work[n].turn_block(n, scratch.tokens, count);
+  }
+  if (schedule.stream_alignment) Lanes::finish_streaming();
+}
+
+}  // namespace yarncore::cpu
