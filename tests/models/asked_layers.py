@@ -20,8 +20,11 @@ def layers(asked: Asked) -> dict[str, Any]:
     if flags:
         turned = asked.run({flags["key"]: [1] * len(asked.usual)})
     names = _still_types(turned)
+    types = _layer_types(asked)
+    if types is not None and names.issuperset(types["period"]):
+        types = None  # no attention at all: this tells nothing of the layers of a file that has some
     return {
-        "layer_types": _layer_types(asked),
+        "layer_types": types,
         "layer_flags": flags,
         "still": sorted(names),
         "still_while": _still_while(asked, names),

@@ -73,9 +73,13 @@ def head_dim(config: Keys, facts: Facts, label: str, names: tuple[str, ...]) -> 
 
 def _derived(config: Keys, times: int) -> int:
     hidden, number = _first(config, _HIDDEN), _first(config, _HEADS)
+    whole = any(map(config.has, _HIDDEN)) and any(map(config.has, _HEADS))
+    stated = None if whole else config.count("head_dim")
+    if stated is not None:  # nothing in the file for it to disagree with
+        return stated
     if hidden is None or number is None:
         raise config.missing("head_dim", "neither it nor hidden_size and num_attention_heads say how long a head is")
-    if not any(map(config.has, _HIDDEN)) or not any(map(config.has, _HEADS)):
+    if not whole:
         warn(
             f"{config.name('head_dim')} is missing; with what its class has where the file says nothing it is {hidden} / "
             f"{number} = {times * hidden / number:g}"
