@@ -34,6 +34,11 @@ READ: dict[str, Read] = {
         "models/codegen/modeling_codegen.py: self.head_dim = self.embed_dim // self.num_attention_heads",
         "its rotation is given the first rotary_dim elements of a head, never the head",
     ),
+    "exaone_moe": Read(
+        {"still_while": "sliding_window"},
+        "models/exaone_moe/modeling_exaone_moe.py:185: if self.sliding_window is None or self.is_sliding",
+        "its configuration class refuses a file without a window, which the code of its attention foresees",
+    ),
     "gptj": Read(
         _OF_WIDTH,
         "models/gptj/modeling_gptj.py: self.head_dim = self.embed_dim // self.num_attention_heads",
