@@ -32,24 +32,20 @@ static inline bool has_double_rows(ElementType type) { return type == ElementTyp
 template <class Lanes, ElementType type>
 struct Elements;
 
-template <class Lanes>
-struct Elements<Lanes, ElementType::float32> {
-  using Value = typename Lanes::F32;
-  using Stored = Value;
-  using Factor = float;
+// What memory has is what the arithmetic is done in. (Named by its Lanes too, so that no other unit shares its code.)
+template <class Lanes, class Register, class Scalar>
+struct StoredAsComputed {
+  using Value = Register;
+  using Stored = Register;
+  using Factor = Scalar;
   static constexpr int parts = 1;
   static inline void widen(Stored v, Value (&values)[1]) { values[0] = v; }
   static inline Stored narrow(const Value (&values)[1]) { return values[0]; }
 };
 template <class Lanes>
-struct Elements<Lanes, ElementType::float64> {
-  using Value = typename Lanes::F64;
-  using Stored = Value;
-  using Factor = double;
-  static constexpr int parts = 1;
-  static inline void widen(Stored v, Value (&values)[1]) { values[0] = v; }
-  static inline Stored narrow(const Value (&values)[1]) { return values[0]; }
-};
+struct Elements<Lanes, ElementType::float32> : StoredAsComputed<Lanes, typename Lanes::F32, float> {};
+template <class Lanes>
+struct Elements<Lanes, ElementType::float64> : StoredAsComputed<Lanes, typename Lanes::F64, double> {};
 template <class Lanes>
 struct Elements<Lanes, ElementType::float16> {
   using Value = typename Lanes::F32;
