@@ -18,14 +18,14 @@ def bases(asked: Asked) -> dict[str, Any]:
     """The fields of Facts that tell bases and scalings."""
     ropes = asked.ropes({}) or {}
     if not ropes:
-        return {"ropes": {"": _seen(asked)}, "base_keys": {"": []}, "scaled": _scaled(asked, {"": {}})}
+        return {"ropes": {"": _seen(asked)}, "base_keys": {"": []}, "scaled": _scaled(asked, {"": {}}, shared=None)}
     shared = _one_for_each_type(asked, ropes)
     return {
         "ropes": {"*": shared} if shared else ropes,
         "partial": _partial(asked, ropes),
         "base_keys": {} if shared else _base_keys(asked, ropes),
         "layer_bases": _layer_bases(asked),
-        "scaled": _scaled(asked, ropes),
+        "scaled": _scaled(asked, ropes, shared),
         "alpha": _alpha(asked),
     }
 
@@ -82,10 +82,10 @@ def _layer_bases(asked: Asked) -> str | None:
     return None
 
 
-def _scaled(asked: Asked, ropes: Mapping[str, Any]) -> list[str] | None:
+def _scaled(asked: Asked, ropes: Mapping[str, Any], shared: Mapping[str, Any] | None) -> list[str] | None:
     """The labels that a rope dict without labels reaches; None: all, or none is accepted by a class without labels."""
     plain: dict[str, Any] = {"rope_parameters": LEFT_OUT, "rope_theta": _PLAIN_BASE}
-    if _one_for_each_type(asked, ropes):
+    if shared:
         plain["layer_types"] = ["full_attention", "sliding_attention"] * (len(asked.usual) // 2)
     before, after = asked.tried(plain), asked.tried({**plain, "rope_scaling": _LINEAR})
     if before is None or after is None or len(before) != len(after):
@@ -94,7 +94,7 @@ def _scaled(asked: Asked, ropes: Mapping[str, Any]) -> list[str] | None:
     reached = {now.layer_type for now, then in zip(after, before, strict=True) if now.rotation != then.rotation}
     if turning == reached:
         return None
-    return sorted(reached if len(ropes) > 1 or reached else set())
+    return sorted(reached)
 
 
 def _alpha(asked: Asked) -> bool:

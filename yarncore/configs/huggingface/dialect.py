@@ -39,7 +39,7 @@ def read(mapping: Mapping[str, Any], where: str, strict: bool) -> ModelRopes:
     mapping, path, model_type = language_model(mapping)
     facts = facts_of(model_type, mapping)
     config = Keys(mapping, where, path, facts.defaults)
-    config.seen.update((*facts.when, *facts.having, *facts.ignored))
+    config.seen.update((*facts.when, *facts.having))
     layers = layer_names(config, facts)
     if not _rotates(config, facts):
         return _told(config, facts, model_type, dict.fromkeys(layers.names), layers.names if layers.all else ())

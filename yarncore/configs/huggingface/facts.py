@@ -28,8 +28,6 @@ class Facts:
         The keys by which this model was told from others of its type.
     having : tuple of keys
         The same: keys that its file has, whatever their values.
-    ignored : tuple of keys
-        Keys of a length that the class has and nothing reads.
     rotates : bool
         False: no layer ever rotates.
     rotates_while : mapping of key to values
@@ -73,7 +71,6 @@ class Facts:
     evidence: Evidence
     when: Named = field(default_factory=dict)
     having: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
     rotates: bool = True
     rotates_while: Named = field(default_factory=dict)
     pairs: Any = "half"

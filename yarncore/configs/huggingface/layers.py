@@ -63,10 +63,9 @@ def layer_names(config: Keys, facts: Facts) -> LayerNames:
             if not isinstance(listed, (list, tuple)) or not all(isinstance(name, str) for name in listed):
                 raise config.error(key, "a list of names")
             return LayerNames(tuple(listed[:count]), all=True, listed=True, known=True)
-    coded = None if facts.layer_codes is None else config.raw(facts.layer_codes["key"])
-    if facts.layer_codes is not None and coded is not None:
-        named = _decoded(config, facts.layer_codes, coded)
-        return LayerNames(named[:count], all=True, listed=True, known=True)
+    coded = None if facts.layer_codes is None else _decoded(config, facts.layer_codes)
+    if coded is not None:
+        return LayerNames(coded[:count], all=True, listed=True, known=True)
     if config.has("attn_layer_indices") and count is not None:  # transformers, configuration_bamba.py
         indices = config.raw("attn_layer_indices")
         if not isinstance(indices, (list, tuple)) or not all(type(n) is int and 0 <= n < count for n in indices):
@@ -84,9 +83,11 @@ def layer_names(config: Keys, facts: Facts) -> LayerNames:
     return LayerNames((*names[: count - len(last)], *last), all=told, listed=False, known=True)
 
 
-def _decoded(config: Keys, codes: Mapping[str, Any], listed: Any) -> tuple[str, ...]:
-    """The names of layer types that a list of their numbers stands for."""
-    names = codes["names"]
+def _decoded(config: Keys, codes: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The names of layer types that the file's list of their numbers stands for; None where it has no such list."""
+    listed, names = config.raw(codes["key"]), codes["names"]
+    if listed is None:
+        return None
     if not isinstance(listed, (list, tuple)) or not all(type(n) is int and 0 <= n < len(names) for n in listed):
         raise config.error(codes["key"], f"a list of {' and '.join(f'{n} ({name})' for n, name in enumerate(names))}")
     return tuple(names[n] for n in listed)
