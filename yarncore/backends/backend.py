@@ -18,15 +18,16 @@ class Backend:
         Whose arrays it rotates; None: any framework's.
     past_framework : bool
         Whether it reads and writes memory without the framework seeing it: what is recorded has to be wrapped.
-    traces : bool
-        Whether it is for calls that a compiler traces, and only for those.
     """
 
     name: str
     does: str
     frameworks: tuple[str, ...] | None = None
     past_framework = False
-    traces = False
+
+    def serves(self, x: Array) -> bool:
+        """Whether arrays such as `x` are its business at all: it is neither asked nor named where they are not."""
+        return self.frameworks is None or of(x).name in self.frameworks
 
     def refusal(self, x: Array) -> str | None:
         """Why this backend cannot rotate `x`, an array of its frameworks; None when it can."""
@@ -43,11 +44,6 @@ class Backend:
     def rotate(self, request: RotationRequest) -> list[Array]:
         """The results, which are request.outputs where those are given."""
         raise NotImplementedError
-
-
-def serves(backend: Backend, x: Array) -> bool:
-    """Whether arrays such as `x` are a backend's business at all."""
-    return backend.frameworks is None or of(x).name in backend.frameworks
 
 
 def delivered(request: RotationRequest, results: list[Array]) -> list[Array]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from yarncore.backends.backend import Backend, serves
+from yarncore.backends.backend import Backend
 from yarncore.backends.generic.expressions import GenericBackend
 from yarncore.backends.gpu.built_kernel import NativeCudaBackend
 from yarncore.backends.gpu.run_time_kernel import CupyBackend
@@ -94,7 +94,7 @@ def backend_for(x: Array) -> BackendChoice:
     check_array("x", x)
     backend, refusals = _first(BACKENDS, x, lambda backend: backend.refusal(x), None)
     why = f"{backend.does} {of(x).name}"
-    native = dict.fromkeys(reason for refusing, reason in refusals if refusing.name == "native" and not refusing.traces)
+    native = dict.fromkeys(reason for refusing, reason in refusals if refusing.name == "native")
     if native and backend.name != "native":
         why = f"{why}; native refused: {'; '.join(native)}"
     advice = next(filter(None, (refusing.faster(x) for refusing, _ in refusals)), None)
@@ -117,14 +117,14 @@ def _first(
     """The first backend that does not refuse, and those before it with their reasons."""
     refusals: list[tuple[Backend, str]] = []
     for backend in backends:
-        if not serves(backend, x):
+        if not backend.serves(x):
             continue
         reason = refusal(backend)
         if reason is None:
             return backend, refusals
         refusals.append((backend, reason))
     served = dict.fromkeys(framework for backend in backends for framework in backend.frameworks or ())
-    reasons = "; ".join(reason for _, reason in refusals)
+    reasons = "; ".join(dict.fromkeys(reason for _, reason in refusals))
     reasons = reasons or f"it works on arrays of {', '.join(served)}, not on {of(x).name}"
     which = "no backend can" if name is None else f"backend {name!r} cannot"
     raise BackendUnavailable(f"{which} rotate this: {reasons}")

@@ -1,6 +1,6 @@
 """A part of a larger array, a block or a shard: an array of its own, rotated by the backend of its own framework."""
 
-from yarncore.backends.backend import Backend, serves
+from yarncore.backends.backend import Backend
 from yarncore.backends.generic.expressions import GenericBackend
 from yarncore.backends.native.host import NativeBackend
 from yarncore.backends.torch.roads import rotate_by
@@ -14,5 +14,5 @@ _BACKENDS: tuple[Backend, ...] = (TracedTorchBackend(), NativeBackend(), Generic
 def rotate_part(request: RotationRequest) -> Array:
     """The result of a request for one array, which has been checked with the whole."""
     x = request.inputs[0]
-    backend = next(backend for backend in _BACKENDS if serves(backend, x) and backend.refusal(x) is None)
+    backend = next(backend for backend in _BACKENDS if backend.serves(x) and backend.refusal(x) is None)
     return rotate_by(backend, request)[0]

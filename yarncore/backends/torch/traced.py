@@ -14,12 +14,16 @@ class TracedTorchBackend(Backend):
     does = "one operator, which runs the extension, in the compiled graph of"
     frameworks = ("torch",)
     past_framework = False  # the operator has derivatives of its own
-    traces = True
 
-    def refusal(self, x: Array) -> str | None:
+    def serves(self, x: Array) -> bool:
+        if not super().serves(x):
+            return False
         from yarncore.frameworks.torch import takes_operator
 
-        if not takes_operator(x):
+        return takes_operator(x)
+
+    def refusal(self, x: Array) -> str | None:
+        if not self.serves(x):  # k beside a q that it serves
             return "torch.compile does not trace the call on a plain CPU tensor"
         if MISSING is not None:
             return MISSING
