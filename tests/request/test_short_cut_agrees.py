@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import yarncore as yc
 from yarncore.backends.choice import choose
-from yarncore.backends.native.plain_call import prepare
+from yarncore.backends.native.plain_call import short_cut_of
 from yarncore.backends.native.torch_tensors import register_once
 from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
 from yarncore.request.request import make_request
@@ -216,7 +216,7 @@ def test_whenever_the_short_cut_answers_the_checked_road_agrees():
         arguments = call.arguments(short)
         with torch.set_grad_enabled(call.grad):
             before = versions(arguments)
-            results = prepare(record).attempt(*arguments)
+            results = short_cut_of(record).attempt(*arguments)
             if results is None:
                 assert np.array_equal(short, start)
                 assert versions(arguments) == before

@@ -148,7 +148,7 @@ def _pair_rows(
     rope: Rope, scaled: npt.NDArray[np.float64], original: int | None, factor: float | None
 ) -> tuple[PairRow, ...]:
     theta = unscaled_inverse_frequencies(rope.base, rope.rotary_dim)
-    has_ramp = rope.scaling is not None and rope.scaling.prepare(theta) is not None
+    has_ramp = rope.scaling is not None and rope.scaling.precompute(theta) is not None
     rows = []
     for pair, (before, after) in enumerate(zip(theta.tolist(), scaled.tolist(), strict=True)):
         multiplier = after / before

@@ -69,7 +69,7 @@ class Resolution:
             parts = [real(xp, series.unscaled) for series in self._series]
             one = xp.ones_like(parts[0][0])
             return ScaledFrequencies(xp.concat(parts) if len(parts) > 1 else parts[0], one, one)
-        scaled = [self._scaling.at(series.unscaled, length, xp, series.prepared) for series in self._series]
+        scaled = [self._scaling.at(series.unscaled, length, xp, series.precomputed) for series in self._series]
         if len(scaled) == 1:
             return scaled[0]
         return ScaledFrequencies(xp.concat([part[0] for part in scaled], axis=-1), *scaled[0][1:])

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from yarncore._arguments import integer
 from yarncore.backends.carry_out import REQUIRED, cos_sin, run
-from yarncore.backends.native.plain_call import prepare, tries_short_cut
+from yarncore.backends.native.plain_call import short_cut_of, tries_short_cut
 from yarncore.frameworks.expressions import constant, namespace_of, take_rows, widest_float
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_numpy, of
@@ -69,7 +69,7 @@ class Rotation:
     def _adopt(self, numbers: Numbers) -> None:
         self._record, self._softmax, self._text, self._continuous = numbers
         self._cache = {}
-        self._short_cut = prepare(numbers.record)
+        self._short_cut = short_cut_of(numbers.record)
 
     # What it is
 

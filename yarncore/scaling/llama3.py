@@ -50,7 +50,7 @@ class Llama3(Scaling):
         object.__setattr__(self, "low_freq_factor", low)
         object.__setattr__(self, "high_freq_factor", high)
 
-    def prepare(self, inverse_frequencies: Array) -> npt.NDArray[np.float64]:
+    def precompute(self, inverse_frequencies: Array) -> npt.NDArray[np.float64]:
         """How much of each pair's own frequency is kept: (turns within L - low) / (high - low), within 0 and 1."""
         low, high = Decimal(self.low_freq_factor), Decimal(self.high_freq_factor)
         with decimal.localcontext(precisely()):
@@ -58,9 +58,9 @@ class Llama3(Scaling):
             return np.array([float(1 if r > high else 0 if r <= low else (r - low) / (high - low)) for r in turns])
 
     def at(
-        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, precomputed: Array | None = None
     ) -> ScaledFrequencies:
         s = real(xp, self.factor)
         theta = real(xp, inverse_frequencies)
-        smooth = real(xp, self.prepare(inverse_frequencies) if prepared is None else prepared)
+        smooth = real(xp, self.precompute(inverse_frequencies) if precomputed is None else precomputed)
         return unscaled(xp, xp.where(s > 1.0, (1.0 - smooth) * theta / s + smooth * theta, theta), s)

@@ -66,7 +66,7 @@ class LongRoPE(Scaling):
             )
 
     def at(
-        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, precomputed: Array | None = None
     ) -> ScaledFrequencies:
         lengths = real(xp, self.original_length if length is None else length, like=length)
         short, long = real(xp, self.short_factor, like=lengths), real(xp, self.long_factor, like=lengths)

@@ -38,7 +38,7 @@ class NTKAware(Scaling):
         object.__setattr__(self, "factor", real_number("factor", self.factor, at_least=1))
 
     def at(
-        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, precomputed: Array | None = None
     ) -> ScaledFrequencies:
         return enlarge_base(inverse_frequencies, real(xp, self.factor), xp)
 
@@ -67,7 +67,7 @@ class DynamicNTK(Scaling):
         object.__setattr__(self, "factor", real_number("factor", self.factor, at_least=1))
 
     def at(
-        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, precomputed: Array | None = None
     ) -> ScaledFrequencies:
         ratio = length_ratio(xp, length, self.original_length)
         factor = real(xp, self.factor, like=ratio)

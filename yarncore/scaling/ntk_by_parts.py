@@ -124,7 +124,7 @@ class NTKByParts(Scaling):
         for name, value in zip(names, checked_parts(*(getattr(self, name) for name in names)), strict=True):
             object.__setattr__(self, name, value)
 
-    def prepare(self, inverse_frequencies: Array) -> Array:
+    def precompute(self, inverse_frequencies: Array) -> Array:
         return self.parts.ramp_weight(inverse_frequencies)
 
     @property
@@ -133,9 +133,9 @@ class NTKByParts(Scaling):
         return Parts(self.original_length, self.beta_fast, self.beta_slow, self.truncate, self.ramp)
 
     def at(
-        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, precomputed: Array | None = None
     ) -> ScaledFrequencies:
         s = real(xp, self.factor)
         theta = real(xp, inverse_frequencies)
-        gamma = real(xp, self.prepare(inverse_frequencies) if prepared is None else prepared)
+        gamma = real(xp, self.precompute(inverse_frequencies) if precomputed is None else precomputed)
         return unscaled(xp, blend(theta, s, gamma, xp), s)

@@ -29,7 +29,7 @@ class PositionInterpolation(Scaling):
         object.__setattr__(self, "factor", real_number("factor", self.factor, at_least=1))
 
     def at(
-        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, precomputed: Array | None = None
     ) -> ScaledFrequencies:
         return interpolate(inverse_frequencies, real(xp, self.factor), xp)
 
@@ -51,6 +51,6 @@ class DynamicPositionInterpolation(Scaling):
         object.__setattr__(self, "original_length", token_count("original_length", self.original_length))
 
     def at(
-        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, precomputed: Array | None = None
     ) -> ScaledFrequencies:
         return interpolate(inverse_frequencies, length_ratio(xp, length, self.original_length), xp)

@@ -33,7 +33,7 @@ class Proportional(Scaling):
         object.__setattr__(self, "factor", real_number("factor", self.factor, at_least=1))
 
     def at(
-        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, precomputed: Array | None = None
     ) -> ScaledFrequencies:
         theta = real(xp, inverse_frequencies)
         pairs = theta.shape[-1]

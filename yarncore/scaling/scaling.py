@@ -48,16 +48,16 @@ class Scaling:
     needs_length: ClassVar[bool] = False
     """Whether the result depends on the length."""
 
-    def prepare(self, inverse_frequencies: Array) -> Array | None:
+    def precompute(self, inverse_frequencies: Array) -> Array | None:
         """What depends on the frequencies alone, such as a ramp: computed exactly, on the host, once."""
         return None
 
     def at(
-        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, precomputed: Array | None = None
     ) -> ScaledFrequencies:
         """Scale the frequencies for a sequence of `length` tokens (None: the original length).
 
-        `prepared` is what prepare(inverse_frequencies) gave; None: it is computed now.
+        `precomputed` is what precompute(inverse_frequencies) gave; None: it is computed now.
         """
         raise NotImplementedError
 

@@ -31,9 +31,9 @@ class Series(NamedTuple):
     """A series of unscaled inverse frequencies, and what its scaling computed of them once."""
 
     unscaled: npt.NDArray[np.float64]
-    prepared: Array | None
+    precomputed: Array | None
 
     @classmethod
     def of(cls, base: float, pairs: int, scaling: Scaling | None) -> "Series":
         unscaled = unscaled_inverse_frequencies(base, 2 * pairs)
-        return cls(unscaled, None if scaling is None else scaling.prepare(unscaled))
+        return cls(unscaled, None if scaling is None else scaling.precompute(unscaled))

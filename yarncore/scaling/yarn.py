@@ -102,11 +102,11 @@ class YaRN(NTKByParts):
         _check_amplitudes(self)
 
     def at(
-        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, precomputed: Array | None = None
     ) -> ScaledFrequencies:
         s = real(xp, self.factor)
         theta = real(xp, inverse_frequencies)
-        gamma = real(xp, self.prepare(inverse_frequencies) if prepared is None else prepared)
+        gamma = real(xp, self.precompute(inverse_frequencies) if precomputed is None else precomputed)
         m, k = amplitudes(self, s, xp)
         return ScaledFrequencies(blend(theta, s, gamma, xp), m, k)
 
@@ -158,7 +158,7 @@ class DynamicYaRN(Scaling):
         """The ramp."""
         return Parts(self.original_length, self.beta_fast, self.beta_slow, self.truncate, self.ramp)
 
-    def prepare(self, inverse_frequencies: Array) -> Array:
+    def precompute(self, inverse_frequencies: Array) -> Array:
         return self.parts.ramp_weight(inverse_frequencies)
 
     def _scale(self, length: Array | int | None, xp: Namespace) -> Array:
@@ -181,11 +181,11 @@ class DynamicYaRN(Scaling):
         return (*powers, last) if last > 1 else ()
 
     def at(
-        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, prepared: Array | None = None
+        self, inverse_frequencies: Array, length: Array | int | None, xp: Namespace, precomputed: Array | None = None
     ) -> ScaledFrequencies:
         s = self._scale(length, xp)
         theta = real(xp, inverse_frequencies, like=s)
-        gamma = real(xp, self.prepare(inverse_frequencies) if prepared is None else prepared, like=s)
+        gamma = real(xp, self.precompute(inverse_frequencies) if precomputed is None else precomputed, like=s)
         m, k = amplitudes(self, s, xp)
         stretched, one = s > 1.0, xp.ones_like(s)
         return ScaledFrequencies(blend(theta, s, gamma, xp), xp.where(stretched, m, one), xp.where(stretched, k, one))

@@ -28,7 +28,7 @@ if _core is not None:
 def tries_short_cut(in_place: bool) -> Callable[[Function], Function]:
     """Decorate rotate or rotate_: plain calls go into the extension without a Python frame.
 
-    The object's attribute `_short_cut`, made by prepare, is asked first; it declines what it does not do, and then
+    The object's attribute `_short_cut`, made by short_cut_of, is asked first; it declines what it does not do, and then
     the function is called.
     """
 
@@ -38,7 +38,7 @@ def tries_short_cut(in_place: bool) -> Callable[[Function], Function]:
     return decorate
 
 
-def prepare(record: RotationRecord) -> Any:
+def short_cut_of(record: RotationRecord) -> Any:
     """The extension's object for a rotation with one row of turns; False for any other."""
     if record.short_cut is None:
         table = record.turns
@@ -62,5 +62,5 @@ def attempt(record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: 
         from yarncore.backends.native.torch_tensors import register_once
 
         register_once()
-    short_cut = prepare(record)
+    short_cut = short_cut_of(record)
     return short_cut.attempt(q, k, positions, heads_axis, in_place, out) if short_cut else None

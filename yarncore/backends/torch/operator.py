@@ -13,7 +13,7 @@ import torch
 from yarncore.backends.backend import delivered
 from yarncore.backends.generic.rows import positions_of
 from yarncore.backends.native.host import NativeBackend
-from yarncore.backends.native.plain_call import prepare
+from yarncore.backends.native.plain_call import short_cut_of
 from yarncore.backends.native.torch_tensors import register_once
 from yarncore.backends.torch.recorded import Work, batched
 from yarncore.frameworks.expressions import constant, namespace_of
@@ -49,7 +49,7 @@ def _rotate_on_cpu(
     else:
         q, k = arrays if len(arrays) == 2 else (arrays[0], None)
         given = offset if positions is None else positions
-        done = prepare(record).attempt(q, k, given, heads_axis, False, None)
+        done = short_cut_of(record).attempt(q, k, given, heads_axis, False, None)
         if done is not None:
             return [done] if k is None else list(done)
     work = Work(record, heads_axis, offset, None, NativeBackend().rotate)
