@@ -1,6 +1,5 @@
 """Rope: a model's rotary embedding."""
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -131,7 +130,9 @@ class Rope:
             return self._resolution.original
         if is_array(lengths) and of(lengths).is_traced(lengths):
             return self._resolution.at_traced(lengths)
-        return _resolved(self, lengths) if isinstance(lengths, int) else self._resolution.at_lengths(lengths)
+        if isinstance(lengths, int):
+            return self._resolution.at_length(lengths)
+        return self._resolution.at_lengths(lengths)
 
     def _record_for(self, length: Any, like: Any) -> RotationRecord:
         length = of(like).symbol_as_array(length, like)
@@ -243,11 +244,6 @@ class Rope:
         return Rope, (
             self.head_dim, self.base, self.scaling, self.rotary_dim, self.interleaved, self.sections, self.section_order,
         )  # fmt: skip
-
-
-@functools.lru_cache(maxsize=256)
-def _resolved(rope: Rope, length: int) -> Rotation:
-    return rope._resolution.at_length(length)
 
 
 def _even(name: str, value: Any) -> int:

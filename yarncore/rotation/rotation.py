@@ -264,19 +264,27 @@ class Rotation:
     # Python's own
 
     def _key(self) -> tuple[Any, ...]:
-        record = self._record
+        """What it computes, as values: of rows that steps share, those that are in use."""
+        if "key" in self._cache:
+            return self._cache["key"]  # type: ignore[no-any-return]
+        record, softmax = self._record, self._softmax
         if isinstance(record.turns, TracedTurns):
             raise TypeError("a traced Rotation has no values yet: it cannot be compared or hashed")
-        return (
+        turns = record.turns
+        if record.rows is not None:
+            record, softmax = canonical(record, turns.words, list(turns.factors), list(softmax), record.rows)
+            assert isinstance(turns := record.turns, TurnsTable)
+        self._cache["key"] = (
             "yarncore.Rotation", 1,
-            record.turns.words.astype("<u4").tobytes(),
-            tuple((factor.numerator, factor.denominator) for factor in record.turns.factors),
-            tuple(self._softmax),
+            turns.words.astype("<u4").tobytes(),
+            tuple((factor.numerator, factor.denominator) for factor in turns.factors),
+            tuple(softmax),
             record.lengths_shape,
             None if record.rows is None else tuple(record.rows.ravel().tolist()),
-            record.conjugate, record.interleaved, record.head_dim, record.turns.pairs,
+            record.conjugate, record.interleaved, record.head_dim, turns.pairs,
             None if record.pair_section is None else record.pair_section.tobytes(),
         )  # fmt: skip
+        return self._cache["key"]  # type: ignore[no-any-return]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Rotation):
