@@ -270,10 +270,11 @@ class Rotation:
         record, softmax = self._record, self._softmax
         if isinstance(record.turns, TracedTurns):
             raise TypeError("a traced Rotation has no values yet: it cannot be compared or hashed")
-        turns = record.turns
         if record.rows is not None:
-            record, softmax = canonical(record, turns.words, list(turns.factors), list(softmax), record.rows)
-            assert isinstance(turns := record.turns, TurnsTable)
+            rows, words, factors = record.rows, record.turns.words, list(record.turns.factors)
+            record, softmax = canonical(record, words, factors, list(softmax), rows)
+        turns = record.turns
+        assert isinstance(turns, TurnsTable)
         self._cache["key"] = (
             "yarncore.Rotation", 1,
             turns.words.astype("<u4").tobytes(),
