@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from yarncore.backends.native.extension import available_extension, native_turns
+from yarncore.frameworks.known import is_numpy
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 
@@ -33,17 +34,17 @@ def tries_short_cut(in_place: bool) -> Callable[[Function], Function]:
     """
 
     def decorate(function: Function) -> Function:
-        return function if _core is None else cast(Function, _core.Method(function, in_place))
+        return function if _core is None else cast(Function, _core.Method(function, in_place, False))
 
     return decorate
 
 
 def short_cut_of(record: RotationRecord) -> Any:
-    """The extension's object for a rotation with one row of turns; False for any other."""
+    """The extension's object for a rotation whose rows, where it has several, can be read; False for any other."""
     if record.short_cut is None:
         table = record.turns
         record.short_cut = False
-        if _core is not None and isinstance(table, TurnsTable) and record.rows is None:
+        if _core is not None and isinstance(table, TurnsTable) and (record.rows is None or is_numpy(record.rows)):
             head_dim = -1 if record.head_dim is None else record.head_dim
             record.short_cut = _core.ShortCut(
                 native_turns(table),
@@ -52,6 +53,7 @@ def short_cut_of(record: RotationRecord) -> Any:
                 record.conjugate,
                 record.pair_section,
                 record.sections,
+                record.rows,
             )
     return record.short_cut
 
