@@ -7,6 +7,7 @@ from yarncore.configs.dialects import from_config, ropes_from_config
 from yarncore.errors import BackendUnavailable, ConfigError, ConfigWarning
 from yarncore.key_cache import packed_positions, rerotate_, shift_
 from yarncore.rope.rope import Rope
+from yarncore.rotation.given_tables import rotate_by, rotate_by_
 from yarncore.rotation.rotation import Rotation
 from yarncore.scaling import *  # noqa: F403  # each method is named once, there
 from yarncore.threads import get_num_threads, set_num_threads
@@ -23,6 +24,8 @@ __all__ = [
     "packed_positions",
     "rerotate_",
     "ropes_from_config",
+    "rotate_by",
+    "rotate_by_",
     "set_num_threads",
     "shift_",
 ]

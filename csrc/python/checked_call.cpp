@@ -60,7 +60,9 @@ void fill_turns(Request& request, const py::object& turns, const py::object& tab
     request.turns = rows.shape();
     request.made = rows.rows();
   } else if (!tables.is_none()) {
-    const int64_t pairs = py::cast<py::array>(py::cast<py::tuple>(tables)[0]).shape(-1);
+    const auto cos = py::cast<py::array>(py::cast<py::tuple>(tables)[0]);
+    require(cos.ndim() > 0, "a table has no row of pairs");
+    const int64_t pairs = cos.shape(cos.ndim() - 1);
     request.turns = {nullptr, nullptr, nullptr, 0, pairs, turns_capacity(pairs)};
   } else {
     request.turns = py::cast<const Turns&>(turns).table();

@@ -13,6 +13,7 @@ from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
 from yarncore.rope.resolution import Resolution, checked_length
 from yarncore.rope.sections import SectionOrder, checked_order, checked_sections, section_of_pairs
 from yarncore.rotation.numbers import Layout
+from yarncore.rotation.prepared import Prepared
 from yarncore.rotation.rotation import Rotation
 from yarncore.scaling.scaling import Scaling, as_call
 from yarncore.scaling.unscaled import Series
@@ -214,6 +215,39 @@ class Rope:
         """
         record = self._record_for(length, q)
         return run(record, q, k, positions, heads_axis=heads_axis, in_place=True, backend=backend)
+
+    def prepare(self, positions: Any, *, length: Any = None) -> Prepared:
+        """The rotation at positions that many calls share, such as those of all layers of a model in one forward.
+
+        Lengths and rows of cos and sin are resolved once: `prepared.rotate(q, k, heads_axis=-3)` in each layer gives the
+        bits of `rope.rotate(q, k, positions, length=length, heads_axis=-3)`.
+
+        Parameters
+        ----------
+        positions : array or sequence of int or float, shape (..., tokens)
+            In tokens; broadcast against the token axes of what is rotated. Copied: later changes are not seen.
+        length : as for rotate
+
+        Returns
+        -------
+        Prepared
+
+        Raises
+        ------
+        TypeError
+            Also where positions is a count: there is no tensor to count along.
+        ValueError
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> rope = Rope(64)
+        >>> at = rope.prepare(np.arange(10))
+        >>> x = np.ones((10, 2, 64), dtype=np.float32)
+        >>> bool((at.rotate(x, None) == rope.rotate(x, None, np.arange(10))).all())
+        True
+        """
+        return Prepared(self._record_for(length, positions), positions)
 
     def cos_sin(self, positions: Any, *, length: Any = None, dtype: Any = None) -> tuple[Array, Array]:
         """cos and sin of the phases, attention factor included, for code that needs the arrays.

@@ -57,6 +57,8 @@ def compose(x: RotationRecord, y: RotationRecord) -> tuple[RotationRecord, tuple
         or not ((x.rows is None or is_numpy(x.rows)) and (y.rows is None or is_numpy(y.rows)))
     ):
         raise TypeError("a traced Rotation cannot be composed; a scaling with steps has a concrete one for each step")
+    assert isinstance(x.turns, TurnsTable)
+    assert isinstance(y.turns, TurnsTable)
     for name in ("rotary_dim", "interleaved", "sections"):
         if getattr(x, name) != getattr(y, name):
             raise ValueError(f"{name} is {getattr(x, name)} and {getattr(y, name)}; the same in both is expected")

@@ -26,15 +26,15 @@ if _core is not None:
     _core.set_traced_get(_traced_get)
 
 
-def tries_short_cut(in_place: bool) -> Callable[[Function], Function]:
-    """Decorate rotate or rotate_: plain calls go into the extension without a Python frame.
+def tries_short_cut(in_place: bool, prepared: bool = False) -> Callable[[Function], Function]:
+    """Decorate rotate or rotate_: plain calls go into the extension without a Python frame. `prepared`: they have no positions.
 
     The object's attribute `_short_cut`, made by short_cut_of, is asked first; it declines what it does not do, and then
     the function is called.
     """
 
     def decorate(function: Function) -> Function:
-        return function if _core is None else cast(Function, _core.Method(function, in_place, False))
+        return function if _core is None else cast(Function, _core.Method(function, in_place, prepared))
 
     return decorate
 
