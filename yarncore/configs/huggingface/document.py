@@ -98,6 +98,10 @@ class Document:
         before = {} if own is None else own.keys.mapping
         result = {"rope_theta": one.base, **one.keys}
         result |= {key: before[key] for key in _STAY if before.get(key) is not None and key not in result}
+        if (
+            before.get("short_mscale") is not None and one.keys["rope_type"] == "longrope"
+        ):  # PhiMoE's class requires both
+            result |= dict.fromkeys(("short_mscale", "long_mscale"), float(rope.at().attention_factor))
         told = "partial_rotary_factor" in one.keys or is_sliced(self._keys, self.facts) or self.facts.rotary_dim["keys"]
         if not told and int(rope.head_dim * result.get("partial_rotary_factor", 1.0)) != rope.rotary_dim:
             result["partial_rotary_factor"] = part_that_turns(rope)
