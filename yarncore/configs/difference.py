@@ -10,6 +10,7 @@ import numpy as np
 from yarncore.rope.rope import Rope
 
 _SAME = 1e-9  # far below float32's rounding, far above that of a float64 power
+_SAME_IN_FLOAT32 = 4e-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,17 @@ class Difference:
         return "; ".join((*self.layout, *self.numbers))
 
 
-def difference(wanted: Rope | None, found: Rope | None) -> Difference:
-    """What differs where `found` stands in the place of `wanted`; falsy where both compute the same."""
+def difference(wanted: Rope | None, found: Rope | None, float32: bool = False) -> Difference:
+    """What differs where `found` stands in the place of `wanted`; falsy where both compute the same, or do to float32."""
     if wanted is None or found is None:
         words = "there is a rotation where none is wanted" if wanted is None else "there is no rotation"
         return Difference() if wanted is found else Difference(layout=(words,))
     layout = tuple(_layout(wanted, found))
-    return Difference(layout=layout) if layout else Difference(numbers=tuple(_numbers(wanted, found)))
+    return (
+        Difference(layout=layout)
+        if layout
+        else Difference(numbers=tuple(_numbers(wanted, found, _SAME_IN_FLOAT32 if float32 else _SAME)))
+    )
 
 
 def _layout(wanted: Rope, found: Rope) -> Iterator[str]:
@@ -50,7 +55,7 @@ def _layout(wanted: Rope, found: Rope) -> Iterator[str]:
             yield f"{name} {theirs!r} in place of {ours!r}"
 
 
-def _numbers(wanted: Rope, found: Rope) -> Iterator[str]:
+def _numbers(wanted: Rope, found: Rope, same: float) -> Iterator[str]:
     at: dict[str, tuple[float, str]] = {}
     for length in _lengths(wanted, found):
         ours, theirs = wanted.at(length), found.at(length)
@@ -61,12 +66,12 @@ def _numbers(wanted: Rope, found: Rope) -> Iterator[str]:
         for name in ("attention_factor", "softmax_scale_factor"):
             right, given = float(getattr(ours, name)), float(getattr(theirs, name))
             _keep_largest(at, name, given / right, f"{name} {given:.6g} in place of {right:.6g}{where}")
-    yield from (words for _, words in at.values())
+    yield from (words for size, words in at.values() if size > same)
 
 
 def _keep_largest(at: dict[str, tuple[float, str]], what: str, ratio: float, words: str) -> None:
     size = math.inf if ratio in (0, math.inf) else abs(math.log(ratio))
-    if size > _SAME and size > at.get(what, (0.0, ""))[0]:
+    if size > at.get(what, (0.0, ""))[0]:
         at[what] = (size, words)
 
 

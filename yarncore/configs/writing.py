@@ -4,10 +4,10 @@ import contextlib
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from yarncore.configs.difference import Difference, difference
 from yarncore.configs.keys import warn
+from yarncore.configs.source import Source
 from yarncore.errors import ConfigError, ConfigWarning
 from yarncore.rope.rope import Rope
 
@@ -19,10 +19,8 @@ class WriteRequest:
     Attributes
     ----------
     ropes : Rope, or mapping of layer type to Rope or None
-    config : mapping or None
-        The model's own configuration, in the words of transformers.
-    where : str
-        Its name in messages.
+    config : Source or None
+        The model's own configuration.
     length : int or None
         Tokens that are to be served; None: what the scaling says itself.
     approximate : bool
@@ -30,10 +28,14 @@ class WriteRequest:
     """
 
     ropes: Rope | Mapping[str, Rope | None]
-    config: Mapping[str, Any] | None
-    where: str
+    config: Source | None
     length: int | None
     approximate: bool
+
+    @property
+    def where(self) -> str:
+        """The name of the model's configuration in messages."""
+        return "config" if self.config is None else self.config.where
 
     def only_rope(self, why: str) -> Rope:
         """The Rope, where no more than one can be written; `why` ends the message of the error."""
@@ -52,6 +54,7 @@ def judge(
     read_back: Mapping[str, Rope | None],
     given_up: Mapping[str, str],
     layout_hint: str = "",
+    float32: bool = False,
 ) -> None:
     """Raise where what was written is not what was asked for, or warn where that was accepted beforehand.
 
@@ -64,6 +67,8 @@ def judge(
         What could not be written, in words.
     layout_hint : str
         What a caller can do about elements that are paired in another way.
+    float32 : bool
+        The format keeps numbers so.
 
     Raises
     ------
@@ -71,7 +76,7 @@ def judge(
         Also with approximate=True where other elements would turn, to which no number is a measure.
     """
     for name, rope in wanted.items():
-        found = difference(rope, read_back.get(name))
+        found = difference(rope, read_back.get(name), float32)
         if not found:
             continue
         reason = given_up.get(name) or _reason(found)

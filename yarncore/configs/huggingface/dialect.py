@@ -7,28 +7,34 @@ from yarncore.configs.huggingface.dimensions import head_dim, heads, is_sliced, 
 from yarncore.configs.huggingface.facts import Facts, facts_of
 from yarncore.configs.huggingface.known_keys import check_stated, check_unread, warn_of_attention
 from yarncore.configs.huggingface.language_model import language_model
-from yarncore.configs.huggingface.layers import FULL, LayerNames, arranged, layer_names
+from yarncore.configs.huggingface.layers import LayerNames, arranged, layer_names
 from yarncore.configs.huggingface.methods import IRRELEVANT, METHODS, NOT_EXPRESSIBLE, TAKES_ONLY, Model
 from yarncore.configs.huggingface.pairs import interleaved, sections
 from yarncore.configs.huggingface.rope_dicts import RopeDict, rope_dicts
 from yarncore.configs.huggingface.unknown_types import refuse_what_keys_cannot_tell
 from yarncore.configs.keys import Keys
-from yarncore.configs.model_ropes import ModelRopes
+from yarncore.configs.model_ropes import FULL, ModelRopes
+from yarncore.configs.source import Source
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
 
 NAME = "huggingface"
+SIGNS: tuple[str, ...] = ("model_type", "rope_theta", "rope_scaling", "rope_parameters", "num_attention_heads")
+CHANGES_A_MODEL = False
 
 
 def recognises(mapping: Mapping[str, Any]) -> bool:
     """Whether a mapping is a configuration of transformers."""
     mapping = language_model(mapping)[0]
-    return any(
-        key in mapping for key in ("model_type", "rope_theta", "rope_scaling", "rope_parameters", "num_attention_heads")
-    )
+    return any(key in mapping for key in SIGNS)
 
 
-def read(mapping: Mapping[str, Any], where: str, strict: bool) -> ModelRopes:
+def read(source: Source, strict: bool) -> ModelRopes:
+    """All that a configuration tells of its rotary embeddings."""
+    return read_mapping(source.mapping, source.where, strict)
+
+
+def read_mapping(mapping: Mapping[str, Any], where: str, strict: bool) -> ModelRopes:
     """All that a configuration tells of its rotary embeddings.
 
     Raises

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from yarncore.configs.target_length import static
+from yarncore.configs.nearest import Vocabulary, nearest
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
 from yarncore.scaling import (
@@ -23,7 +23,7 @@ from yarncore.scaling import (
 )
 from yarncore.scaling.scaling import Scaling
 
-_FOLLOWS_LENGTH = (
+_VOCABULARY = Vocabulary(
     "a scale that follows the length by itself (its own dynamic method is NTK-aware, and counts from "
     "max_position_embeddings)"
 )
@@ -66,7 +66,7 @@ def written(rope: Rope, length: int | None, softmax_by_key: bool) -> Written:
     """
     if rope.scaling is None:
         return Written({"rope_type": "default"}, rope.base, None, "")
-    scaling, given_up = _nearest(rope.scaling, length)
+    scaling, given_up = nearest(rope.scaling, length, _VOCABULARY)
     near = replace(rope, scaling=scaling)
     method = WRITTEN.get(type(scaling))
     if method is None:
@@ -79,16 +79,6 @@ def part_that_turns(rope: Rope) -> float:
     """A partial_rotary_factor for which int(head_dim * factor) is rotary_dim."""
     factor = rope.rotary_dim / rope.head_dim
     return factor if int(rope.head_dim * factor) == rope.rotary_dim else (rope.rotary_dim + 0.5) / rope.head_dim
-
-
-def _nearest(scaling: Scaling, length: int | None) -> tuple[Scaling, str]:
-    near, given_up = static(scaling, length), []
-    if type(near) is not type(scaling):
-        given_up.append(_FOLLOWS_LENGTH)
-    if isinstance(near, NTKByParts) and near.ramp == "rotations":
-        near = replace(near, ramp="dimension")
-        given_up.append("ramp='rotations' (its ramp is linear in the pair's index)")
-    return near, " and ".join(given_up)
 
 
 def _enlarged_base(rope: Rope) -> float:

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from yarncore.configs.huggingface.dialect import read
+from yarncore.configs.huggingface.dialect import read_mapping as read
 from yarncore.configs.huggingface.document import Document
 from yarncore.configs.huggingface.method_keys import Written, part_that_turns, written
 from yarncore.configs.keys import warn
@@ -28,7 +28,7 @@ def write(request: WriteRequest) -> dict[str, Any]:
     ConfigError
         Naming what transformers cannot express, and by how much the nearest differs.
     """
-    return _keys_alone(request) if request.config is None else _whole(request, request.config)
+    return _keys_alone(request) if request.config is None else _whole(request, request.config.mapping)
 
 
 def _keys_alone(request: WriteRequest) -> dict[str, Any]:
