@@ -3,7 +3,7 @@
 import yarncore.scaling
 from yarncore._version import __version__ as __version__
 from yarncore.backends.choice import backend_for
-from yarncore.configs.dialects import from_config, ropes_from_config
+from yarncore.configs.dialects import FORMATS, from_config, ropes_from_config, to_config
 from yarncore.errors import BackendUnavailable, ConfigError, ConfigWarning
 from yarncore.key_cache import packed_positions, rerotate_, shift_
 from yarncore.rope.rope import Rope
@@ -13,6 +13,7 @@ from yarncore.scaling import *  # noqa: F403  # each method is named once, there
 from yarncore.threads import get_num_threads, set_num_threads
 
 __all__ = [
+    "FORMATS",
     "BackendUnavailable",
     "ConfigError",
     "ConfigWarning",
@@ -28,5 +29,6 @@ __all__ = [
     "rotate_by_",
     "set_num_threads",
     "shift_",
+    "to_config",
 ]
 __all__ += yarncore.scaling.__all__
