@@ -61,11 +61,13 @@ class TestSources:
 
     def test_frameworks_are_imported_within_functions_but_where_only_their_arrays_lead(self):
         homes = {
-            "torch": ["frameworks/torch.py", "backends/torch/*", "backends/*/torch_*.py", "torch.py"],
+            "torch": ["frameworks/torch.py", "backends/torch/*", "backends/*/torch_*.py", "torch.py", "evaluate/*"],
             "jax": ["frameworks/jax.py"],
             "cupy": ["frameworks/cupy.py", "backends/gpu/cupy_memory.py"],
             "rich": ["reports/*"],
-            "dask": [], "mlx": [], "transformers": [], "mpmath": [],
+            "transformers": ["evaluate/*", "evaluate/tasks/*"],
+            "lm_eval": ["evaluate/*"], "datasets": ["evaluate/tasks/*"], "matplotlib": ["evaluate/pictures.py"],
+            "dask": [], "mlx": [], "mpmath": [],
         }  # fmt: skip
         for path in PACKAGE.rglob("*.py"):
             for node in ast.parse(path.read_text()).body:
