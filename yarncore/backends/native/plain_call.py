@@ -60,9 +60,14 @@ def short_cut_of(record: RotationRecord) -> Any:
 
 def attempt(record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any) -> Any:
     """The results of a plain call: the arrays themselves when in place, `out`, or fresh ones. None: declined."""
+    know_torch()
+    short_cut = short_cut_of(record)
+    return short_cut.attempt(q, k, positions, heads_axis, in_place, out) if short_cut else None
+
+
+def know_torch() -> None:
+    """Tell the extension of torch's tensors, once torch is there: before that it declines them."""
     if "torch" in sys.modules:
         from yarncore.backends.native.torch_tensors import register_once
 
         register_once()
-    short_cut = short_cut_of(record)
-    return short_cut.attempt(q, k, positions, heads_axis, in_place, out) if short_cut else None
