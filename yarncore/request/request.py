@@ -11,6 +11,7 @@ from yarncore.request.positions import PlacedPositions, broadcasts_to, padded, p
 from yarncore.request.slots import checked_slots
 from yarncore.request.tensors import check_array, check_device
 from yarncore.turns.record import RotationRecord
+from yarncore.turns.traced import TracedTurns
 
 
 @dataclass(slots=True)
@@ -101,8 +102,8 @@ def make_request(
         record = record.changed(pair_section=None, sections=1)  # a count is the same for every section
     if automatic and slots is None and placed.array is None:
         refuse_ambiguous_heads(names[0], q, "None" if positions is None else "an offset")
-    for array in (record.rows, getattr(record.turns, "factors", None)):
-        if array is not None and not isinstance(array, tuple):
+    for array in (record.rows, record.turns.factors if isinstance(record.turns, TracedTurns) else None):
+        if array is not None:
             _check_home_of_lengths(array, q)
     if record.lengths_shape:
         _check_lengths(record.lengths_shape, grid, axis)

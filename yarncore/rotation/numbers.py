@@ -27,6 +27,7 @@ class Layout(NamedTuple):
     interleaved: bool
     pair_section: npt.NDArray[np.uint8] | None = None
     sections: int = 1
+    section_letters: str = ""
 
 
 class Numbers(NamedTuple):
@@ -114,5 +115,5 @@ def of_rows(table: TurnsTable, softmax: tuple[float, ...], rows: Array, layout: 
     return Numbers(record, softmax, lambda: f"<Rotation by a traced index of shape {shape}>")
 
 
-def _placed(layout: Layout) -> tuple[bool, int | None, npt.NDArray[np.uint8] | None, int]:
-    return layout.interleaved, layout.head_dim, layout.pair_section, layout.sections
+def _placed(layout: Layout) -> tuple[bool, int | None, npt.NDArray[np.uint8] | None, int, str]:
+    return layout.interleaved, layout.head_dim, layout.pair_section, layout.sections, layout.section_letters
