@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from yarncore._arguments import boolean, one_of, token_count
-from yarncore.configs import deepseek, gguf, gpt_oss, huggingface, mistral
+from yarncore.configs import deepseek, gguf, gpt_oss, huggingface, llama_cpp, mistral
 from yarncore.configs.dialect import Dialect
 from yarncore.configs.model_ropes import ModelRopes
 from yarncore.configs.saving import save
@@ -14,7 +14,7 @@ from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
 
 # A format more is a module in this folder and its name here.
-DIALECTS: tuple[Dialect, ...] = (gguf, gpt_oss, deepseek, mistral, huggingface)
+DIALECTS: tuple[Dialect, ...] = (gguf, llama_cpp, gpt_oss, deepseek, mistral, huggingface)
 
 
 def ropes_from_config(source: Any, *, format: str | None = None, strict: bool = True, config: Any = None) -> ModelRopes:
