@@ -19,6 +19,7 @@ _NOT_FOUND = (
     "that neither the name of a repository nor a URL is accepted"
 )
 _OTHER_FORMATS = (".yaml", ".yml", ".toml", ".pkl", ".pickle", ".py", ".pt", ".bin")
+_PROGRAMS = ("vllm", "sglang", "llama-server", "llama-cli", "python", "python3", "torchrun")
 
 
 class Source(NamedTuple):
@@ -63,7 +64,7 @@ def load(source: Any, config: Source | None = None) -> Source:
         return Source(parse_json(raw, "standard input"), "standard input", config)
     if isinstance(source, (list, tuple)) and all(isinstance(word, str) for word in source):
         return Source(parse(source), "command line", config)
-    if isinstance(source, str) and " -" in source and not Path(source).exists():
+    if isinstance(source, str) and _is_typed(source) and not Path(source).exists():
         return Source(parse(source), "command line", config)
     if isinstance(source, (str, bytes, os.PathLike)):
         return Source(*_load_file(os.fsdecode(source)), config)
@@ -75,6 +76,11 @@ def load(source: Any, config: Source | None = None) -> Source:
         f"source is {type(source).__name__}; a dict, the path of a config.json or of a model's folder, a command line, or a "
         "transformers configuration is expected"
     )
+
+
+def _is_typed(source: str) -> bool:
+    """Whether a string is a command line: a program that is known, or flags."""
+    return " -" in source or source.partition(" ")[0] in _PROGRAMS
 
 
 def _load_file(source: str) -> tuple[Mapping[str, Any], str]:
