@@ -4,7 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from yarncore._arguments import boolean, one_of, token_count
-from yarncore.configs import deepseek, gguf, gpt_oss, huggingface, llama_cpp, mistral, sglang, vllm
+from yarncore.configs import (
+    deepseek,
+    genai,
+    gguf,
+    gpt_oss,
+    huggingface,
+    llama_cpp,
+    megatron,
+    mistral,
+    mlx_lm,
+    sglang,
+    torchtitan,
+    vllm,
+)
 from yarncore.configs.dialect import Dialect
 from yarncore.configs.model_ropes import ModelRopes
 from yarncore.configs.saving import save
@@ -14,7 +27,20 @@ from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
 
 # A format more is a module in this folder and its name here.
-DIALECTS: tuple[Dialect, ...] = (gguf, llama_cpp, vllm, sglang, gpt_oss, deepseek, mistral, huggingface)
+DIALECTS: tuple[Dialect, ...] = (
+    gguf,
+    llama_cpp,
+    vllm,
+    sglang,
+    megatron,
+    torchtitan,
+    gpt_oss,
+    deepseek,
+    mistral,
+    huggingface,
+    mlx_lm,
+    genai,
+)
 
 
 def ropes_from_config(source: Any, *, format: str | None = None, strict: bool = True, config: Any = None) -> ModelRopes:

@@ -44,9 +44,7 @@ def recognises(mapping: Mapping[str, Any]) -> bool:
     program = str(mapping[""][0]).rpartition("/")[2] if mapping[""] else ""
     if program in ("vllm", "python", "python3", "sglang", "torchrun"):
         return False
-    return program.startswith("llama") or any(
-        flag.startswith(("--rope-freq", "--rope-scal", "--yarn-orig-ctx")) for flag in mapping
-    )
+    return program.startswith("llama") or any(flag in mapping for flag in SIGNS)
 
 
 def read(source: Source, strict: bool) -> ModelRopes:

@@ -44,12 +44,14 @@ class Shape:
         max_position_embeddings.
     served : int or None
         Tokens that are asked for.
+    model_type : str
     """
 
     rotary_dim: int
     latent: bool
     max_position: int | None
     served: int | None
+    model_type: str = ""
 
 
 class RopeKeys(Keys):

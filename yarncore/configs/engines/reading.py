@@ -103,7 +103,7 @@ def _scaled(
     keys = RopeKeys(own.keys.mapping, own.keys.where, own.keys.path)
     kind = engine.kind(keys)
     latent = is_sliced(document.keys, document.facts) and document.facts.softmax_mscale
-    shape = Shape(rope.rotary_dim, latent, layout.advertised_length, served)
+    shape = Shape(rope.rotary_dim, latent, layout.advertised_length, served, layout.model_type)
     try:
         found = dataclasses.replace(rope, scaling=engine.scaling(kind, keys, shape))
     except ConfigError:
