@@ -25,7 +25,7 @@ from yarncore.scaling import NTKByParts, PositionInterpolation
 from yarncore.scaling.scaling import Scaling
 
 NAME = "llama.cpp"
-SIGNS: tuple[str, ...] = ("--rope-scaling", "--rope-scale", "--rope-freq-scale", "--yarn-orig-ctx")
+SIGNS: tuple[str, ...] = ("--rope-scaling", "--rope-scale", "--rope-freq-scale", "--rope-freq-base", "--yarn-orig-ctx")
 CHANGES_A_MODEL = True
 
 _WHOSE = "llama.cpp's command line"
