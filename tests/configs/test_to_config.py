@@ -169,7 +169,7 @@ class TestRefusals:
     @pytest.mark.parametrize(("call", "error", "words"), [
         (lambda: yc.to_config("llama"), TypeError, "rope is str; a Rope, or a mapping"),
         (lambda: yc.to_config({"full_attention": 1}), TypeError, "rope holds other values"),
-        (lambda: yc.to_config(yc.Rope(64), "yaml"), ValueError, "format is 'yaml'; one of gguf, huggingface"),
+        (lambda: yc.to_config(yc.Rope(64), "yaml"), ValueError, "format is 'yaml'; one of gguf, llama"),
         (lambda: yc.to_config(yc.Rope(64), length=0), ValueError, "length is 0"),
         (lambda: yc.to_config(yc.Rope(64), approximate=1), TypeError, "approximate is 1"),
         (lambda: yc.to_config({}), yc.ConfigError, "0 rotary embeddings"),
