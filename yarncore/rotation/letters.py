@@ -11,7 +11,9 @@ from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 
 NO_VALUES = "a traced Rotation has no values yet: it cannot be compared or hashed"
-ONLY_OUTSIDE = "a Rotation with a row a length is compared under torch.compile after it was once compared or hashed outside"
+ONLY_OUTSIDE = (
+    "a Rotation with a row a length is compared under torch.compile after it was once compared or hashed outside"
+)
 
 
 @overload
