@@ -85,7 +85,7 @@ def make_request(
     if k is not None:
         _check_same_home(q, k)
     for name, x in zip(names, inputs, strict=False):
-        _check_head_dim(name, x, record)
+        check_head_dim(name, x, record)
     automatic = heads_axis is AUTOMATIC_HEADS_AXIS
     axis = checked_heads_axis(-2 if automatic else heads_axis, names[0], q)
     token_shape = token_shape_of(q, axis)
@@ -101,11 +101,7 @@ def make_request(
         record = record.changed(pair_section=None, sections=1)  # a count is the same for every section
     if automatic and slots is None and placed.array is None:
         refuse_ambiguous_heads(names[0], q, "None" if positions is None else "an offset")
-    for array in (record.rows, getattr(record.turns, "factors", None)):
-        if array is not None and not isinstance(array, tuple):
-            _check_home_of_lengths(array, q)
-    if record.lengths_shape:
-        _check_lengths(record.lengths_shape, grid, axis)
+    check_lengths(record, q, grid, axis)
     outputs = inputs if in_place else checked_outputs(inputs, out, names)
     if outputs is not None:
         for name, x in zip(names if in_place else ("out[0]", "out[1]"), outputs, strict=False):
@@ -141,7 +137,8 @@ def _check_home_of_lengths(array: Array, q: Array) -> None:
     check_device("length", array, q)
 
 
-def _check_head_dim(name: str, x: Array, record: RotationRecord) -> None:
+def check_head_dim(name: str, x: Array, record: RotationRecord) -> None:
+    """Raise ValueError where the heads of an array are not of the size that a rotation turns."""
     if len(x.shape) == 0:
         return  # reported with heads_axis, which says how many dimensions are needed
     last = x.shape[-1]
@@ -154,8 +151,12 @@ def _check_head_dim(name: str, x: Array, record: RotationRecord) -> None:
         raise ValueError(f"{name} has shape {tuple(x.shape)}: its last axis is {last}; {wanted} is expected{hint}")
 
 
-def _check_lengths(lengths_shape: tuple[int, ...], grid: tuple[int, ...], axis: int | None) -> None:
-    if not broadcasts_to(lengths_shape, grid):
+def check_lengths(record: RotationRecord, q: Array, grid: tuple[int, ...], axis: int | None) -> None:
+    """Raise TypeError or ValueError where the lengths of a rotation do not go with `q` and its tokens."""
+    for array in (record.rows, getattr(record.turns, "factors", None)):
+        if array is not None and not isinstance(array, tuple):
+            _check_home_of_lengths(array, q)
+    if record.lengths_shape and not broadcasts_to(record.lengths_shape, grid):
         raise ValueError(
-            f"length has shape {lengths_shape}, but {token_text(grid, axis)} or one that broadcasts to it is expected"
+            f"length has shape {record.lengths_shape}, but {token_text(grid, axis)} or one that broadcasts to it is expected"
         )
