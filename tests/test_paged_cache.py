@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import yarncore as yc
 import yarncore.paged_cache
+from yarncore.backends.native.host import NativeBackend
 from yarncore.reference import rotate_reference
 
 ROPE = yc.Rope(16, scaling=yc.DynamicYaRN(64, steps="doubling"), rotary_dim=12)
@@ -61,6 +62,15 @@ def shaped(blocks, size, heads, axis, dim=16):
 
 def array(rng, *shape, dtype=np.float32):
     return rng.standard_normal(shape).astype(dtype)
+
+
+@pytest.fixture(params=["one pass", "one after the other"], autouse=True)
+def road(request, monkeypatch):
+    """Both ways to do it: the extension's, and that of array operations."""
+    if request.param == "one after the other":
+        monkeypatch.setattr(NativeBackend, "paged_refusal", lambda self, request: "tested without")
+    else:
+        monkeypatch.setattr("yarncore.backends.paged._one_after_the_other", None)
 
 
 @pytest.fixture(params=["numpy", "torch"])

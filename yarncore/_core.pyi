@@ -58,6 +58,28 @@ class Call:
 def rotate(call: Call) -> None: ...
 
 @final
+class PagedCall:
+    def __init__(
+        self,
+        turns: Turns,
+        transfers: Sequence[tuple[_Array, _Array, str, bool, bool]],
+        *,
+        grid: Sequence[int],
+        has_heads: bool,
+        interleaved: bool,
+        conjugate: bool,
+        rows: _Array | None,
+        positions: _Array | None,
+        offset: int,
+        pair_section: npt.NDArray[np.uint8] | None,
+        source_slots: _Array | None,
+        target_slots: _Array | None,
+        other: PagedCall | None,
+    ) -> None: ...
+
+def move(call: PagedCall) -> None: ...
+
+@final
 class DeviceLaunch:
     @property
     def element_type(self) -> str: ...

@@ -17,6 +17,7 @@ int64_t token_bytes(const Request& request) {
     const Operand& x = request.operands[n];
     bytes += x.heads * x.head_dim * static_cast<int64_t>(element_size(x.type));
   }
+  if (request.paged) bytes += request.paged->values.heads * request.paged->values.head_dim * request.paged->value_size;
   return bytes;
 }
 
@@ -36,7 +37,7 @@ bool in_place(const Request& request) {
 
 // Stores past the caches need heads of whole lines. Returns the alignment of the outputs, or 0: plain stores.
 int64_t stream_alignment(const Request& request) {
-  if (request.slots) return 0;
+  if (request.slots || request.paged) return 0;
   uint64_t addresses = 64;
   for (int n = 0; n < request.operand_count; ++n) {
     const Operand& x = request.operands[n];
@@ -52,7 +53,7 @@ int64_t stream_alignment(const Request& request) {
 // Where heads lie further apart than tokens, as in (batch, heads, seq, dim), and the data is not in a cache, a
 // token's heads are more streams than a processor follows: then tokens are taken in blocks, a few heads at a time.
 bool should_block(const Request& request, int64_t bytes_a_thread) {
-  if (request.slots || request.token_axes == 0 || bytes_a_thread <= own_cache()) return false;
+  if (request.slots || request.paged || request.token_axes == 0 || bytes_a_thread <= own_cache()) return false;
   for (int n = 0; n < request.operand_count; ++n) {
     const Operand& x = request.operands[n];
     if (x.heads < 2 || std::abs(x.in_head) <= std::abs(x.in_token[request.token_axes - 1])) return false;
@@ -81,8 +82,8 @@ Decision decide(const Request& request, int64_t tokens) {
     decision.trial = stream.trial;
     first.stream_alignment = 0, decision.second.stream_alignment = alignment;
   } else if (first.tokens_per_block == 1) {  // in blocks there are few streams, which processors follow
-    const Answer fetch = ask(request.slots       ? Question::fetch_slots
-                             : in_place(request) ? Question::fetch_in_place
+    const Answer fetch = ask(request.slots || request.paged ? Question::fetch_slots
+                             : in_place(request)       ? Question::fetch_in_place
                                                  : Question::fetch_to_output,
                              bytes_a_thread);
     first.fetch_ahead = fetch.yes;
