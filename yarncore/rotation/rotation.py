@@ -257,9 +257,16 @@ class Rotation:
 
     def without_factor(self) -> "Rotation":
         """The same turns with attention factor and softmax_scale_factor 1: what moves a key that is rotated already."""
-        factor = self.attention_factor * 0 + 1.0
-        turned = self._with_factors(factor, factor, "without_factor()")
-        return assembled(Numbers(turned._record.changed(head_dim=self.head_dim), turned._softmax, turned._text))
+        if "without factor" not in self._cache:
+            factor = self.attention_factor * 0 + 1.0
+            turned = self._with_factors(factor, factor, "without_factor()")
+            whole = turned._record.changed(head_dim=self.head_dim)
+            made = assembled(Numbers(whole, turned._softmax, turned._text))
+            if isinstance(whole.turns, TracedTurns):
+                return made
+            self._cache["without factor"] = made
+        kept: Rotation = self._cache["without factor"]
+        return kept
 
     # Python's own
 
