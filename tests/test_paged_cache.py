@@ -64,9 +64,11 @@ def array(rng, *shape, dtype=np.float32):
     return rng.standard_normal(shape).astype(dtype)
 
 
-@pytest.fixture(params=["one pass", "one after the other"], autouse=True)
+@pytest.fixture(params=["short cut", "one pass", "one after the other"], autouse=True)
 def road(request, monkeypatch):
-    """Both ways to do it: the extension's, and that of array operations."""
+    """The ways to do it: the extension's, with its own checks or ours, and that of array operations."""
+    if request.param != "short cut":
+        monkeypatch.setattr("yarncore.paged_cache.attempt_append", lambda *arguments: None)
     if request.param == "one after the other":
         monkeypatch.setattr(NativeBackend, "paged_refusal", lambda self, request: "tested without")
     else:

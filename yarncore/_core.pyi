@@ -26,6 +26,19 @@ class ShortCut:
         sections: int,
         /,
     ) -> None: ...
+    def append(
+        self,
+        q: Any,
+        k: Any,
+        v: Any,
+        positions: Any,
+        key_cache: Any,
+        value_cache: Any,
+        slots: Any,
+        heads_axis: Any,
+        out: Any,
+        /,
+    ) -> Any: ...
     def attempt(self, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any, /) -> Any: ...
 
 @final

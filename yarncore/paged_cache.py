@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from yarncore._arguments import integer
+from yarncore.backends.native.plain_call import attempt_append
 from yarncore.backends.paged import carry_out
 from yarncore.frameworks.expressions import namespace_of
 from yarncore.frameworks.framework import Array
@@ -85,6 +86,9 @@ def append_(
     True
     """
     record = _record_of("rotation", rotation)
+    done = attempt_append(record, q, k, v, positions, key_cache, value_cache, slots, heads_axis, out)
+    if done is not None:
+        return None if q is None else done
     request = append_request(
         record, q, k, v, positions, key_cache=key_cache, value_cache=value_cache, slots=slots, heads_axis=heads_axis, out=out
     )  # fmt: skip

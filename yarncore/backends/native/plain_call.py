@@ -64,3 +64,19 @@ def attempt(record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: 
         register_once()
     short_cut = short_cut_of(record)
     return short_cut.attempt(q, k, positions, heads_axis, in_place, out) if short_cut else None
+
+
+def attempt_append(record: RotationRecord, *arguments: Any) -> Any:
+    """The rotated queries of a plain append_, True where there are none. None: declined, and nothing was written.
+
+    Arguments: q, k, v, positions, key_cache, value_cache, slots, heads_axis, out.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        if torch.compiler.is_compiling():
+            return None
+        from yarncore.backends.native.torch_tensors import register_once
+
+        register_once()
+    short_cut = short_cut_of(record)
+    return short_cut.append(*arguments) if short_cut and record.rows is None else None
