@@ -62,8 +62,8 @@ static inline void prefetch_heads(const char* token, int64_t heads, int64_t stri
       to_write ? __builtin_prefetch(token + offset, 1) : __builtin_prefetch(token + offset, 0);
 }
 
-// No processor foresees slots: a token some way on is fetched whole, and where it goes to.
-static inline void prefetch_in_pools(const Request& request, int64_t token, int64_t end) {
+// No processor foresees slots: a token some way on is fetched whole, and where it goes to unless it is streamed there.
+static inline void prefetch_in_pools(const Request& request, int64_t token, int64_t end, bool streamed) {
   constexpr int64_t ahead = 2;
   if (token + ahead >= end) return;
   const Pool &source = request.paged->source, &target = request.paged->target;
@@ -72,7 +72,7 @@ static inline void prefetch_in_pools(const Request& request, int64_t token, int6
     if (x.from_pool && !from.absent)
       prefetch_heads(x.in + offset_in(source.axes, from.at, x.in_token), x.heads, x.in_head, x.head_dim * x.in_element,
                      false);
-    if (x.to_pool && !into.absent)
+    if (x.to_pool && !into.absent && !streamed)
       prefetch_heads(x.out + offset_in(target.axes, into.at, x.out_token), x.heads, x.out_head,
                      x.head_dim * x.out_element, true);
   });

@@ -75,7 +75,8 @@ static inline int64_t place_tokens(const Part& part, TokenIndex& index, int64_t 
     Token& to = part.scratch.tokens[count];
     to = {};
     if (request.paged) {
-      if (part.schedule.fetch_ahead) prefetch_in_pools(request, token, part.end);
+      if (part.schedule.fetch_ahead)
+        prefetch_in_pools(request, token, part.end, part.schedule.stream_alignment != 0);
       if (!place_in_pools(request, at, token, to)) continue;
     }
     to.row = count;

@@ -76,7 +76,7 @@ void rotate_tokens(const Request& request, const Schedule& schedule, int64_t beg
     const int64_t count = place_tokens(part, index, block, block_end);
     make_rows<Lanes>(part, count, last);
     for (int n = 0; n < request.operand_count; ++n) work[n].turn_block(n, scratch.tokens, count);
-    carry_values(request, scratch.tokens, count);
+    carry_values<Lanes>(part, count);
   }
   if (schedule.stream_alignment) Lanes::finish_streaming();
 }

@@ -37,14 +37,16 @@ bool in_place(const Request& request) {
 
 // Stores past the caches need heads of whole lines. Returns the alignment of the outputs, or 0: plain stores.
 int64_t stream_alignment(const Request& request) {
-  if (request.slots || request.paged) return 0;
+  if (request.slots) return 0;
   uint64_t addresses = 64;
   for (int n = 0; n < request.operand_count; ++n) {
     const Operand& x = request.operands[n];
     const auto size = static_cast<int64_t>(element_size(x.type));
-    if (x.in == x.out || x.out_element != size || request.turns.pairs * size % 64 != 0) return 0;
+    const bool stays = x.in == x.out && !x.to_pool;
+    if (stays || x.out_element != size || request.turns.pairs * size % 64 != 0) return 0;
     addresses |= reinterpret_cast<uintptr_t>(x.out) | static_cast<uint64_t>(x.out_head);
-    for (int axis = 0; axis < request.token_axes; ++axis) addresses |= static_cast<uint64_t>(x.out_token[axis]);
+    const int axes = x.to_pool ? request.paged->target.axes : request.token_axes;
+    for (int axis = 0; axis < axes; ++axis) addresses |= static_cast<uint64_t>(x.out_token[axis]);
   }
   const auto alignment = static_cast<int64_t>(addresses & (~addresses + 1));
   return alignment >= 16 ? alignment : 0;
