@@ -80,10 +80,10 @@ def table(cases=CASES, seconds=3.0):
         with torch.inference_mode():
             times = medians(competitors(tokens, DTYPES[name]), seconds)
         for what, copied in LIMIT_OF.items():
-            fastest = limit(times, copied)
+            (time, spread), plain = times[what], times[f"{copied}, plain"][0]
             rows.append([
-                f"{name}, {tokens} tokens, {what}", microseconds(times[what][0]),
-                f"{times[what][0] / fastest:.2f} x", f"{times[what][0] / times[f'{copied}, plain'][0]:.2f} x", f"{times[what][1]:.0%}",
+                f"{name}, {tokens} tokens, {what}", microseconds(time), f"{time / limit(times, copied):.2f} x",
+                f"{time / plain:.2f} x", f"{spread:.0%}",
             ])  # fmt: skip
     return rows
 

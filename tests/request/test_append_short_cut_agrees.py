@@ -130,8 +130,7 @@ def state(arguments):
 
 def equal(a, b):
     return all(
-        x.tobytes() == y.tobytes() if isinstance(x, np.ndarray) else x is y or x == y
-        for x, y in zip(a, b, strict=True)
+        x.tobytes() == y.tobytes() if isinstance(x, np.ndarray) else x is y or x == y for x, y in zip(a, b, strict=True)
     )
 
 
