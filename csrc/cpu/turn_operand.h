@@ -28,8 +28,13 @@ static inline void copy_heads(const Operand& x, const Heads& heads) {
   if (heads.in == heads.out) return;
   const char* in = heads.in;
   char* out = heads.out;
+  const int64_t size = element_size(x.type);
+  const bool contiguous = x.in_element == size && x.out_element == size;
   for (int64_t n = 0; n < heads.count; ++n, in += heads.in_stride, out += heads.out_stride)
-    copy_elements(x.type, in, x.in_element, out, x.out_element, x.head_dim);
+    if (contiguous)
+      __builtin_memcpy(out, in, static_cast<size_t>(x.head_dim * size));
+    else
+      copy_elements(x.type, in, x.in_element, out, x.out_element, x.head_dim);
 }
 
 // Elements that are not contiguous: gather a head, turn it, scatter it.
@@ -50,7 +55,7 @@ static inline void rotate_scattered(const Operand& x, const Heads& heads, Rotate
 
 static inline Prefetch prefetch_of(const Part& part, const Operand& x) {
   const Request& request = part.request;
-  if (!part.schedule.fetch_ahead || request.slots) return {};
+  if (!part.schedule.fetch_ahead || request.slots || x.from_pool) return {};
   const TokenIndex last(request, part.end - 1);
   const char* part_end = x.in + (x.heads - 1) * x.in_head + x.head_dim * x.in_element;
   for (int axis = 0; axis < request.token_axes; ++axis) part_end += last.at[axis] * x.in_token[axis];
@@ -87,6 +92,7 @@ struct OperandWork {
 
   // `count` heads of a token, from head `first` on. `n`: which operand this is.
   void turn(int n, const Token& token, int64_t first, int64_t count) const {
+    if (token.absent[n]) return;
     Heads heads{};
     heads.in = x.in + token.in[n] + first * x.in_head;
     heads.out = x.out + token.out[n] + first * x.out_head;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "../array_view.h"
 #include "../owned_rows.h"
 #include "../owned_turns.h"
 #include "../request.h"
@@ -52,6 +53,21 @@ class Call {
   std::optional<pybind11::array> pair_section_;
   Request request_{};
 };
+
+bool is_on_device(const pybind11::handle& array);
+
+// A tensor, of whose dtype only the size counts; `type` names its elements.
+ArrayView view_tensor(const pybind11::handle& array);
+ArrayView view_tensor(const pybind11::handle& array, const std::string& type);
+
+// Positions or rows; and a list of slots.
+ArrayView view_numbers(const pybind11::handle& array);
+ArrayView view_slots(const pybind11::handle& slots);
+
+// Positions, rows and sections of a request whose tokens are known. None for `positions`: they are counted from
+// `offset`.
+void fill_turning(Request& request, const pybind11::object& positions, int64_t offset,
+                  const std::optional<pybind11::array>& pair_section, const pybind11::object& rows);
 
 // From this many elements on, giving up the GIL costs less than it can bring.
 constexpr int64_t long_call = 16 * 1024;

@@ -1,4 +1,5 @@
-"""Random calls against the reference: shapes, strides, dtypes, layouts, positions, fresh, out= and in place.
+"""Random calls against the reference: shapes, strides, dtypes, layouts, positions, fresh, out= and in place; every fourth
+of append_ or move_ (paged_fuzz.py).
 
 Run: python tests/csrc/fuzz.py --calls 100000 [--seed 0]; under sanitizers: python tests/csrc/sanitized.py address
 """
@@ -142,11 +143,13 @@ def main():
     parser.add_argument("--calls", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    from paged_fuzz import one_paged_call  # which needs what stands here
+
     sets = yc._core.instruction_sets()
     start = time.monotonic()
     for n in range(options.calls):
         try:
-            one_call(np.random.default_rng([options.seed, n]), sets)
+            (one_paged_call if n % 4 == 3 else one_call)(np.random.default_rng([options.seed, n]), sets)
         except Exception:
             print(f"call {n} of seed {options.seed}:")
             raise

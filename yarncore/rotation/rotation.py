@@ -19,7 +19,7 @@ from yarncore.rotation.algebra import canonical
 from yarncore.rotation.letters import NO_VALUES, letters_of
 from yarncore.rotation.numbers import Numbers, of_given
 from yarncore.rotation.prepared import Prepared
-from yarncore.rotation.unread import composed, derived
+from yarncore.rotation.unread import composed, derived, is_read
 from yarncore.turns.given import GivenTables
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
@@ -210,7 +210,13 @@ class Rotation:
         return self._derived("without_factor", "without_factor()")
 
     def _derived(self, name: str, written: str) -> "Rotation":
-        return assembled(Numbers(*derived(name, self._record), lambda: f"{self!r}.{written}"))
+        kept = is_read(self._record)  # asked first: torch.compile would guard what is in the cache
+        if kept and name in self._cache:
+            return self._cache[name]  # type: ignore[no-any-return]
+        made = assembled(Numbers(*derived(name, self._record), lambda: f"{self!r}.{written}"))
+        if kept:
+            self._cache[name] = made
+        return made
 
     def __matmul__(self, other: object) -> "Rotation":
         """The rotation that does `other` and then this one. new @ old.inverse turns keys of `old` into keys of `new`.
