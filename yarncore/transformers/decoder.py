@@ -47,6 +47,8 @@ class Decoder:
 
     Attributes
     ----------
+    root : Module
+        What was given: the model, or what wraps it.
     model : PreTrainedModel
         The outermost model of transformers: what is saved, and what keeps the record of what was changed.
     config : PreTrainedConfig
@@ -57,6 +59,7 @@ class Decoder:
         A class whose code is not of transformers and that takes cos and sin; empty where there is none.
     """
 
+    root: Any
     model: Any
     config: Any
     rotaries: tuple[Place, ...]
@@ -112,7 +115,7 @@ def decoder_of(model: Any) -> Decoder:
             ]
             if _is_custom(module.__class__):
                 custom = type(module).__name__
-    return Decoder(outermost, config, tuple(places), tuple(methods), custom)
+    return Decoder(model, outermost, config, tuple(places), tuple(methods), custom)
 
 
 def _places(model: torch.nn.Module) -> Iterator[Place]:

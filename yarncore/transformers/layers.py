@@ -8,15 +8,12 @@ import torch
 from yarncore.configs.model_ropes import ModelRopes
 from yarncore.rope.rope import Rope
 from yarncore.transformers.asked import Target
-from yarncore.transformers.changes import Change
+from yarncore.transformers.changes import HOOKED, Change
 from yarncore.transformers.decoder import Decoder, Method
 from yarncore.transformers.functions import RotationFunction, standing_in_for
 from yarncore.transformers.methods import RedirectedMethod, with_globals
 from yarncore.transformers.own_numbers import OwnModule, seen
 from yarncore.transformers.rotary import HandingOne, HandingPair, RotaryModule, Tables
-
-# Where accelerate keeps the method that its hook calls.
-_HOOKED = "_old_forward"
 
 
 def rotary_modules(decoder: Decoder, found: ModelRopes, target: Target, fused: bool) -> list[Change]:
@@ -98,10 +95,10 @@ def _slot(method: Method) -> str:
     own = vars(method.module)
     if method.name not in own:
         return method.name
-    if method.name == "forward" and _HOOKED in own and hasattr(method.module, "_hf_hook"):
-        hooked = own[_HOOKED]
+    if method.name == "forward" and HOOKED in own and hasattr(method.module, "_hf_hook"):
+        hooked = own[HOOKED]
         if getattr(hooked, "__func__", None) is type(method.module).forward:
-            return _HOOKED
+            return HOOKED
     raise ValueError(
         f"{method.path}.{method.name} was replaced on this model by {own[method.name]!r}; what that rotates by is not known. "
         "Undo that, extend, and do it again"
