@@ -149,6 +149,7 @@ def _yarn(model: Any, inputs: Any, before: Any, rotary: Any, config: Any) -> str
     try:
         theirs = with_ropes(_yarn_of, int(ORIGINAL * FACTOR), model, rotary, config)
         wanted = outputs(theirs, inputs)
+        read = {name: rope.scaling for name, rope in yc.ropes_from_config(theirs.config).items() if rope is not None}
     except Exception as error:
         return f"no YaRN: {said(error)}"
     try:
@@ -158,7 +159,6 @@ def _yarn(model: Any, inputs: Any, before: Any, rotary: Any, config: Any) -> str
         return f"no plain rope beside its own, which the first row has: {said(error)}"
     if difference(outputs(ours, inputs), wanted) <= NOISE:
         return "no YaRN: it makes no difference in transformers"
-    read = {name: rope.scaling for name, rope in yc.ropes_from_config(theirs.config).items() if rope is not None}
     if not any(read.values()):  # read as if the class ignored it, which version 4's keys make it do
         read = dict.fromkeys(read, yc.YaRN(FACTOR, ORIGINAL))
     extend(ours, read)

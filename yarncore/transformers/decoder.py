@@ -79,10 +79,12 @@ def model_of(model: Any) -> Any:
     """
     if not isinstance(model, torch.nn.Module):
         raise TypeError(f"model is {type(model).__name__}; a loaded model of transformers is expected")
+    found = None
     for module in model.modules():
-        if hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None:
+        if "_orig_mod" in module._modules or module._compiled_call_impl is not None:
             raise ValueError(f"model is compiled ({type(module).__name__}); extend or restore it first, then compile")
-    found = next((module for module in model.modules() if isinstance(module, transformers.PreTrainedModel)), None)
+        if found is None and isinstance(module, transformers.PreTrainedModel):
+            found = module
     if found is None:
         raise TypeError(
             f"model is {type(model).__name__}, in which there is no model of transformers (PreTrainedModel)"

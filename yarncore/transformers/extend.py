@@ -15,7 +15,7 @@ from yarncore.transformers.asked import Asked, Target
 from yarncore.transformers.cache import cache_bytes
 from yarncore.transformers.changes import Change, check_in_place, make_all, undo_all
 from yarncore.transformers.decoder import Decoder, decoder_of, model_of
-from yarncore.transformers.layers import forwards, rotary_modules, softmax_factors
+from yarncore.transformers.layers import redirection_of, rotary_modules, softmax_factors
 from yarncore.transformers.report import Report
 from yarncore.transformers.saved import configuration
 
@@ -99,12 +99,12 @@ def _extended(model: Any, asked: Asked) -> Report:
     softmax = facts_of(found.model_type, decoder.config.to_dict()).softmax_mscale
     knows_types = len(decoder.rotaries) > 1 or any("layer_type" in _takes(place) for place in decoder.rotaries)
     target = asked.target(found, decoder.config, not knows_types, softmax)
-    functions, why_tables = forwards(decoder, found)
-    changes = rotary_modules(decoder, found, target, fused=not why_tables)
+    redirection = redirection_of(decoder, found)
+    changes = rotary_modules(decoder, found, target, redirection)
     saved = configuration(decoder, found, target.ropes, target.length)
-    changes += functions + softmax_factors(decoder, found, target) + saved.changes
+    changes += redirection.changes + softmax_factors(decoder, found, target) + saved.changes
     changes.append(Change(decoder.model, _RECORD, changes))
-    report = _report(decoder, found, target, why_tables, saved.where)
+    report = _report(decoder, found, target, redirection.why_tables, saved.where)
     make_all(changes)
     return report
 
