@@ -7,6 +7,7 @@ LENGTH = 64
 SIZES = {
     "vocab_size": 96, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
     "num_key_value_heads": 2, "max_position_embeddings": LENGTH, "initializer_range": 0.2, "attn_implementation": "eager",
+    "eos_token_id": None,
 }  # fmt: skip
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": LENGTH, "rope_theta": 10_000.0}
 
