@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 from yarncore.backends.native.extension import available_extension, native_turns
 from yarncore.frameworks.known import is_numpy
+from yarncore.frameworks.tracers import dynamo_traces
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 
@@ -40,8 +41,12 @@ def tries_short_cut(in_place: bool, prepared: bool = False) -> Callable[[Functio
 
 
 def short_cut_of(record: RotationRecord) -> Any:
-    """The extension's object for a rotation whose rows, where it has several, can be read; False for any other."""
+    """The extension's object for a rotation whose rows, where it has several, can be read; False for any other, and while
+    torch.compile traces.
+    """
     if record.short_cut is None:
+        if dynamo_traces():
+            return False
         table = record.turns
         record.short_cut = False
         if _core is not None and isinstance(table, TurnsTable) and (record.rows is None or is_numpy(record.rows)):
