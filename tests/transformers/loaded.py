@@ -1,5 +1,7 @@
 """Models small enough for a test, with weights large enough that a wrong rotation shows."""
 
+import copy
+
 import torch
 import transformers
 
@@ -15,7 +17,8 @@ YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 
 def loaded(model_type="llama", seed=0, **keys):
     """A model with a head that generates, as from_pretrained would give it."""
     torch.manual_seed(seed)
-    config = transformers.AutoConfig.for_model(model_type, **{**SIZES, **keys})
+    keys = copy.deepcopy({**SIZES, **keys})  # a configuration completes the rope dict that it is given
+    config = transformers.AutoConfig.for_model(model_type, **keys)
     return transformers.AutoModelForCausalLM.from_config(config).eval()
 
 

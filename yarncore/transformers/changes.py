@@ -82,7 +82,7 @@ def undo_all(changes: Iterable[Change]) -> None:
         change.undo()
 
 
-def check_in_place(changes: Iterable[Change]) -> None:
+def check_in_place(changes: Iterable[Any]) -> None:
     """Raise where somebody has put something else in the place of what was changed, so that undoing would lose it.
 
     Raises
@@ -90,7 +90,7 @@ def check_in_place(changes: Iterable[Change]) -> None:
     ValueError
     """
     for change in changes:
-        if change.place() is None:
+        if isinstance(change, Change) and change.place() is None:
             there = change._values.get(change.name)
             raise ValueError(
                 f"{type(change.module).__name__}.{change.name} is {type(there).__name__}, put there after the model was "
