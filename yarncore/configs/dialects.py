@@ -21,7 +21,7 @@ from yarncore.configs import (
 from yarncore.configs.dialect import Dialect
 from yarncore.configs.model_ropes import ModelRopes
 from yarncore.configs.saving import save
-from yarncore.configs.source import load
+from yarncore.configs.source import Source, load
 from yarncore.configs.writing import WriteRequest
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
@@ -69,14 +69,27 @@ def ropes_from_config(source: Any, *, format: str | None = None, strict: bool = 
     ConfigError
         Naming the file, the key's path, what it holds and what is accepted.
     """
+    given = load(source, None if config is None else load(config))
+    return recognised(given, format).read(given, strict)
+
+
+def recognised(given: Source, format: str | None = None) -> Dialect:
+    """The dialect of a configuration: the one insisted upon, or the first that recognises it.
+
+    Raises
+    ------
+    ConfigError
+        Where none does.
+    ValueError
+        Where `format` is none of `FORMATS`, or a model's configuration is given to one that needs none.
+    """
     if format is not None:
         one_of("format", format, FORMATS)
-    given = load(source, None if config is None else load(config))
     for dialect in DIALECTS:
         if format == dialect.NAME or (format is None and dialect.recognises(given.mapping)):
-            if config is not None and not dialect.CHANGES_A_MODEL:
+            if given.config is not None and not dialect.CHANGES_A_MODEL:
                 raise ValueError(f"config is given, and {dialect.NAME} is a configuration itself; None is expected")
-            return dialect.read(given, strict)
+            return dialect
     signs = ", ".join(sign for dialect in DIALECTS for sign in dialect.SIGNS)
     raise ConfigError(f"{given.where}: not recognised as one of {', '.join(FORMATS)}: none of {signs} is there")
 

@@ -147,7 +147,7 @@ class Keys:
         )
         if strict:
             raise ConfigError(f"{message}; strict=False reads the rest with a warning")
-        warn(f"{message}; it is left out")
+        warn(f"{message}; it is left out", finding=True)
 
 
 class FlatKeys(Keys):
@@ -158,9 +158,11 @@ class FlatKeys(Keys):
         return self.mapping.get(key)
 
 
-def warn(message: str) -> None:
+def warn(message: str, *, finding: bool = False) -> None:
     """A ConfigWarning at the line that called this package, however deep within it the reason was found."""
+    warning = ConfigWarning(message)
+    warning.finding = finding
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "yarncore":
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, ConfigWarning, stacklevel=level)
+    warnings.warn(warning, stacklevel=level)

@@ -92,7 +92,7 @@ def _ordinary(keys: Keys, kind: str) -> Rope:
             raise keys.error("rotary_interleaved", "false, since Megatron's YaRN has no interleaved pairs,")
         for key, given in (("rotary_percent", part != 1), (_INTERPOLATION, interpolation not in (None, 1))):
             if given:
-                warn(f"{keys.name(key)}: Megatron's YaRN does not read it: all kv_channels turn")
+                warn(f"{keys.name(key)}: Megatron's YaRN does not read it: all kv_channels turn", finding=True)
         return made(keys.where, dim, base, _yarn(keys))
     if llama3 and interpolation not in (None, 1):
         raise ConfigError(f"{keys.where}: use_rope_scaling and {_INTERPOLATION} together are two scalings at once")

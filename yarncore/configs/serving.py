@@ -48,13 +48,11 @@ def model_of(source: Source, flags: TypedKeys, flag: str, before: str) -> Source
 
 
 def with_base(mapping: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """A configuration as transformers has filled it in before the engine looks: each rope dict has its base and length."""
+    """A configuration as transformers has filled it in before the engine looks: each rope dict has its base."""
     with quiet():
         document = Document(copy.deepcopy(dict(mapping)), where)
-        beside = document.keys.lookup("original_max_position_embeddings")
-        length = {} if beside is None else {"original_max_position_embeddings": beside}
         dicts = {
-            label: None if own is None else {**own.keys.mapping, **length, "rope_theta": own.base}
+            label: None if own is None else {**own.keys.mapping, "rope_theta": own.base}
             for label, own in document.dicts.items()
         }
     return document.with_dicts(dicts)

@@ -59,13 +59,16 @@ def _merged(model: dict[str, Any], override: Mapping[str, Any]) -> dict[str, Any
     rope = ("rope_scaling", "rope_parameters")
     merged = {**model, **{key: value for key, value in override.items() if key not in (*rope, "rope_theta")}}
     if "rope_theta" in override:
-        warn(f"{_OVERRIDE}.rope_theta: SGLang does not read a base beside the rope dict; it belongs into it")
+        warn(
+            f"{_OVERRIDE}.rope_theta: SGLang does not read a base beside the rope dict; it belongs into it",
+            finding=True,
+        )
     for key in rope:
         if key not in override:
             continue
         given = override[key]
         if given is None:
-            warn(f"{_OVERRIDE}.{key} is null: SGLang takes the base 10000, whatever the model's own is")
+            warn(f"{_OVERRIDE}.{key} is null: SGLang takes the base 10000, whatever the model's own is", finding=True)
             merged["rope_parameters"] = {"rope_type": "default", "rope_theta": 10000.0}
         elif isinstance(given, Mapping):
             merged["rope_parameters"] = {**rope_dict_of(model), **given}

@@ -71,7 +71,7 @@ def _scaling(keys: Keys, name: str) -> Scaling | None:
     if method == "none":
         return None
     if llama["scaling_factor"] is not None:
-        warn(f"{keys.name('scaling_factor')}: with yarn torchtitan reads rope_factor alone")
+        warn(f"{keys.name('scaling_factor')}: with yarn torchtitan reads rope_factor alone", finding=True)
     if factor is None or factor <= 1:
         return None
     on_logits = 1.0 if mscale is None else mscale

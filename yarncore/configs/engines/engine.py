@@ -8,10 +8,15 @@ import numpy as np
 
 from yarncore.configs.keys import Keys
 from yarncore.configs.model_ropes import Evidence
+from yarncore.errors import ConfigError
 from yarncore.scaling.scaling import Scaling
 from yarncore.scaling.yarn import temperature
 
 _BETAS = {"beta_fast": 32.0, "beta_slow": 1.0}
+
+
+class NotRun(ConfigError):
+    """What an engine does with such a model was not run."""
 
 
 class Effect(NamedTuple):
