@@ -209,7 +209,7 @@ class TestWriting:
     def test_without_a_configuration_it_says_what_is_needed(self):
         with pytest.raises(yc.ConfigError, match="config is None"):
             yc.to_config(self.YARN, "vllm")
-        with pytest.raises(yc.ConfigError, match="is no folder here, and nothing is downloaded"):
+        with pytest.raises(yc.ConfigError, match="is neither a folder here nor in the local cache"):
             yc.from_config("vllm serve Qwen/Qwen3-8B --max-model-len 4096")
 
     def test_the_folder_that_is_named_is_read(self, tmp_path):

@@ -31,14 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", help="the model's own configuration, for command lines")
     parser.add_argument("--format", help="insist on a format")
     parser.add_argument("--length", type=int, help="tokens that are to be served")
+    parser.add_argument(
+        "--download", action="store_true", help="fetch the config.json of a model that the hub has (owner/model)"
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
 def run(options: argparse.Namespace, console: "Console") -> int:
     """Print it; the exit status is 1 where there are findings."""
+    from yarncore.configs.hub import downloaded
     from yarncore.reports.doctor import doctor
 
-    found = doctor(
-        options.source, options.engine, options.config, options.format, options.length, options.json, console
-    )
+    source = downloaded(options.source) if options.download else options.source
+    found = doctor(source, options.engine, options.config, options.format, options.length, options.json, console)
     return 1 if found else 0

@@ -49,7 +49,7 @@ def ropes_from_config(source: Any, *, format: str | None = None, strict: bool = 
     ----------
     source : mapping, path, command line or transformers configuration
         A path is that of a config.json or another format's file, or of a folder that holds one; "-" is the standard input.
-        A command line is a list of arguments, or one string.
+        The name of a model on the hub is looked up in the local cache. A command line is a list of arguments, or one string.
     format : str, optional, keyword-only
         One of `yarncore.FORMATS`; None: recognised.
     strict : bool, default True, keyword-only
@@ -102,7 +102,7 @@ def from_config(
     ----------
     source : mapping, path, command line or transformers configuration
         A path is that of a config.json or another format's file, or of a folder that holds one; "-" is the standard input.
-        A command line is a list of arguments, or one string.
+        The name of a model on the hub is looked up in the local cache. A command line is a list of arguments, or one string.
     layer_type : str, optional
         Which one, for models whose layers differ.
     format : str, optional

@@ -70,14 +70,16 @@ class Keys:
         except (TypeError, ValueError) as error:
             raise ConfigError(str(error)) from None
 
-    def number(self, key: str, *, at_least: float | None = None, above: float | None = None) -> float | None:
+    def number(
+        self, key: str, *, at_least: float | None = None, above: float | None = None, below: float | None = None
+    ) -> float | None:
         """A finite number within the bounds, or None when absent."""
 
         def check(name: str, value: Any) -> float:
             if not is_number(value):
                 bound = f" >= {at_least:g}" if at_least is not None else f" > {above:g}" if above is not None else ""
                 raise TypeError(f"{name} is {value!r} ({type(value).__name__}); a number{bound} is expected")
-            return float(real_number(name, value, at_least=at_least, above=above))
+            return float(real_number(name, value, at_least=at_least, above=above, below=below))
 
         return self._checked(key, check)
 

@@ -42,8 +42,8 @@ def model_of(source: Source, flags: TypedKeys, flag: str, before: str) -> Source
         return load(named)
     except FileNotFoundError:
         raise ConfigError(
-            f"{source.where}: the model {named!r} is no folder here, and nothing is downloaded; its configuration is needed "
-            "(config=)"
+            f"{source.where}: the model {named!r} is neither a folder here nor in the local cache of the hub, and nothing is "
+            "downloaded; its configuration is needed (config=)"
         ) from None
 
 

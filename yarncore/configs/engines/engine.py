@@ -92,7 +92,7 @@ class RopeKeys(Keys):
 
     def required(self, key: str, why: str, at_least: float = 1) -> float:
         """A number without which the engine fails."""
-        value = self.number(key, at_least=at_least)
+        value = self.number(key, at_least=at_least, below=2**53)
         if value is None:
             raise self.missing(key, why)
         return value

@@ -69,7 +69,10 @@ def _yarn(keys: RopeKeys, shape: Shape) -> Scaling:
     if keys.flag("truncate") is not False:
         keys.changed("truncate", "the bounds of the ramp are never rounded")
     keys.ignored("attention_factor", "the builder does not read it")
-    mscale, all_dim = keys.number("mscale", at_least=0), keys.number("mscale_all_dim", at_least=0)
+    mscale, all_dim = (
+        keys.number("mscale", at_least=0, below=2**53),
+        keys.number("mscale_all_dim", at_least=0, below=2**53),
+    )
     both = bool(mscale) and bool(all_dim)
     if mscale and not both:
         keys.changed("mscale", "alone it is the factor of cos and sin itself")

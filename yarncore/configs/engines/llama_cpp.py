@@ -60,7 +60,10 @@ def _yarn(keys: RopeKeys, shape: Shape) -> Scaling | None:
         keys.ignored(key, "it is written under a key that has no effect: 0.1 ln s + 1")
     if keys.flag("truncate") is False:
         keys.ignored("truncate", "the bounds of the ramp are always rounded")
-    mscale, all_dim = keys.number("mscale", at_least=0), keys.number("mscale_all_dim", at_least=0)
+    mscale, all_dim = (
+        keys.number("mscale", at_least=0, below=2**53),
+        keys.number("mscale_all_dim", at_least=0, below=2**53),
+    )
     if shape.latent:
         if not all_dim:
             keys.changed(

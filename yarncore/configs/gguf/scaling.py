@@ -125,7 +125,7 @@ def _yarn(keys: Keys, architecture: Architecture, now: Settings, by_key: float) 
         raise keys.error("rope.scaling.factor", "a number >= 1")
     all_dim = None
     if keys.has("rope.scaling.yarn_log_multiplier"):
-        given = keys.number("rope.scaling.yarn_log_multiplier", at_least=0) or 0.0
+        given = keys.number("rope.scaling.yarn_log_multiplier", at_least=0, below=2**53) or 0.0
         if architecture.log_multiplier is None and given:
             warn(
                 f"{keys.name('rope.scaling.yarn_log_multiplier')} is {given:g}: llama.cpp does not read it for this architecture",

@@ -46,7 +46,7 @@ class Model:
 
 
 def _factor(rope: Keys) -> float:
-    factor = rope.number("factor", at_least=1)
+    factor = rope.number("factor", at_least=1, below=2**53)
     if factor is None:
         raise rope.missing("factor", "how far the context is stretched, a number >= 1")
     return factor
@@ -126,7 +126,10 @@ def _yarn(rope: Keys, model: Model) -> Scaling:
         warn(f"{rope.name('factor')} is null; transformers takes max_position_embeddings / {original} = {factor:g}")
     else:
         _check_target(rope, model, factor, original)
-    mscale, all_dim = rope.number("mscale", at_least=0), rope.number("mscale_all_dim", at_least=0)
+    mscale, all_dim = (
+        rope.number("mscale", at_least=0, below=2**53),
+        rope.number("mscale_all_dim", at_least=0, below=2**53),
+    )
     attention_factor = rope.number("attention_factor", above=0)
     ratio = bool(mscale) and bool(all_dim)  # transformers: 0 counts as absent
     if attention_factor is None and bool(mscale) != bool(all_dim):
