@@ -82,6 +82,8 @@ def override_of(request: WriteRequest, engine: Engine, key: str) -> tuple[dict[s
         raise ConfigError(f"config is None; the configuration of the model that {engine.NAME} serves is expected")
     with quiet():
         composed = compose(request, request.config.mapping)
+    if not any(composed.wanted.values()):
+        raise ConfigError(f"{request.where}: the model never rotates q and k; there is nothing to override")
     if composed.nested:
         raise ConfigError(
             f"{request.where}: its language model stands within a larger one; what {engine.NAME} makes of an override there was "
