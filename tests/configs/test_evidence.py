@@ -223,3 +223,9 @@ def test_hunyuan_vl_is_refused_by_name():
         yc.from_config(
             {"model_type": "hunyuan_vl_text", "hidden_size": 1024, "num_attention_heads": 16, "rope_theta": 1e4}
         )
+
+
+def test_the_formats_are_those_of_the_dialects_in_their_order():
+    from yarncore.configs.dialects import dialects
+
+    assert tuple(dialect.NAME for dialect in dialects()) == yc.FORMATS
