@@ -22,9 +22,9 @@ static inline void copy_scattered(const char* in, int64_t in_stride, char* out, 
     }
 }
 
-// Past the caches where that is asked for and whole lines are written.
+// Past the caches where that is asked for and whole lines are written; what lies `ahead` bytes on is fetched.
 template <class Lanes>
-inline void copy_bytes(const char* in, char* out, int64_t bytes, bool streamed) {
+inline void copy_bytes(const char* in, char* out, int64_t bytes, bool streamed, int64_t ahead) {
   using Register = typename Lanes::U64;
   constexpr int64_t line = 64, size = sizeof(Register);
   static_assert(line % size == 0, "a register is written at its alignment");
@@ -32,7 +32,11 @@ inline void copy_bytes(const char* in, char* out, int64_t bytes, bool streamed) 
     __builtin_memcpy(out, in, static_cast<size_t>(bytes));
     return;
   }
-  for (int64_t at = 0; at < bytes; at += size) Lanes::stream(out + at, Lanes::template load<Register>(in + at));
+  for (int64_t at = 0; at < bytes; at += line) {
+    if (ahead) __builtin_prefetch(in + at + ahead, 0);
+    for (int64_t part = at; part < at + line; part += size)
+      Lanes::stream(out + part, Lanes::template load<Register>(in + part));
+  }
 }
 
 template <class Lanes>
@@ -40,12 +44,12 @@ inline void carry_token(const Tokens& values, int64_t size, const Token& token, 
   const char* in = values.in + token.in[values_place];
   char* out = values.out + token.out[values_place];
   if (in == out) return;
-  const int64_t bytes = values.head_dim * size;
+  const int64_t bytes = values.head_dim * size, ahead = token.ahead[values_place];
   const bool contiguous = values.in_element == size && values.out_element == size;
   if (contiguous && (values.heads == 1 || (values.in_head == bytes && values.out_head == bytes)))
-    return copy_bytes<Lanes>(in, out, values.heads * bytes, streamed);
+    return copy_bytes<Lanes>(in, out, values.heads * bytes, streamed, ahead);
   for (int64_t head = 0; head < values.heads; ++head, in += values.in_head, out += values.out_head)
-    contiguous ? copy_bytes<Lanes>(in, out, bytes, streamed)
+    contiguous ? copy_bytes<Lanes>(in, out, bytes, streamed, ahead)
                : copy_scattered(in, values.in_element, out, values.out_element, values.head_dim, size);
 }
 

@@ -57,26 +57,36 @@ static inline bool place_in_pools(const Request& request, const int64_t* at, int
   return goes;
 }
 
-static inline void prefetch_heads(const char* token, int64_t heads, int64_t stride, int64_t bytes, bool to_write) {
-  constexpr int64_t line = 64;
-  for (int64_t head = 0; head < heads; ++head, token += stride)
-    for (int64_t offset = 0; offset < bytes; offset += line)
-      to_write ? __builtin_prefetch(token + offset, 1) : __builtin_prefetch(token + offset, 0);
+// How many tokens on a thread fetches, so that it is about 4 KiB further on.
+static inline int64_t tokens_ahead(const Tokens& x) {
+  constexpr int64_t bytes_ahead = 4096, most = 8;
+  const int64_t bytes = x.heads * x.head_dim * x.in_element, tokens = bytes > 0 ? bytes_ahead / bytes : 1;
+  return tokens < 1 ? 1 : tokens > most ? most : tokens;
 }
 
-// No processor foresees slots: a token some way on is fetched whole, and where it goes to unless it is streamed there.
-static inline void prefetch_in_pools(const Request& request, int64_t token, int64_t end, bool streamed) {
-  constexpr int64_t ahead = 2;
-  if (token + ahead >= end) return;
-  const Pool &source = request.paged->source, &target = request.paged->target;
-  const PoolIndex from(source, token + ahead), into(target, token + ahead);
+// No processor foresees slots: while a token is turned or copied, one that comes later is fetched head by head.
+static inline void look_ahead(const Request& request, int64_t token, int64_t end, Token& to) {
+  const Pool& source = request.paged->source;
+  if (!source.slots) return;
+  for_all_tokens(request, [&](const Tokens& x, int n) {
+    const int64_t later = token + tokens_ahead(x);
+    if (!x.from_pool || to.absent[n] || later >= end) return;
+    const PoolIndex from(source, later);
+    if (!from.absent) to.ahead[n] = offset_in(source.axes, from.at, x.in_token) - to.in[n];
+  });
+}
+
+// The next token's place is fetched whole, to be written.
+static inline void fetch_target(const Request& request, int64_t token, int64_t end) {
+  constexpr int64_t line = 64;
+  const Pool& target = request.paged->target;
+  if (token + 1 >= end) return;
+  const PoolIndex into(target, token + 1);
   for_all_tokens(request, [&](const Tokens& x, int) {
-    if (x.from_pool && !from.absent)
-      prefetch_heads(x.in + offset_in(source.axes, from.at, x.in_token), x.heads, x.in_head, x.head_dim * x.in_element,
-                     false);
-    if (x.to_pool && !into.absent && !streamed)
-      prefetch_heads(x.out + offset_in(target.axes, into.at, x.out_token), x.heads, x.out_head,
-                     x.head_dim * x.out_element, true);
+    if (!x.to_pool || into.absent) return;
+    const char* head = x.out + offset_in(target.axes, into.at, x.out_token);
+    for (int64_t n = 0; n < x.heads; ++n, head += x.out_head)
+      for (int64_t offset = 0; offset < x.head_dim * x.out_element; offset += line) __builtin_prefetch(head + offset, 1);
   });
 }
 

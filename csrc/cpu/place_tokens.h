@@ -75,8 +75,9 @@ static inline int64_t place_tokens(const Part& part, TokenIndex& index, int64_t 
     Token& to = part.scratch.tokens[count];
     to = {};
     if (request.paged) {
-      if (part.schedule.fetch_ahead) prefetch_in_pools(request, token, part.end, part.schedule.stream_alignment != 0);
       if (!place_in_pools(request, at, token, to)) continue;
+      if (part.schedule.fetch_ahead) look_ahead(request, token, part.end, to);
+      if (part.schedule.fetch_ahead && !part.schedule.stream_alignment) fetch_target(request, token, part.end);
     }
     to.row = count;
     to.table_row = read_table_row(request, at, token);

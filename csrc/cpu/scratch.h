@@ -16,6 +16,7 @@ constexpr int values_place = 2;
 // A token of the block that is being worked on.
 struct Token {
   int64_t in[3], out[3];  // byte offset in each operand, and at `values_place` in the values
+  int64_t ahead[3];       // bytes from it to the token of the pool that is to be fetched meanwhile; 0: none
   int64_t row;            // which of the block's rows
   int32_t table_row;      // of the table of turns, from which it is made; or of the rows that were made before
   int32_t other_row;      // of the table of the other turns

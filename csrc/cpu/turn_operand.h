@@ -71,6 +71,11 @@ static inline Prefetch prefetch_of(const Part& part, const Operand& x) {
   return prefetch;
 }
 
+// What is fetched where a later token lies so many bytes from the one at hand, in the same pool.
+static inline Prefetch fetch_at(int64_t ahead) {
+  return {reinterpret_cast<const char*>(UINTPTR_MAX), ahead, INT64_MAX, 0, nullptr};
+}
+
 // (A template so that no other unit shares its code.)
 template <class Lanes>
 struct OperandWork {
@@ -99,6 +104,7 @@ struct OperandWork {
     heads.count = count, heads.in_stride = x.in_head, heads.out_stride = x.out_head;
     heads.pairs = pairs, heads.head_dim = x.head_dim;
     heads.prefetch = prefetch;
+    if (token.ahead[n]) heads.prefetch = fetch_at(token.ahead[n]);
     heads.prefetch.token = x.in + token.in[n];
     const int64_t row = token.row * 2 * capacity;
     if (has_double_rows(x.type))

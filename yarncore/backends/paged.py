@@ -1,5 +1,6 @@
 """Carrying out append_ and move_: in one pass by a backend's kernel, else read, turned and written one after the other."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def _put(request: PagedRequest, pool: Any, values: Array) -> None:
     xp = namespace_of(pool)
     shape = request.pool_shape(pool)
     slots = of(request.target_slots).on_host(request.target_slots)
-    kept = np.flatnonzero((slots >= 0) & (slots < np.prod(shape, dtype=object)))
+    kept = np.flatnonzero((slots >= 0) & (slots < math.prod(shape)))
     values = xp.reshape(values, (slots.size, *pool.shape[len(shape) :]))
     if kept.size < slots.size:
         values = xp.take(values, constant(xp, kept, xp.int64, like=pool), axis=0)

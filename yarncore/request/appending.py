@@ -1,5 +1,6 @@
 """append_, checked: keys turned into slots of a cache, values beside them, queries into an array of their own."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def append_request(
         arrays.append((v, value_cache, ("v", "value_cache"), False))
     listed = _flattened(slots, turned.token_shape)
     listed = checked_slots(listed, token_shape_of(key_cache, axis), k, once="written")
-    if listed.shape[0] != np.prod(turned.token_shape, dtype=object):
+    if listed.shape[0] != math.prod(turned.token_shape):
         raise ValueError(
             f"slots names {listed.shape[0]} slots, but k has the tokens {turned.token_shape}; one slot for each is expected"
         )

@@ -1,5 +1,6 @@
 """Tokens on their way out of and into the slots of pools: what a backend receives of append_ and move_."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -92,7 +93,7 @@ class PagedRequest:
     @property
     def tokens(self) -> int:
         """How many tokens are on their way."""
-        return int(np.prod(self.grid, dtype=object))
+        return math.prod(self.grid)
 
     def pool_shape(self, x: Array) -> tuple[int, ...]:
         """The token axes of a pool, which slots index."""
