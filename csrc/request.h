@@ -13,11 +13,12 @@ constexpr int max_sections = 8;
 
 // One tensor to turn: q or k.
 struct Operand {
-  const char* in;
-  char* out;  // equal to `in` (with the same strides) when in place
+  const char* in;  // the first element that turns, of the first head of the first token
+  char* out;       // equal to `in` (with the same strides) when in place
   ElementType type;
   int64_t heads;     // 1 where there is no axis of heads
-  int64_t head_dim;  // elements of a head, of which the first 2 * pairs turn
+  int64_t before;    // elements of a head before `in`, which pass through
+  int64_t head_dim;  // elements of a head from `in` on, of which the first 2 * pairs turn
   int64_t in_token[max_token_axes], out_token[max_token_axes];
   int64_t in_head, out_head;
   int64_t in_element, out_element;
@@ -63,6 +64,8 @@ struct Request {
 
   bool conjugate;    // turn backwards
   bool interleaved;  // pairs (2i, 2i+1), otherwise (i, i + pairs)
+
+  int64_t rotary_start;  // which element of a head is the first to turn
 
   YARNCORE_HOST_DEVICE int64_t tokens() const {
     if (slots) return slot_count;

@@ -24,6 +24,7 @@ class ShortCut:
         conjugate: bool,
         pair_section: npt.NDArray[np.uint8] | None,
         sections: int,
+        rotary_start: int,
         /,
     ) -> None: ...
     def attempt(self, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any, /) -> Any: ...
@@ -46,6 +47,7 @@ class Call:
         types: Sequence[str],
         *,
         heads_axis: int | None,
+        rotary_start: int,
         interleaved: bool,
         conjugate: bool,
         rows: _Array | None,

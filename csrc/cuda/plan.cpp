@@ -20,7 +20,7 @@ bool fits(const Request& request, const Operand& x, int64_t bytes) {
   if (x.heads > 1) all = all && multiple(x.in_head) && multiple(x.out_head);
   for (int axis = 0; axis < request.token_axes; ++axis)
     if (request.extent[axis] > 1) all = all && multiple(x.in_token[axis]) && multiple(x.out_token[axis]);
-  return all && (x.in == x.out || multiple(x.head_dim * size - turning));
+  return all && (x.in == x.out || (multiple(x.head_dim * size - turning) && multiple(x.before * size)));
 }
 
 KernelOperand operand_of(const Request& request, const Operand& x, int bytes) {
@@ -31,11 +31,14 @@ KernelOperand operand_of(const Request& request, const Operand& x, int bytes) {
   std::copy_n(x.out_token, max_token_axes, to.out_token);
   to.in_head = x.in_head, to.out_head = x.out_head, to.in_element = x.in_element, to.out_element = x.out_element;
   const int64_t turning = request.interleaved && elements > 1 ? 2 * pairs / elements : pairs / elements;
-  const int64_t passing = x.in == x.out ? 0 : (x.head_dim - 2 * pairs) / elements;
-  require(x.heads < int64_t{1} << 24 && turning + passing < int64_t{1} << 20, "there are too many heads or elements");
+  const int64_t behind = x.in == x.out ? 0 : (x.head_dim - 2 * pairs) / elements;
+  const int64_t before = x.in == x.out ? 0 : x.before / elements, all = turning + behind + before;
+  require(x.heads < int64_t{1} << 24 && all < int64_t{1} << 20, "there are too many heads or elements");
   to.heads = static_cast<uint32_t>(x.heads);
   to.turning = static_cast<uint32_t>(turning);
-  to.accesses = static_cast<uint32_t>(turning + passing);
+  to.behind = static_cast<uint32_t>(turning + behind);
+  to.accesses = static_cast<uint32_t>(all);
+  to.before = static_cast<uint32_t>(x.before);
   return to;
 }
 

@@ -113,8 +113,8 @@ void rotate(const Call& call) {
 Turns::Turns(const Words& words, const Factors& factors) : OwnedTurns(checked_turns(words, factors)) {}
 
 Call::Call(const Turns& turns, std::vector<py::object> inputs, std::vector<py::object> outputs,
-           const std::vector<std::string>& types, std::optional<int> heads_axis, bool interleaved, bool conjugate,
-           py::object rows, py::object positions, int64_t offset, std::optional<py::array> pair_section,
+           const std::vector<std::string>& types, std::optional<int> heads_axis, int64_t rotary_start, bool interleaved,
+           bool conjugate, py::object rows, py::object positions, int64_t offset, std::optional<py::array> pair_section,
            py::object slots)
     : inputs_(std::move(inputs)),
       outputs_(std::move(outputs)),
@@ -125,6 +125,7 @@ Call::Call(const Turns& turns, std::vector<py::object> inputs, std::vector<py::o
   request_.turns = turns.table();
   request_.interleaved = interleaved;
   request_.conjugate = conjugate;
+  request_.rotary_start = rotary_start;
   fill_tensors(request_, inputs_, outputs_, types, heads_axis);
   fill_list_of_slots(request_, slots_);
   const int64_t pairs = request_.turns.pairs;
@@ -143,11 +144,12 @@ void add_checked_calls(py::module_& module) {
       .def(py::init<const Words&, const Factors&>(), py::arg("words"), py::arg("factors"));
   py::class_<Call>(module, "Call", "Arrays to turn into others, which may be the same, and how; immutable.")
       .def(py::init<const Turns&, std::vector<py::object>, std::vector<py::object>, const std::vector<std::string>&,
-                    std::optional<int>, bool, bool, py::object, py::object, int64_t, std::optional<py::array>,
+                    std::optional<int>, int64_t, bool, bool, py::object, py::object, int64_t, std::optional<py::array>,
                     py::object>(),
            py::arg("turns"), py::arg("inputs"), py::arg("outputs"), py::arg("types"), py::kw_only(),
-           py::arg("heads_axis"), py::arg("interleaved"), py::arg("conjugate"), py::arg("rows"), py::arg("positions"),
-           py::arg("offset"), py::arg("pair_section"), py::arg("slots"), py::keep_alive<1, 2>());
+           py::arg("heads_axis"), py::arg("rotary_start"), py::arg("interleaved"), py::arg("conjugate"),
+           py::arg("rows"), py::arg("positions"), py::arg("offset"), py::arg("pair_section"), py::arg("slots"),
+           py::keep_alive<1, 2>());
   module.def("rotate", &rotate, py::arg("call"), "Turn the inputs of a call on NumPy arrays into its outputs.");
 }
 

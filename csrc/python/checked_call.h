@@ -29,9 +29,9 @@ class Call {
   // `types` names the elements, since NumPy has no bfloat16. `heads_axis` is counted from the front. None for `rows`:
   // there is one; for `positions`: they are counted from `offset`; for `slots`: every token is turned.
   Call(const Turns& turns, std::vector<pybind11::object> inputs, std::vector<pybind11::object> outputs,
-       const std::vector<std::string>& types, std::optional<int> heads_axis, bool interleaved, bool conjugate,
-       pybind11::object rows, pybind11::object positions, int64_t offset, std::optional<pybind11::array> pair_section,
-       pybind11::object slots);
+       const std::vector<std::string>& types, std::optional<int> heads_axis, int64_t rotary_start, bool interleaved,
+       bool conjugate, pybind11::object rows, pybind11::object positions, int64_t offset,
+       std::optional<pybind11::array> pair_section, pybind11::object slots);
 
   const Request& request() const { return request_; }
   bool on_device() const;

@@ -128,6 +128,7 @@ class Check {
     request.turns = rotation.turns;
     request.interleaved = rotation.interleaved;
     request.conjugate = rotation.conjugate;
+    request.rotary_start = rotation.rotary_start;
   }
 
   bool inputs(PyObject* positions, PyObject* heads_axis) {
@@ -140,7 +141,8 @@ class Check {
         fill_inputs(request, in_, arrays_.count, heads_axis_))
       return false;
     for (int n = 0; n < arrays_.count; ++n)
-      if (rotation_.head_dim >= 0 && request.operands[n].head_dim != rotation_.head_dim) return false;
+      if (rotation_.head_dim >= 0 && request.operands[n].before + request.operands[n].head_dim != rotation_.head_dim)
+        return false;
     return place_positions(positions, torch_, rotation_, request);
   }
 

@@ -12,7 +12,7 @@ from yarncore.backends.gpu.torch_memory import TorchDeviceMemory
 from yarncore.backends.torch.roads import rotate_by
 from yarncore.frameworks.torch import TORCH, why_not_plain
 
-ROPE = yc.Rope(32, rotary_dim=24, scaling=yc.YaRN(4.0, 64))
+ROPE = yc.Rope(32, rotary_dim=24, rotary_start=8, scaling=yc.YaRN(4.0, 64))
 STEPPED = yc.Rope(32, scaling=yc.DynamicYaRN(64, steps="doubling"))
 
 

@@ -29,6 +29,7 @@ ROTATIONS = {
     .at()
     .inverse,
     "of any head_dim": yc.Rotation([1.0, 0.3, -0.1, 0.01], 1.5),
+    "a slice in the middle": yc.Rope(8, rotary_dim=4, rotary_start=3, reversed=True).at(),
     "sections": yc.Rope(8, sections=(2, 1, 1), section_order="interleaved").at(),
 }
 DTYPES = {

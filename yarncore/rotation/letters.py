@@ -36,7 +36,7 @@ def letters_of(record: RotationRecord, softmax: Any, wait: bool = False) -> str 
     index = "" if rows is None else of(rows).on_host(rows).astype("<i4").tobytes().hex()
     return (
         f"rows {index} {record.lengths_shape}, softmax {softmax}, conjugate {record.conjugate}, head {record.head_dim} "
-        f"{record.interleaved}, sections {record.sections} {record.section_letters}"
+        f"{record.rotary_start} {record.interleaved}, sections {record.sections} {record.section_letters}"
     )
 
 

@@ -55,6 +55,7 @@ def short_cut_of(record: RotationRecord) -> Any:
                 record.conjugate,
                 record.pair_section,
                 record.sections,
+                record.rotary_start,
             )
     return record.short_cut
 
