@@ -68,7 +68,9 @@ const char* fill_operand(Request& request, Paged& paged, const ArrayView& in, co
   Operand& x = request.operands[request.operand_count];
   x.type = in.type;
   if (const char* wrong = fill_tokens(request, paged, x, in, out, has_heads, from_pool, to_pool)) return wrong;
-  if (x.head_dim < 2 * request.turns.pairs) return "head_dim is smaller than rotary_dim";
+  x.before = request.rotary_start;
+  x.in += x.before * x.in_element, x.out += x.before * x.out_element, x.head_dim -= x.before;
+  if (x.before < 0 || x.head_dim < 2 * request.turns.pairs) return "head_dim is smaller than what turns";
   ++request.operand_count;
   return nullptr;
 }

@@ -13,19 +13,20 @@ constexpr int max_sections = 8;
 
 // The tokens of a tensor, and where they go.
 struct Tokens {
-  const char* in;
+  const char* in;    // the first element, of those that turn where some do, of the first head of the first token
   char* out;         // equal to `in` (with the same strides) when in place
   int64_t heads;     // 1 where there is no axis of heads
-  int64_t head_dim;  // elements of a head
+  int64_t head_dim;  // elements of a head, from `in` on
   int64_t in_token[max_token_axes], out_token[max_token_axes];
   int64_t in_head, out_head;
   int64_t in_element, out_element;
   bool from_pool, to_pool;  // they lie in the pools of `Paged`, along whose axes the strides of tokens are then
 };
 
-// One tensor to turn: q or k. The first 2 * pairs elements of a head turn.
+// One tensor to turn: q or k. The first 2 * pairs elements from `in` on turn.
 struct Operand : Tokens {
   ElementType type;
+  int64_t before;  // elements of a head before `in`, which pass through
 };
 
 // One or several rows of turns. Row r, word w, pair i stands at words[(r * 5 + w) * pairs + i]: four words of
@@ -112,6 +113,8 @@ struct Request {
 
   bool conjugate;    // turn backwards
   bool interleaved;  // pairs (2i, 2i+1), otherwise (i, i + pairs)
+
+  int64_t rotary_start;  // which element of a head is the first to turn
 
   YARNCORE_HOST_DEVICE int64_t tokens() const {
     if (slots) return slot_count;

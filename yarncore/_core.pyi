@@ -39,6 +39,7 @@ class ShortCut:
         pair_section: npt.NDArray[np.uint8] | None,
         sections: int,
         rows: npt.NDArray[np.int32] | None,
+        rotary_start: int,
         /,
     ) -> None: ...
     def append(
@@ -74,6 +75,7 @@ class Call:
         types: Sequence[str],
         *,
         heads_axis: int | None,
+        rotary_start: int,
         interleaved: bool,
         conjugate: bool,
         rows: _Array | None,
@@ -96,6 +98,7 @@ class PagedCall:
         *,
         grid: Sequence[int],
         has_heads: bool,
+        rotary_start: int,
         interleaved: bool,
         conjugate: bool,
         rows: _Array | None,

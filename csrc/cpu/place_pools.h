@@ -86,7 +86,8 @@ static inline void fetch_target(const Request& request, int64_t token, int64_t e
     if (!x.to_pool || into.absent) return;
     const char* head = x.out + offset_in(target.axes, into.at, x.out_token);
     for (int64_t n = 0; n < x.heads; ++n, head += x.out_head)
-      for (int64_t offset = 0; offset < x.head_dim * x.out_element; offset += line) __builtin_prefetch(head + offset, 1);
+      for (int64_t offset = 0; offset < x.head_dim * x.out_element; offset += line)
+        __builtin_prefetch(head + offset, 1);
   });
 }
 

@@ -15,7 +15,8 @@ int64_t token_bytes(const Request& request) {
   int64_t bytes = request.turns.pairs * 16;
   for (int n = 0; n < request.operand_count; ++n) {
     const Operand& x = request.operands[n];
-    bytes += x.heads * x.head_dim * static_cast<int64_t>(element_size(x.type));
+    const int64_t elements = x.head_dim + (x.in == x.out ? 0 : x.before);
+    bytes += x.heads * elements * static_cast<int64_t>(element_size(x.type));
   }
   if (request.paged) bytes += request.paged->values.heads * request.paged->values.head_dim * request.paged->value_size;
   return bytes;

@@ -32,9 +32,11 @@ static inline void copy_heads(const Operand& x, const Heads& heads) {
   const bool contiguous = x.in_element == size && x.out_element == size;
   for (int64_t n = 0; n < heads.count; ++n, in += heads.in_stride, out += heads.out_stride)
     if (contiguous)
-      __builtin_memcpy(out, in, static_cast<size_t>(x.head_dim * size));
+      __builtin_memcpy(out - x.before * size, in - x.before * size,
+                       static_cast<size_t>((x.before + x.head_dim) * size));
     else
-      copy_elements(x.type, in, x.in_element, out, x.out_element, x.head_dim);
+      copy_elements(x.type, in - x.before * x.in_element, x.in_element, out - x.before * x.out_element, x.out_element,
+                    x.before + x.head_dim);
 }
 
 // Elements that are not contiguous: gather a head, turn it, scatter it.
@@ -46,10 +48,15 @@ static inline void rotate_scattered(const Operand& x, const Heads& heads, Rotate
   one.prefetch = {};
   const char* in = heads.in;
   char* out = heads.out;
+  const bool in_place = in == out;
+  const int64_t count = in_place ? 2 * heads.pairs : x.head_dim;
   for (int64_t n = 0; n < heads.count; ++n, in += heads.in_stride, out += heads.out_stride) {
-    copy_elements(x.type, in, x.in_element, gathered, size, x.head_dim);
+    if (!in_place && x.before)
+      copy_elements(x.type, in - x.before * x.in_element, x.in_element, out - x.before * x.out_element, x.out_element,
+                    x.before);
+    copy_elements(x.type, in, x.in_element, gathered, size, count);
     rotate(one);
-    copy_elements(x.type, gathered, size, out, x.out_element, x.head_dim);
+    copy_elements(x.type, gathered, size, out, x.out_element, count);
   }
 }
 
@@ -102,7 +109,7 @@ struct OperandWork {
     heads.in = x.in + token.in[n] + first * x.in_head;
     heads.out = x.out + token.out[n] + first * x.out_head;
     heads.count = count, heads.in_stride = x.in_head, heads.out_stride = x.out_head;
-    heads.pairs = pairs, heads.head_dim = x.head_dim;
+    heads.pairs = pairs, heads.before = x.before, heads.head_dim = x.head_dim;
     heads.prefetch = prefetch;
     if (token.ahead[n]) heads.prefetch = fetch_at(token.ahead[n]);
     heads.prefetch.token = x.in + token.in[n];

@@ -15,10 +15,11 @@ struct KernelOperand {
   int64_t in_token[max_token_axes], out_token[max_token_axes];
   int64_t in_head, out_head, in_element, out_element;
   uint32_t heads;
-  uint32_t turning;      // accesses of a head (or pairs of them) that turn ...
-  uint32_t accesses;     // ... and all, with those that only copy,
-  uint32_t passes_from;  // from this element on
-  bool in_place;         // each token stays where it is
+  uint32_t turning;   // accesses of a head (or pairs of them) that turn ...
+  uint32_t behind;    // ... with those that copy what follows ...
+  uint32_t accesses;  // ... and all, with those that copy what comes before
+  uint32_t before;    // elements before those that turn
+  bool in_place;      // each token stays where it is
 };
 
 struct KernelRequest {

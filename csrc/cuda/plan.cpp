@@ -35,7 +35,7 @@ bool fits(const Request& request, const Operand& x, int64_t bytes) {
   if (bytes == size) return true;
   if (x.in_element != size || x.out_element != size) return false;
   return addresses_fit(request, x, bytes) && (request.interleaved ? turning : turning / 2) % bytes == 0 &&
-         (stays_in_place(x) || (x.head_dim * size - turning) % bytes == 0);
+         (stays_in_place(x) || ((x.head_dim * size - turning) % bytes == 0 && x.before * size % bytes == 0));
 }
 
 // The same for values, which come in whole accesses.
@@ -62,11 +62,13 @@ KernelOperand operand_of(const Request& request, const Operand& x, int bytes) {
   const int64_t elements = bytes / static_cast<int64_t>(element_size(x.type)), pairs = request.turns.pairs;
   KernelOperand to = tokens_of(x);
   const int64_t turning = request.interleaved && elements > 1 ? 2 * pairs / elements : pairs / elements;
-  const int64_t passing = to.in_place ? 0 : (x.head_dim - 2 * pairs) / elements;
-  require(turning + passing < int64_t{1} << 20, "there are too many heads or elements");
+  const int64_t behind = to.in_place ? 0 : (x.head_dim - 2 * pairs) / elements;
+  const int64_t before = to.in_place ? 0 : x.before / elements, all = turning + behind + before;
+  require(all < int64_t{1} << 20, "there are too many heads or elements");
   to.turning = static_cast<uint32_t>(turning);
-  to.accesses = static_cast<uint32_t>(turning + passing);
-  to.passes_from = static_cast<uint32_t>(2 * pairs);
+  to.behind = static_cast<uint32_t>(turning + behind);
+  to.accesses = static_cast<uint32_t>(all);
+  to.before = static_cast<uint32_t>(x.before);
   return to;
 }
 

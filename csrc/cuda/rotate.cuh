@@ -198,7 +198,8 @@ YARNCORE_HOST_DEVICE inline void turn_access(const KernelOperand& x, const char*
                                              uint32_t pairs, bool copied, const float* cos, const float* sin) {
   using A = Access<type, bytes>;
   if (number >= x.turning) {
-    const int64_t element = int64_t{x.passes_from} + int64_t{number - x.turning} * A::count;
+    const int64_t element = number < x.behind ? 2 * int64_t{pairs} + int64_t{number - x.turning} * A::count
+                                              : int64_t{number - x.behind} * A::count - int64_t{x.before};
     A::at(in + element * x.in_element).to(out + element * x.out_element);
   } else if constexpr (interleaved && A::count > 1) {
     const int64_t element = int64_t{number} * A::count;

@@ -62,6 +62,7 @@ class Append {
  public:
   Append(const PlainRotation& rotation, const AppendArguments& arguments) : rotation_(rotation), given_(arguments) {
     request.turns = rotation.turns;
+    request.rotary_start = rotation.rotary_start;
     request.interleaved = rotation.interleaved;
     request.conjugate = rotation.conjugate;
     request.paged = &paged_;
@@ -74,6 +75,7 @@ class Append {
   bool inputs() {
     torch_ = is_torch_tensor(given_.k);
     if (torch_ && !(state_ = torch_state()).plain) return false;
+    if (rotation_.rows.data) return false;
     if (has_v() != (given_.value_cache != Py_None) || !view(given_.k, false, k_) ||
         !view(given_.key_cache, true, keys_))
       return false;

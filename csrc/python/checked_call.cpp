@@ -168,8 +168,8 @@ Rows::Rows(const Turns& turns, const std::vector<int64_t>& shape, bool doubles, 
 }
 
 Call::Call(const py::object& turns, std::vector<py::object> inputs, std::vector<py::object> outputs,
-           const std::vector<std::string>& types, std::optional<int> heads_axis, bool interleaved, bool conjugate,
-           py::object rows, py::object positions, int64_t offset, std::optional<py::array> pair_section,
+           const std::vector<std::string>& types, std::optional<int> heads_axis, int64_t rotary_start, bool interleaved,
+           bool conjugate, py::object rows, py::object positions, int64_t offset, std::optional<py::array> pair_section,
            py::object slots, py::object tables, const std::vector<std::string>& table_types)
     : inputs_(std::move(inputs)),
       outputs_(std::move(outputs)),
@@ -182,6 +182,7 @@ Call::Call(const py::object& turns, std::vector<py::object> inputs, std::vector<
   fill_turns(request_, turns, tables_);
   request_.interleaved = interleaved;
   request_.conjugate = conjugate;
+  request_.rotary_start = rotary_start;
   fill_tensors(request_, inputs_, outputs_, types, heads_axis);
   fill_list_of_slots(request_, slots_);
   if (tables_.is_none()) {
@@ -206,12 +207,12 @@ void add_checked_calls(py::module_& module) {
            py::arg("positions"), py::arg("pair_section"));
   py::class_<Call>(module, "Call", "Arrays to turn into others, which may be the same, and how; immutable.")
       .def(py::init<const py::object&, std::vector<py::object>, std::vector<py::object>,
-                    const std::vector<std::string>&, std::optional<int>, bool, bool, py::object, py::object, int64_t,
-                    std::optional<py::array>, py::object, py::object, const std::vector<std::string>&>(),
+                    const std::vector<std::string>&, std::optional<int>, int64_t, bool, bool, py::object, py::object,
+                    int64_t, std::optional<py::array>, py::object, py::object, const std::vector<std::string>&>(),
            py::arg("turns"), py::arg("inputs"), py::arg("outputs"), py::arg("types"), py::kw_only(),
-           py::arg("heads_axis"), py::arg("interleaved"), py::arg("conjugate"), py::arg("rows"), py::arg("positions"),
-           py::arg("offset"), py::arg("pair_section"), py::arg("slots"), py::arg("tables") = py::none(),
-           py::arg("table_types") = std::vector<std::string>{});
+           py::arg("heads_axis"), py::arg("rotary_start"), py::arg("interleaved"), py::arg("conjugate"),
+           py::arg("rows"), py::arg("positions"), py::arg("offset"), py::arg("pair_section"), py::arg("slots"),
+           py::arg("tables") = py::none(), py::arg("table_types") = std::vector<std::string>{});
   module.def("rotate", &rotate, py::arg("call"), "Turn the inputs of a call on NumPy arrays into its outputs.");
 }
 

@@ -40,9 +40,10 @@ class Call {
   // there is one; for `positions`: they are counted from `offset`; for `slots`: every token is turned. In the place of
   // turns and positions: rows that were made, with an index of them; or tables, cos and sin, with the types of both.
   Call(const pybind11::object& turns, std::vector<pybind11::object> inputs, std::vector<pybind11::object> outputs,
-       const std::vector<std::string>& types, std::optional<int> heads_axis, bool interleaved, bool conjugate,
-       pybind11::object rows, pybind11::object positions, int64_t offset, std::optional<pybind11::array> pair_section,
-       pybind11::object slots, pybind11::object tables, const std::vector<std::string>& table_types);
+       const std::vector<std::string>& types, std::optional<int> heads_axis, int64_t rotary_start, bool interleaved,
+       bool conjugate, pybind11::object rows, pybind11::object positions, int64_t offset,
+       std::optional<pybind11::array> pair_section, pybind11::object slots, pybind11::object tables,
+       const std::vector<std::string>& table_types);
 
   const Request& request() const { return request_; }
   bool on_device() const;

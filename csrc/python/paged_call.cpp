@@ -32,9 +32,9 @@ void move(const PagedCall& call) {
 }  // namespace
 
 PagedCall::PagedCall(const Turns& turns, std::vector<Transfer> transfers, const std::vector<int64_t>& grid,
-                     bool has_heads, bool interleaved, bool conjugate, py::object rows, py::object positions,
-                     int64_t offset, std::optional<py::array> pair_section, py::object source_slots,
-                     py::object target_slots, py::object other)
+                     bool has_heads, int64_t rotary_start, bool interleaved, bool conjugate, py::object rows,
+                     py::object positions, int64_t offset, std::optional<py::array> pair_section,
+                     py::object source_slots, py::object target_slots, py::object other)
     : transfers_(std::move(transfers)),
       rows_(std::move(rows)),
       positions_(std::move(positions)),
@@ -43,6 +43,7 @@ PagedCall::PagedCall(const Turns& turns, std::vector<Transfer> transfers, const 
       other_(std::move(other)),
       pair_section_(std::move(pair_section)) {
   request_.turns = turns.table();
+  request_.rotary_start = rotary_start;
   request_.interleaved = interleaved;
   request_.conjugate = conjugate;
   request_.paged = &paged_;
@@ -78,12 +79,12 @@ bool PagedCall::on_device() const { return is_on_device(std::get<0>(transfers_[0
 
 void add_paged_calls(py::module_& module) {
   py::class_<PagedCall>(module, "PagedCall", "Arrays whose tokens go into others, in slots or not; immutable.")
-      .def(py::init<const Turns&, std::vector<Transfer>, const std::vector<int64_t>&, bool, bool, bool, py::object,
-                    py::object, int64_t, std::optional<py::array>, py::object, py::object, py::object>(),
+      .def(py::init<const Turns&, std::vector<Transfer>, const std::vector<int64_t>&, bool, int64_t, bool, bool,
+                    py::object, py::object, int64_t, std::optional<py::array>, py::object, py::object, py::object>(),
            py::arg("turns"), py::arg("transfers"), py::kw_only(), py::arg("grid"), py::arg("has_heads"),
-           py::arg("interleaved"), py::arg("conjugate"), py::arg("rows"), py::arg("positions"), py::arg("offset"),
-           py::arg("pair_section"), py::arg("source_slots"), py::arg("target_slots"), py::arg("other"),
-           py::keep_alive<1, 2>());
+           py::arg("rotary_start"), py::arg("interleaved"), py::arg("conjugate"), py::arg("rows"), py::arg("positions"),
+           py::arg("offset"), py::arg("pair_section"), py::arg("source_slots"), py::arg("target_slots"),
+           py::arg("other"), py::keep_alive<1, 2>());
   module.def("move", &move, py::arg("call"), "Carry out a paged call on NumPy arrays.");
 }
 

@@ -15,9 +15,9 @@ class PagedCall {
   // Heads, where there are any, are the axis before the last. `other`: what tokens are turned by too, of which only
   // turns, rows and positions count.
   PagedCall(const Turns& turns, std::vector<Transfer> transfers, const std::vector<int64_t>& grid, bool has_heads,
-            bool interleaved, bool conjugate, pybind11::object rows, pybind11::object positions, int64_t offset,
-            std::optional<pybind11::array> pair_section, pybind11::object source_slots, pybind11::object target_slots,
-            pybind11::object other);
+            int64_t rotary_start, bool interleaved, bool conjugate, pybind11::object rows, pybind11::object positions,
+            int64_t offset, std::optional<pybind11::array> pair_section, pybind11::object source_slots,
+            pybind11::object target_slots, pybind11::object other);
   PagedCall(const PagedCall&) = delete;
   PagedCall& operator=(const PagedCall&) = delete;
 

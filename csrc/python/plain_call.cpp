@@ -33,6 +33,7 @@ class Check {
     request.made = rotation.made;
     request.interleaved = rotation.interleaved;
     request.conjugate = rotation.conjugate;
+    request.rotary_start = rotation.rotary_start;
   }
 
   bool inputs(PyObject* positions, PyObject* heads_axis) {
@@ -45,7 +46,8 @@ class Check {
         fill_inputs(request, in_, arrays_.count, heads_axis_))
       return false;
     for (int n = 0; n < arrays_.count; ++n)
-      if (rotation_.head_dim >= 0 && request.operands[n].head_dim != rotation_.head_dim) return false;
+      if (rotation_.head_dim >= 0 && request.operands[n].before + request.operands[n].head_dim != rotation_.head_dim)
+        return false;
     if (!positions)
       fill_offset(request, 0);
     else if (!place_positions(positions, torch_, rotation_, request))

@@ -41,10 +41,10 @@ PyObject* in_python_terms(const Work& work) {
 
 PyObject* new_short_cut(PyTypeObject* type, PyObject* arguments, PyObject*) {
   PyObject *turns, *pair_section, *rows;
-  long long head_dim, sections;
+  long long head_dim, sections, rotary_start;
   int interleaved, conjugate;
-  if (!PyArg_ParseTuple(arguments, "OLppOLO", &turns, &head_dim, &interleaved, &conjugate, &pair_section, &sections,
-                        &rows))
+  if (!PyArg_ParseTuple(arguments, "OLppOLOL", &turns, &head_dim, &interleaved, &conjugate, &pair_section, &sections,
+                        &rows, &rotary_start))
     return nullptr;
   return in_python_terms([&]() -> PyObject* {
     PlainRotation rotation{};
@@ -69,6 +69,7 @@ PyObject* new_short_cut(PyTypeObject* type, PyObject* arguments, PyObject*) {
     rotation.turns = table;
     rotation.head_dim = head_dim;
     rotation.sections = sections;
+    rotation.rotary_start = rotary_start;
     rotation.interleaved = interleaved != 0;
     rotation.conjugate = conjugate != 0;
     auto* self = reinterpret_cast<ShortCut*>(type->tp_alloc(type, 0));

@@ -106,9 +106,10 @@ def test_a_model_that_never_rotates_has_no_rope_and_from_config_says_so(model_ty
 
 
 @pytest.mark.parametrize("strict", [True, False])
-def test_a_model_that_turns_backwards_is_refused_by_name(strict):
-    with pytest.raises(yc.ConfigError, match="'nanochat' turns every pair the other way"):
-        yc.from_config({"model_type": "nanochat", "hidden_size": 512, "num_attention_heads": 8}, strict=strict)
+def test_a_model_that_turns_backwards_is_read_so(strict):
+    config = {"model_type": "nanochat", "hidden_size": 512, "num_attention_heads": 8, "rope_theta": 10_000.0}
+    assert yc.from_config(config, strict=strict) == yc.Rope(64, 10_000.0, reversed=True)
+    assert yc.ropes_from_config(config).evidence.kind == "run"
 
 
 @pytest.mark.parametrize(("model_type", "layer_types", "turning"), [

@@ -11,7 +11,7 @@ from yarncore.backends import choice
 from yarncore.backends.torch.roads import rotate_by
 from yarncore.frameworks.torch import TORCH
 
-ROPE = yc.Rope(32, rotary_dim=24, scaling=yc.YaRN(4.0, 64))
+ROPE = yc.Rope(32, rotary_dim=24, rotary_start=8, scaling=yc.YaRN(4.0, 64))
 STEPPED = yc.Rope(32, scaling=yc.DynamicYaRN(64, steps="doubling"))
 
 

@@ -148,8 +148,9 @@ def check_head_dim(name: str, x: Array, record: RotationRecord) -> None:
         return  # reported with heads_axis, which says how many dimensions are needed
     last = x.shape[-1]
     expected = record.head_dim
-    if (expected is not None and last != expected) or last < record.rotary_dim:
-        wanted = f"head_dim={expected}" if expected is not None else f"at least rotary_dim={record.rotary_dim}"
+    if (expected is not None and last != expected) or last < record.rotary_end:
+        start = "rotary_start + " if record.rotary_start else ""
+        wanted = f"head_dim={expected}" if expected is not None else f"at least {start}rotary_dim={record.rotary_end}"
         hint = ""
         if expected is not None and last > expected and last % expected == 0:
             hint = f" (heads flattened? reshape to (..., {last // expected}, {expected}))"

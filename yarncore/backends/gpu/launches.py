@@ -134,6 +134,7 @@ def launches(request: RotationRequest, results: list[Array], memory: DeviceMemor
         [memory.address(y) for y in results],
         [element_type(x) for x in request.inputs],
         heads_axis=None if request.heads_axis is None else len(like.shape) + request.heads_axis,
+        rotary_start=record.rotary_start,
         interleaved=record.interleaved,
         conjugate=record.conjugate,
         rows=device.rows(record, grid),

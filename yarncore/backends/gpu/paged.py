@@ -80,6 +80,7 @@ def _call(
         transfers,
         grid=request.grid,
         has_heads=request.heads_axis is not None,
+        rotary_start=record.rotary_start,
         interleaved=record.interleaved,
         conjugate=record.conjugate,
         rows=device.rows(record, request.grid),

@@ -70,6 +70,7 @@ class NativeBackend(Backend):
             targets,
             [element_type(x) for x in request.inputs],
             heads_axis=None if request.heads_axis is None else len(request.inputs[0].shape) + request.heads_axis,
+            rotary_start=record.rotary_start,
             interleaved=record.interleaved,
             conjugate=record.conjugate,
             rows=_rows(made[1] if made else record.rows, grid),

@@ -89,6 +89,7 @@ def _call(request: PagedRequest, transfers: list[Any], term: Term, other: Any) -
         transfers,
         grid=request.grid,
         has_heads=request.heads_axis is not None,
+        rotary_start=record.rotary_start,
         interleaved=record.interleaved,
         conjugate=record.conjugate,
         rows=None if record.rows is None else np.broadcast_to(record.rows, request.grid),

@@ -59,6 +59,7 @@ def short_cut_of(record: RotationRecord) -> Any:
                 record.pair_section,
                 record.sections,
                 record.rows,
+                record.rotary_start,
             )
     return record.short_cut
 

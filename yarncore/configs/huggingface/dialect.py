@@ -66,11 +66,6 @@ def _rotates(config: Keys, facts: Facts) -> bool:
     """Whether any layer rotates: not where the type never does, a key says so, or what is to be rotated has no elements."""
     if facts.refuse is not None:
         raise ConfigError(f"{config.where}: model_type {config.raw('model_type')!r}: {facts.refuse}")
-    if facts.pairs == "reversed":
-        raise ConfigError(
-            f"{config.where}: model_type {config.raw('model_type')!r} turns every pair the other way (by -position); a Rope "
-            "cannot say that yet"
-        )
     while_ = all(config.raw(key) in values for key, values in facts.rotates_while.items())
     nothing_left = config.lookup("qk_rope_head_dim") == 0 and is_sliced(config, facts)
     return facts.rotates and while_ and not nothing_left
@@ -87,7 +82,7 @@ def _rope(config: Keys, facts: Facts, rope: RopeDict, layers: LayerNames, strict
         pairs = interleaved(config, facts)
         _check_length(config, rope.keys)
         rope.keys.report_unread(strict, IRRELEVANT)
-        return Rope(of, rope.base, scaling, part, pairs, counts, order)
+        return Rope(of, rope.base, scaling, part, pairs, counts, order, reversed=facts.pairs == "reversed")
     except ConfigError:
         raise
     except ValueError as error:  # what is right by itself and does not fit together
