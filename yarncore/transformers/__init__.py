@@ -1,0 +1,1 @@
+"""yarncore under models of transformers."""

@@ -1,0 +1,146 @@
+"""One forward of a decoder: the lengths of its rows, and what rotates its queries and keys."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+
+from yarncore.transformers.dynamic.record import CacheRecord, lengths_of
+from yarncore.transformers.dynamic.scales import Scales
+
+ByShape = Mapping[tuple[int, bool], Scales]
+"""Scales for what a layer may rotate: by the elements of a head, the whole or a slice, and whether pairs are interleaved."""
+
+
+class Followed:
+    """What stands in the place of (cos, sin): rotates at this forward's positions, each row at its own length.
+
+    Attributes
+    ----------
+    positions : integer tensor, shape (rows, tokens) or (sections, rows, tokens)
+    lengths : tuple of int
+        The canonical length of each row.
+    """
+
+    __slots__ = ("_forward", "_scales", "lengths", "positions")
+
+    def __init__(self, forward: "Forward", scales: ByShape, positions: torch.Tensor, lengths: tuple[int, ...]) -> None:
+        self._forward = forward
+        self._scales = scales
+        self.positions = positions
+        self.lengths = lengths
+
+    def to(self, device: Any, *args: Any, **kwargs: Any) -> "Followed":
+        """The same on another device, as layers on several devices ask for it."""
+        if not isinstance(device, (str, int, torch.device)):
+            return self
+        return Followed(self._forward, self._scales, self.positions.to(device), self.lengths)
+
+    def rotate(self, q: Any, k: Any, heads_axis: int, interleaved: bool, fresh: bool) -> Any:
+        """q and k rotated; k as it is where the cache holds unrotated keys and turns them on read."""
+        scales = self._scales[q.shape[-1], interleaved]
+        rotation = scales.at_rows(self.lengths)
+        rotate = rotation.rotate_ if fresh and not is_recorded(q, k) else rotation.rotate
+        record = self._forward.record
+        unrotated = record is not None and record.strategy == "unrotated"
+        if k is None and unrotated:
+            raise ValueError(
+                'keys="unrotated" needs a model that rotates q and k in one call; this one rotates them one by one. '
+                'Use keys="rerotated"'
+            )
+        if k is None or unrotated:
+            q = rotate(q, None, self.positions, heads_axis=heads_axis)
+        else:
+            q, k = rotate(q, k, self.positions, heads_axis=heads_axis)
+        self._forward.note(self, scales, q if k is None else k, heads_axis)
+        return q if k is None else (q, k)
+
+
+def is_recorded(q: torch.Tensor, k: torch.Tensor | None) -> bool:
+    """Whether a gradient or a compiler follows the call, for which fresh results are the better ones."""
+    if torch.compiler.is_compiling():
+        return True
+    return torch.is_grad_enabled() and (q.requires_grad or (k is not None and k.requires_grad))
+
+
+class Rotated(NamedTuple):
+    """What a layer's rotary function has given back, until the layer caches it.
+
+    Attributes
+    ----------
+    followed : Followed
+    scales : Scales
+    candidates : list of tensor, shape (rows, heads, tokens, width)
+        Its keys; where it is called for one array at a time, its queries too.
+    """
+
+    followed: Followed
+    scales: Scales
+    candidates: list[torch.Tensor]
+
+
+class Forward:
+    """What one forward of a decoder knows.
+
+    Attributes
+    ----------
+    record : CacheRecord or None
+        None: without a cache.
+    positions : integer tensor
+        Of the tokens of this forward, once the rotary module has been called.
+    lengths : tuple of int
+        Of each row: its largest position + 1, cached and new.
+    wrote : bool
+        Whether a layer has cached something.
+    """
+
+    __slots__ = ("_rotated", "lengths", "positions", "record", "wrote")
+
+    def __init__(self, record: CacheRecord | None) -> None:
+        self.record = record
+        self.positions: torch.Tensor | None = None
+        self.lengths: tuple[int, ...] = ()
+        self.wrote = False
+        self._rotated: Rotated | None = None
+
+    def followed(self, scales: ByShape, position_ids: torch.Tensor, rows: int) -> Followed:
+        """What rotates at these positions.
+
+        Parameters
+        ----------
+        scales : mapping of shape to Scales
+        position_ids : integer tensor, shape (1 or rows, tokens) or (sections, 1 or rows, tokens)
+        rows : int
+            The size of the batch.
+        """
+        positions = position_ids
+        if positions.shape[-2] != rows:
+            positions = positions.expand(*positions.shape[:-2], rows, positions.shape[-1])
+        if self.positions is None:
+            self.positions = positions
+            self.lengths = self._lengths(positions)
+        canonical = next(iter(scales.values())).canonical
+        return Followed(self, scales, positions, tuple(map(canonical, self.lengths)))
+
+    def _lengths(self, positions: torch.Tensor) -> tuple[int, ...]:
+        new = lengths_of(positions)
+        cached = self.record.lengths if self.record is not None else ()
+        if cached and len(cached) != len(new):
+            raise ValueError(
+                f"the cache holds {len(cached)} rows and the batch has {len(new)}; the same number is expected"
+            )
+        return tuple(map(max, cached, new)) if cached else new
+
+    def note(self, followed: Followed, scales: Scales, keys: torch.Tensor, heads_axis: int) -> None:
+        """Take note of what a layer's rotary function gives back."""
+        if self.record is None:
+            return
+        keys = keys.transpose(-3, -2) if heads_axis == -2 else keys
+        if self._rotated is None or self._rotated.followed is not followed:
+            self._rotated = Rotated(followed, scales, [])
+        self._rotated.candidates.append(keys)
+
+    def take(self) -> Rotated | None:
+        """What was rotated since a layer last cached; None: nothing, the layer is without such a rotation."""
+        taken, self._rotated = self._rotated, None
+        return taken
