@@ -1,1 +1,9 @@
-"""yarncore under models of transformers."""
+"""yarncore under a loaded model of transformers: extend it, restore it."""
+
+from yarncore.transformers.extend import extend, restore
+from yarncore.transformers.report import Report
+from yarncore.transformers.version import warn_of_other_versions
+
+__all__ = ["Report", "extend", "restore"]
+
+warn_of_other_versions()

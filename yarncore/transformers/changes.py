@@ -1,0 +1,67 @@
+"""Changes to a model that can be undone: all are made, or none."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+
+@dataclass(slots=True, eq=False)
+class Change:
+    """One value of one module, changed.
+
+    Attributes
+    ----------
+    module : Module
+    name : str
+    new : Any
+    child : bool
+        A module below it; else an attribute of the instance.
+    had : bool
+        There was an old one, once the change is made.
+    old : Any
+    """
+
+    module: torch.nn.Module
+    name: str
+    new: Any
+    child: bool = False
+    had: bool = False
+    old: Any = None
+
+    @property
+    def _values(self) -> dict[str, Any]:
+        values: dict[str, Any] = self.module._modules if self.child else self.module.__dict__
+        return values
+
+    def make(self) -> None:
+        """Put the new value in, and keep the old one."""
+        self.had, self.old = self.name in self._values, self._values.get(self.name)
+        self._values[self.name] = self.new
+
+    def undo(self) -> None:
+        """Put the old value back; a change that was not made, or was undone, is left alone."""
+        if self._values.get(self.name) is self.new:
+            if self.had:
+                self._values[self.name] = self.old
+            else:
+                del self._values[self.name]
+
+
+def make_all(changes: Iterable[Change]) -> None:
+    """Make changes; where one fails, or the user interrupts, none stays."""
+    made: list[Change] = []
+    try:
+        for change in changes:
+            made.append(change)
+            change.make()
+    except BaseException:
+        undo_all(made)
+        raise
+
+
+def undo_all(changes: Iterable[Change]) -> None:
+    """Undo changes, the last first."""
+    for change in reversed(list(changes)):
+        change.undo()

@@ -1,0 +1,154 @@
+"""Extend a loaded model, and restore it."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from yarncore.configs.dialects import ropes_from_config
+from yarncore.configs.huggingface.facts import facts_of
+from yarncore.configs.model_ropes import ModelRopes
+from yarncore.rope.rope import Rope
+from yarncore.scaling.scaling import Scaling
+from yarncore.transformers.asked import Asked, Target
+from yarncore.transformers.cache import cache_bytes
+from yarncore.transformers.changes import Change, make_all, undo_all
+from yarncore.transformers.decoder import Decoder, decoder_of, model_of
+from yarncore.transformers.layers import forwards, rotary_modules, softmax_factors
+from yarncore.transformers.report import Report
+
+# Under which the record of what was changed is kept by the model: copied, pickled and moved with it.
+_RECORD = "_yarncore_changes"
+
+
+def extend(
+    model: Any,
+    scaling: Scaling | Mapping[str, Scaling | None] | str | os.PathLike[str] | None = None,
+    *,
+    to: int | None = None,
+    factor: float | None = None,
+    original_length: int | None = None,
+    replace: bool = False,
+) -> Report:
+    """Put yarncore's rotation under a loaded model, with a longer context or with its own.
+
+    Only this instance changes: other models of its class, and its weights, stay as they are. Nothing is changed where an
+    error is raised.
+
+    Parameters
+    ----------
+    model : PreTrainedModel, or what wraps one (PEFT)
+        Its language model is extended. Not compiled yet.
+    scaling : Scaling, mapping of layer type to Scaling, or path, optional
+        A path is that of a folder with the yarncore.json of an extended model. With neither scaling nor to nor factor
+        the model keeps the scaling that it has, and gets exact phases.
+    to : int, keyword-only
+        YaRN up to so many tokens.
+    factor : float, keyword-only
+        YaRN by s = factor.
+    original_length : int, keyword-only
+        The length that the model was trained for; None: its configuration's own, else max_position_embeddings.
+    replace : bool, keyword-only
+        Put another scaling in the place of one that the model has already.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what was given and what is accepted; or what it is in the model that is not understood.
+    """
+    asked = Asked(scaling, to, factor, original_length, replace)
+    outermost = model_of(model)
+    before = outermost.__dict__.get(_RECORD)
+    if before is not None and not replace:
+        raise ValueError("model is extended already; restore(model) first, or say replace=True")
+    if before is None:
+        return _extended(model, asked)
+    restore(model)
+    try:
+        return _extended(model, asked)
+    except BaseException:
+        make_all(before)
+        raise
+
+
+def restore(model: Any) -> None:
+    """Undo `extend`: modules, methods and factors are those from before.
+
+    Raises
+    ------
+    ValueError
+        Where the model is not extended.
+    """
+    outermost = model_of(model)
+    changes = outermost.__dict__.get(_RECORD)
+    if changes is None:
+        raise ValueError(f"model ({type(outermost).__name__}) is not extended")
+    undo_all(changes)
+
+
+def _extended(model: Any, asked: Asked) -> Report:
+    decoder = decoder_of(model)
+    found = ropes_from_config(decoder.config)
+    softmax = facts_of(found.model_type, decoder.config.to_dict()).softmax_mscale
+    knows_types = len(decoder.rotaries) > 1 or any("layer_type" in _takes(place) for place in decoder.rotaries)
+    target = asked.target(found, decoder.config, not knows_types, softmax)
+    functions, why_tables = forwards(decoder, found)
+    changes = rotary_modules(decoder, found, target, fused=not why_tables)
+    changes += functions + softmax_factors(decoder, found, target)
+    changes.append(Change(decoder.model, _RECORD, changes))
+    report = _report(decoder, found, target, why_tables)
+    make_all(changes)
+    return report
+
+
+def _takes(place: Any) -> Any:
+    return type(place.module).forward.__code__.co_varnames if hasattr(place.module.forward, "__func__") else ()
+
+
+def _report(decoder: Decoder, found: ModelRopes, target: Target, why_tables: str) -> Report:
+    rope = next(rope for rope in target.ropes.values() if rope is not None)
+    scaled = next((rope for rope in target.ropes.values() if rope is not None and rope.scaling is not None), rope)
+    rotation = scaled.at(target.length or target.original.tokens or 1)
+    on_rotation, on_softmax = float(rotation.attention_factor) ** 2, float(rotation.softmax_scale_factor)
+    applied = [name for name, factor in (("cos_sin", on_rotation), ("softmax", on_softmax)) if factor != 1]
+    dtype = next((p.dtype for p in decoder.model.parameters() if p.is_floating_point()), torch.get_default_dtype())
+    return Report(
+        model=f"{type(decoder.model).__name__}, {found.model_type}",
+        evidence=str(found.evidence),
+        original_length=target.original.tokens,
+        original_from=target.original.whence,
+        target_length=target.length,
+        factor=_factor(target),
+        method=", ".join(type(scaling).__name__ for scaling in target.scalings) or "plain RoPE",
+        ropes=dict(target.ropes),
+        before=dict(found),
+        temperature=on_rotation * on_softmax,
+        temperature_in=" and ".join(applied) or "nobody",
+        rotation=f"tables of cos and sin: {why_tables}" if why_tables else "fused",
+        layers=len({id(method.module) for method in decoder.methods}),
+        cache_bytes=cache_bytes(decoder.config, found, target.length, dtype),
+        saved_as="config.json",
+    )
+
+
+def _factor(target: Target) -> float | None:
+    if target.length is None or not target.original.tokens or not target.scalings:
+        return None
+    return target.length / target.original.tokens
+
+
+def ropes_of(model: Any) -> Mapping[str, Rope | None]:
+    """The Ropes that an extended model rotates by, by what its rotary modules are told of layers."""
+    from yarncore.transformers.rotary import RotaryModule
+
+    return {
+        label: rope
+        for module in model.modules()
+        if isinstance(module, RotaryModule)
+        for label, rope in module.ropes.items()
+    }
