@@ -38,8 +38,23 @@ struct TurnsTable {
 
 YARNCORE_HOST_DEVICE static inline int64_t turns_capacity(int64_t pairs) { return (pairs + 31) / 32 * 32; }
 
+// Rows of cos and sin that were made before: row r stands at [r * 2 * capacity], first cos, then sin.
+struct MadeRows {
+  float* floats;
+  double* doubles;    // one of both, the other is null
+  uint8_t* identity;  // of each row, whether it turns nothing; null: there are no such rows
+};
+
+// Tables of cos and sin as another program made them: of each token, `pairs` numbers of each.
+struct GivenTables {
+  const char *cos, *sin;  // null: there are none
+  ElementType cos_type, sin_type;
+  int64_t cos_token[max_token_axes], sin_token[max_token_axes];
+  int64_t cos_element, sin_element;
+};
+
 struct Request {
-  int operand_count;  // 1 or 2
+  int operand_count;  // 1 or 2; 0 where only rows are made
   Operand operands[2];
 
   int token_axes;
@@ -52,8 +67,12 @@ struct Request {
   int64_t section_stride;       // from one section's positions to the next
   const uint8_t* pair_section;  // which section's position turns a pair; null where there is one position a token
 
+  // What a token is turned by: a row of turns at its positions; or the row that was made of them; or that of the
+  // tables, which leave nothing of `turns` but the number of pairs.
   TurnsTable turns;
-  const char* row_index;  // int32 row of each token; null: row 0
+  MadeRows made;
+  GivenTables given;
+  const char* row_index;  // int32 row of each token, of the turns or of those made; null: row 0
   int64_t row_stride[max_token_axes];
 
   // When set, only these flattened token indices are turned, -1 is skipped, and positions and rows are those of

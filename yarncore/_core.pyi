@@ -15,22 +15,37 @@ class Turns:
     def __init__(self, words: npt.NDArray[np.uint32], factors: npt.NDArray[np.float64]) -> None: ...
 
 @final
-class ShortCut:
+class Rows:
     def __init__(
         self,
         turns: Turns,
+        *,
+        shape: Sequence[int],
+        doubles: bool,
+        conjugate: bool,
+        rows: npt.NDArray[np.int32] | None,
+        positions: npt.NDArray[Any],
+        pair_section: npt.NDArray[np.uint8] | None,
+    ) -> None: ...
+
+@final
+class ShortCut:
+    def __init__(
+        self,
+        turns: Turns | Rows,
         head_dim: int,
         interleaved: bool,
         conjugate: bool,
         pair_section: npt.NDArray[np.uint8] | None,
         sections: int,
+        rows: npt.NDArray[np.int32] | None,
         /,
     ) -> None: ...
     def attempt(self, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any, /) -> Any: ...
 
 @final
 class Method:
-    def __init__(self, function: Callable[..., Any], in_place: bool) -> None: ...
+    def __init__(self, function: Callable[..., Any], in_place: bool, prepared: bool) -> None: ...
     def __get__(self, instance: Any, owner: Any = None) -> Callable[..., Any]: ...
 
 _DeviceArray = tuple[int, str, Sequence[int], Sequence[int]]
@@ -40,7 +55,7 @@ _Array = npt.NDArray[Any] | _DeviceArray
 class Call:
     def __init__(
         self,
-        turns: Turns,
+        turns: Turns | Rows | None,
         inputs: Sequence[_Array],
         outputs: Sequence[_Array],
         types: Sequence[str],
@@ -53,6 +68,8 @@ class Call:
         offset: int,
         pair_section: npt.NDArray[np.uint8] | None,
         slots: _Array | None,
+        tables: tuple[_Array, _Array] | None = None,
+        table_types: Sequence[str] = (),
     ) -> None: ...
 
 def rotate(call: Call) -> None: ...

@@ -74,9 +74,17 @@ static inline int64_t place_tokens(const Part& part, TokenIndex& index, int64_t 
     to = {};
     to.row = count;
     to.table_row = read_table_row(request, at, token);
-    const bool origin =
-        read_positions(request, at, token, part.sections, part.scratch.positions + count * part.sections);
-    to.identity = origin && request.turns.factors[to.table_row] == 1.0;
+    if (request.made.identity) {
+      to.row = to.table_row;
+      to.identity = request.made.identity[to.row];
+    } else if (request.given.cos) {
+      to.cos = offset_of(request, at, token, request.given.cos_token);
+      to.sin = offset_of(request, at, token, request.given.sin_token);
+    } else {
+      const bool origin =
+          read_positions(request, at, token, part.sections, part.scratch.positions + count * part.sections);
+      to.identity = origin && request.turns.factors[to.table_row] == 1.0;
+    }
     for (int n = 0; n < request.operand_count; ++n)
       for (int axis = 0; axis < request.token_axes; ++axis) {
         to.in[n] += at[axis] * request.operands[n].in_token[axis];

@@ -101,4 +101,15 @@ void rotate(const Request& request) {
     share_heads(kernels, request, decision.first, tokens, most_heads);
 }
 
+void make_rows(const Request& request, const MadeRows& rows) {
+  const int64_t tokens = request.tokens();
+  if (tokens == 0) return;
+  const Decision decision = decide(request, tokens);
+  const KernelTable& kernels = current_kernels();
+  parallel_for(tokens, decision.first.threads, 1, [&](int64_t begin, int64_t end) {
+    const DefaultFloatMode mode;
+    with_scratch(request, decision.first, [&](char* memory) { kernels.keep_rows(request, rows, begin, end, memory); });
+  });
+}
+
 }  // namespace yarncore::cpu

@@ -1,11 +1,12 @@
-// The loop of the CPU over the tokens of a thread: for each make one row of cos and sin, then turn every head of q and
-// k by it. Templates over the Lanes of an instruction set; instantiated once in each unit of cpu/isa/.
+// The loop of the CPU over the tokens of a thread: for each make one row of cos and sin, or load one, then turn every
+// head of q and k by it. Templates over the Lanes of an instruction set; instantiated once in each unit of cpu/isa/.
 #pragma once
 
 #include <cstdint>
 
 #include "../request.h"
 #include "kernel_table.h"
+#include "load_row.h"
 #include "make_row.h"
 #include "place_tokens.h"
 #include "scratch.h"
@@ -29,10 +30,24 @@ struct LastRow {
   }
 };
 
+// The same where tables are given.
+static inline void load_rows(const Part& part, int64_t count) {
+  for (int64_t n = 0; n < count; ++n) {
+    Token& token = part.scratch.tokens[n];
+    const int64_t first = token.row * 2 * part.request.turns.capacity;
+    if (part.scratch.float_rows.cos)
+      token.identity = load_row(part.request, token.cos, token.sin, part.scratch.float_rows.from(first));
+    if (part.scratch.double_rows.cos)
+      token.identity = load_row(part.request, token.cos, token.sin, part.scratch.double_rows.from(first));
+  }
+}
+
 // The rows of the first `count` tokens of the scratch. A lone row stays where it is and may serve the next token again.
 template <class Lanes>
 inline void make_rows(const Part& part, int64_t count, LastRow& last) {
   const auto& [request, schedule, scratch, sections, end] = part;
+  if (request.made.identity) return;
+  if (request.given.cos) return load_rows(part, count);
   const bool one_row = schedule.tokens_per_block == 1;
   for (int64_t n = 0; n < count; ++n) {
     const Token& token = scratch.tokens[n];
@@ -49,13 +64,41 @@ inline void make_rows(const Part& part, int64_t count, LastRow& last) {
   }
 }
 
+// What the heads of tokens [begin, end) need: the memory of the thread, with the rows that are there already.
+static inline Scratch scratch_of(const Request& request, int64_t tokens_per_block, char* memory) {
+  Scratch scratch = lay_out_scratch(request, tokens_per_block, memory);
+  const int64_t capacity = request.turns.capacity;
+  if (request.made.floats) scratch.float_rows = rows_at(request.made.floats, capacity);
+  if (request.made.doubles) scratch.double_rows = rows_at(request.made.doubles, capacity);
+  if (scratch.phases.section_of)
+    for (int64_t i = 0; i < capacity; ++i)
+      scratch.phases.section_of[i] = request.pair_section && i < request.turns.pairs ? request.pair_section[i] : 0;
+  return scratch;
+}
+
+// Rows of tokens [begin, end) of a request without operands, into `rows`, for requests to come.
+template <class Lanes>
+void keep_rows(const Request& request, const MadeRows& rows, int64_t begin, int64_t end, char* memory) {
+  Scratch scratch = scratch_of(request, 1, memory);
+  const Schedule schedule{1, false, 0, 1};
+  const Part part{request, schedule, scratch, section_count(request), end};
+  const int64_t capacity = request.turns.capacity;
+  TokenIndex index(request, begin);
+  for (int64_t token = begin; token < end; ++token) {
+    LastRow none;
+    place_tokens(part, index, token, token + 1);
+    if (rows.floats) scratch.float_rows = rows_at(rows.floats + token * 2 * capacity, capacity);
+    if (rows.doubles) scratch.double_rows = rows_at(rows.doubles + token * 2 * capacity, capacity);
+    rows.identity[token] = scratch.tokens[0].identity;
+    make_rows<Lanes>(part, 1, none);
+  }
+}
+
 // Tokens [begin, end) of the request, in C order of the token axes (or of the slots).
 template <class Lanes>
 void rotate_tokens(const Request& request, const Schedule& schedule, int64_t begin, int64_t end, char* memory) {
-  const Scratch scratch = lay_out_scratch(request, schedule.tokens_per_block, memory);
+  const Scratch scratch = scratch_of(request, schedule.tokens_per_block, memory);
   const Part part{request, schedule, scratch, section_count(request), end};
-  for (int64_t i = 0; request.pair_section && i < request.turns.capacity; ++i)
-    scratch.phases.section_of[i] = i < request.turns.pairs ? request.pair_section[i] : 0;
   const OperandWork<Lanes> work[] = {{part, request.operands[0]}, {part, request.operands[request.operand_count - 1]}};
   LastRow last;
   TokenIndex index(request, begin);

@@ -15,7 +15,8 @@ namespace yarncore::cpu {
 struct Token {
   int64_t in[2], out[2];  // byte offset in each operand
   int64_t row;            // which of the block's rows
-  int32_t table_row;      // of the table of turns, from which it is made
+  int32_t table_row;      // of the table of turns, from which it is made; or of the rows that were made before
+  int64_t cos, sin;       // byte offset in tables that are given
   bool identity;
 };
 
@@ -43,7 +44,7 @@ static inline Scratch lay_out_scratch(const Request& request, int64_t tokens_per
     scratch.bytes += (bytes + 63) / 64 * 64;
     return taken;
   };
-  const int64_t numbers = 2 * request.turns.capacity * tokens_per_block;
+  const int64_t numbers = request.made.identity ? 0 : 2 * request.turns.capacity * tokens_per_block;
   int64_t head_bytes = 0;
   bool floats = false, doubles = false;
   for (int n = 0; n < request.operand_count; ++n) {

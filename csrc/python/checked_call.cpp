@@ -53,6 +53,22 @@ ArrayView tensor(const py::handle& array, const std::string& type) {
   return view;
 }
 
+// The turns of a request, or rows that were made of them, or nothing but how many pairs a table has.
+void fill_turns(Request& request, const py::object& turns, const py::object& tables) {
+  if (py::isinstance<Rows>(turns)) {
+    const auto& rows = py::cast<const Rows&>(turns);
+    request.turns = rows.shape();
+    request.made = rows.rows();
+  } else if (!tables.is_none()) {
+    const auto cos = py::cast<py::array>(py::cast<py::tuple>(tables)[0]);
+    require(cos.ndim() > 0, "a table has no row of pairs");
+    const int64_t pairs = cos.shape(cos.ndim() - 1);
+    request.turns = {nullptr, nullptr, nullptr, 0, pairs, turns_capacity(pairs)};
+  } else {
+    request.turns = py::cast<const Turns&>(turns).table();
+  }
+}
+
 // Positions or rows.
 ArrayView numbers(const py::handle& array) {
   ArrayView view{};
@@ -98,6 +114,13 @@ const uint8_t* checked_sections(const std::optional<py::array>& pair_section, in
   return static_cast<const uint8_t*>(pair_section->data());
 }
 
+int64_t count_of(const std::vector<int64_t>& shape) {
+  require(shape.size() <= static_cast<size_t>(max_token_axes), "there are too many axes");
+  int64_t count = 1;
+  for (const int64_t extent : shape) count *= extent;
+  return count;
+}
+
 void rotate(const Call& call) {
   require(!call.on_device(), "the arrays of a device are turned there");
   const Request& request = call.request();
@@ -112,28 +135,51 @@ void rotate(const Call& call) {
 
 Turns::Turns(const Words& words, const Factors& factors) : OwnedTurns(checked_turns(words, factors)) {}
 
-Call::Call(const Turns& turns, std::vector<py::object> inputs, std::vector<py::object> outputs,
+Rows::Rows(const Turns& turns, const std::vector<int64_t>& shape, bool doubles, bool conjugate, const py::object& rows,
+           const py::object& positions, const std::optional<py::array>& pair_section)
+    : OwnedRows(count_of(shape), turns.table().pairs, doubles) {
+  Request request{};
+  request.turns = turns.table();
+  request.conjugate = conjugate;
+  request.token_axes = static_cast<int>(shape.size());
+  std::copy(shape.begin(), shape.end(), request.extent);
+  const int64_t pairs = request.turns.pairs;
+  const uint8_t* sections = checked_sections(pair_section, pairs);
+  require(fill_positions(request, numbers(positions), sections, sections ? count_sections(sections, pairs) : 1));
+  if (!rows.is_none()) require(fill_rows(request, numbers(rows)));
+  const MadeRows made = this->rows();
+  without_gil([&] { cpu::make_rows(request, made); });
+}
+
+Call::Call(const py::object& turns, std::vector<py::object> inputs, std::vector<py::object> outputs,
            const std::vector<std::string>& types, std::optional<int> heads_axis, bool interleaved, bool conjugate,
            py::object rows, py::object positions, int64_t offset, std::optional<py::array> pair_section,
-           py::object slots)
+           py::object slots, py::object tables, const std::vector<std::string>& table_types)
     : inputs_(std::move(inputs)),
       outputs_(std::move(outputs)),
+      turns_(turns),
       rows_(std::move(rows)),
       positions_(std::move(positions)),
       slots_(std::move(slots)),
+      tables_(std::move(tables)),
       pair_section_(std::move(pair_section)) {
-  request_.turns = turns.table();
+  fill_turns(request_, turns, tables_);
   request_.interleaved = interleaved;
   request_.conjugate = conjugate;
   fill_tensors(request_, inputs_, outputs_, types, heads_axis);
   fill_list_of_slots(request_, slots_);
   const int64_t pairs = request_.turns.pairs;
   const uint8_t* sections = checked_sections(pair_section_, pairs);
-  if (positions_.is_none())
+  if (!tables_.is_none()) {
+    const py::tuple both = tables_;
+    require(both.size() == 2 && table_types.size() == 2, "there are two tables");
+    require(fill_tables(request_, tensor(both[0], table_types[0]), tensor(both[1], table_types[1])));
+  } else if (positions_.is_none())
     fill_offset(request_, offset);
   else
     require(fill_positions(request_, numbers(positions_), sections, sections ? count_sections(sections, pairs) : 1));
   if (!rows_.is_none()) require(fill_rows(request_, numbers(rows_)));
+  require(fit_rows(request_), "the rows that were made are of another type");
 }
 
 bool Call::on_device() const { return is_on_device(inputs_[0]); }
@@ -141,13 +187,19 @@ bool Call::on_device() const { return is_on_device(inputs_[0]); }
 void add_checked_calls(py::module_& module) {
   py::class_<Turns>(module, "Turns", "Rows of fixed-point turns with their factors; immutable.")
       .def(py::init<const Words&, const Factors&>(), py::arg("words"), py::arg("factors"));
+  py::class_<Rows>(module, "Rows", "Rows of cos and sin, made once for many calls; immutable.")
+      .def(py::init<const Turns&, const std::vector<int64_t>&, bool, bool, const py::object&, const py::object&,
+                    const std::optional<py::array>&>(),
+           py::arg("turns"), py::kw_only(), py::arg("shape"), py::arg("doubles"), py::arg("conjugate"), py::arg("rows"),
+           py::arg("positions"), py::arg("pair_section"));
   py::class_<Call>(module, "Call", "Arrays to turn into others, which may be the same, and how; immutable.")
-      .def(py::init<const Turns&, std::vector<py::object>, std::vector<py::object>, const std::vector<std::string>&,
-                    std::optional<int>, bool, bool, py::object, py::object, int64_t, std::optional<py::array>,
-                    py::object>(),
+      .def(py::init<const py::object&, std::vector<py::object>, std::vector<py::object>,
+                    const std::vector<std::string>&, std::optional<int>, bool, bool, py::object, py::object, int64_t,
+                    std::optional<py::array>, py::object, py::object, const std::vector<std::string>&>(),
            py::arg("turns"), py::arg("inputs"), py::arg("outputs"), py::arg("types"), py::kw_only(),
            py::arg("heads_axis"), py::arg("interleaved"), py::arg("conjugate"), py::arg("rows"), py::arg("positions"),
-           py::arg("offset"), py::arg("pair_section"), py::arg("slots"), py::keep_alive<1, 2>());
+           py::arg("offset"), py::arg("pair_section"), py::arg("slots"), py::arg("tables") = py::none(),
+           py::arg("table_types") = std::vector<std::string>{});
   module.def("rotate", &rotate, py::arg("call"), "Turn the inputs of a call on NumPy arrays into its outputs.");
 }
 

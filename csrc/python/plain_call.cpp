@@ -126,6 +126,7 @@ class Check {
  public:
   Check(const PlainRotation& rotation, const Arrays& arrays) : rotation_(rotation), arrays_(arrays) {
     request.turns = rotation.turns;
+    request.made = rotation.made;
     request.interleaved = rotation.interleaved;
     request.conjugate = rotation.conjugate;
   }
@@ -135,13 +136,17 @@ class Check {
     if (torch_ && !(state_ = torch_state()).plain) return false;
     for (int n = 0; n < arrays_.count; ++n)
       if (!view_of(arrays_.in[n], arrays_.in[n] == arrays_.out[n], in_[n])) return false;
-    const bool counted = positions == Py_None || PyLong_CheckExact(positions);
+    const bool counted = positions && (positions == Py_None || PyLong_CheckExact(positions));
     if (!heads_axis_of(heads_axis, in_[0].dimensions, counted, heads_axis_) ||
         fill_inputs(request, in_, arrays_.count, heads_axis_))
       return false;
     for (int n = 0; n < arrays_.count; ++n)
       if (rotation_.head_dim >= 0 && request.operands[n].head_dim != rotation_.head_dim) return false;
-    return place_positions(positions, torch_, rotation_, request);
+    if (!positions)
+      fill_offset(request, 0);
+    else if (!place_positions(positions, torch_, rotation_, request))
+      return false;
+    return (!rotation_.rows.data || !fill_rows(request, rotation_.rows)) && fit_rows(request);
   }
 
   bool outputs() {

@@ -86,14 +86,14 @@ def test_the_bits_of_the_extension(name, dtype, host):
 def test_lengths_of_rows_by_a_table_that_is_copied_once(host):
     q, k = pair()
     for lengths in (torch.tensor([[64], [1000]]), torch.tensor([[70], [10**6]])):
-        rotation = STEPPED._resolution._by_steps(lengths)  # as lengths on a device are served: no value is read
+        rotation = STEPPED._resolution.at_traced(lengths)  # as lengths on a device are served: no value is read
         results = rotation.rotate(q, k, None, heads_axis=-2, backend="host")
         for y, e in zip(results, STEPPED.rotate(q, k, None, heads_axis=-2, length=lengths), strict=True):
             assert torch.equal(y, e)
         copies = rotation._record.turns.copies
         assert len(copies.kernel) == len(copies.steps) == 1  # the rows, and the lengths at which they change
         words = copies.kernel[q.device][0]
-    assert STEPPED._resolution._by_steps(lengths)._record.turns.copies.kernel[q.device][0] is words
+    assert STEPPED._resolution.at_traced(lengths)._record.turns.copies.kernel[q.device][0] is words
 
 
 def test_gradients_of_both_orders_and_both_modes(host):

@@ -11,6 +11,8 @@ from yarncore.errors import ConfigError, ConfigWarning
 
 Checked = TypeVar("Checked")
 
+_MOST_LAYERS = 2**16
+
 
 class Keys:
     """A mapping whose keys are read one by one; what nobody read is reported.
@@ -83,6 +85,13 @@ class Keys:
         """A whole number >= least (64.0 is one), or None when absent."""
         return self._checked(key, lambda name, value: whole_number(name, value, at_least=least))
 
+    def layers(self, key: str) -> int | None:
+        """A number of layers, or None when absent: one entry is made for each, so that it has to be one that a model has."""
+        count = self.count(key)
+        if count is not None and count > _MOST_LAYERS:
+            raise self.error(key, f"a number of layers, at most {_MOST_LAYERS},")
+        return count
+
     def length(self, key: str) -> int | None:
         """A number of tokens, or None when absent."""
         return self._checked(key, token_count)
@@ -98,7 +107,7 @@ class Keys:
             return None
         if not isinstance(value, (list, tuple)) or not value:
             raise self.error(key, "a list of numbers > 0")
-        entries = Keys({f"{key}[{i}]": entry for i, entry in enumerate(value)}, self.where, self.path)
+        entries = FlatKeys({f"{key}[{i}]": entry for i, entry in enumerate(value)}, self.where, self.path)
         if None in value:
             raise self.error(f"{key}[{list(value).index(None)}]", "a number > 0")
         return tuple(entries.number(entry, above=0) or 0.0 for entry in entries.mapping)
@@ -139,6 +148,14 @@ class Keys:
         if strict:
             raise ConfigError(f"{message}; strict=False reads the rest with a warning")
         warn(f"{message}; it is left out")
+
+
+class FlatKeys(Keys):
+    """A mapping whose keys hold dots of their own, as those of GGUF do."""
+
+    def lookup(self, key: str) -> Any:
+        """What the file has under the key, without counting as read; None when absent."""
+        return self.mapping.get(key)
 
 
 def warn(message: str) -> None:

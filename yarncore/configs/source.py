@@ -7,8 +7,9 @@ import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from yarncore.configs.containers.gguf_header import read_float32, read_header
 from yarncore.errors import ConfigError
 
 _LARGEST_FILE = 64 * 2**20
@@ -16,16 +17,33 @@ _NOT_FOUND = (
     "No such file or folder. The path of a config.json, or of a folder that holds one, is expected; nothing is downloaded, so "
     "that neither the name of a repository nor a URL is accepted"
 )
-_OTHER_FORMATS = (".yaml", ".yml", ".toml", ".pkl", ".pickle", ".py", ".pt", ".bin", ".gguf")
+_OTHER_FORMATS = (".yaml", ".yml", ".toml", ".pkl", ".pickle", ".py", ".pt", ".bin")
 
 
-def load(source: Any) -> tuple[Mapping[str, Any], str]:
+class Source(NamedTuple):
+    """A configuration as a mapping.
+
+    Attributes
+    ----------
+    mapping : mapping
+    where : str
+        Its name for messages.
+    config : Source or None
+        That of the model, where this one only changes it.
+    """
+
+    mapping: Mapping[str, Any]
+    where: str = "config"
+    config: "Source | None" = None
+
+
+def load(source: Any, config: Source | None = None) -> Source:
     """The mapping of a configuration, and its name for messages.
 
     Parameters
     ----------
     source : mapping, str, os.PathLike or configuration object
-        A path is that of a JSON file, or of a folder with a config.json; "-" is the standard input. Nothing is
+        A path is that of a JSON or GGUF file, or of a folder with a config.json; "-" is the standard input. Nothing is
         downloaded.
 
     Raises
@@ -38,15 +56,16 @@ def load(source: Any) -> tuple[Mapping[str, Any], str]:
         For anything else.
     """
     if isinstance(source, Mapping):
-        return source, "config"
+        return Source(source, "config", config)
     if isinstance(source, str) and source == "-":
-        return _parse(_bounded(sys.stdin.buffer.read(_LARGEST_FILE + 1)), "standard input"), "standard input"
+        raw = _bounded(sys.stdin.buffer.read(_LARGEST_FILE + 1))
+        return Source(_parse(raw, "standard input"), "standard input", config)
     if isinstance(source, (str, bytes, os.PathLike)):
-        return _load_file(os.fsdecode(source))
+        return Source(*_load_file(os.fsdecode(source)), config)
     if hasattr(source, "config") and hasattr(source, "forward"):
         raise ConfigError(f"source is a model ({type(source).__name__}); give its configuration, model.config")
     if hasattr(source, "to_dict") and hasattr(source, "model_type"):
-        return source.to_dict(), type(source).__name__
+        return Source(source.to_dict(), type(source).__name__, config)
     raise TypeError(
         f"source is {type(source).__name__}; a dict, the path of a config.json or of a model's folder, or a transformers "
         "configuration is expected"
@@ -68,11 +87,24 @@ def _load_file(source: str) -> tuple[Mapping[str, Any], str]:
         raise FileNotFoundError(errno.ENOENT, _NOT_FOUND, source) from None
     if not stat.S_ISREG(status.st_mode):
         raise ConfigError(f"{path}: not a regular file")
+    if path.suffix.lower() == ".gguf":
+        return read_gguf(path), str(path)
     if path.suffix.lower() in _OTHER_FORMATS:
-        raise ConfigError(f"{path}: {path.suffix} files are not read; JSON is expected")
+        raise ConfigError(f"{path}: {path.suffix} files are not read; JSON or GGUF is expected")
     if status.st_size > _LARGEST_FILE:
         raise ConfigError(f"{path}: {status.st_size} bytes; at most {_LARGEST_FILE} are read")
     return _parse(path.read_bytes(), str(path)), str(path)
+
+
+def read_gguf(path: Path) -> dict[str, Any]:
+    """The key-values of a GGUF file, and its tensors of divisors under their own names."""
+    header = read_header(path)
+    values = {key: entry.value for key, entry in header.entries.items()}
+    for name in ("rope_freqs.weight", "rope_factors_short.weight", "rope_factors_long.weight"):
+        divisors = read_float32(path, header, name)
+        if divisors is not None:
+            values[name] = divisors
+    return values
 
 
 def _bounded(raw: bytes) -> bytes:

@@ -34,6 +34,13 @@ class Torch(Framework):
     def is_watched(self) -> bool:
         return is_watched()
 
+    def is_virtual(self, x: Any) -> bool:
+        return is_virtual(x) or is_watched()
+
+    def makes_apart(self) -> Any:
+        """Autograd may not save what was made in inference mode."""
+        return torch.is_inference_mode_enabled()
+
     def is_recorded(self, x: Any) -> bool:
         return bool((torch.is_grad_enabled() and x.requires_grad) or is_wrapped(x) or forward_ad._current_level >= 0)
 
@@ -51,6 +58,9 @@ class Torch(Framework):
 
     def broadcast(self, x: Any, shape: tuple[int, ...]) -> Any:
         return x.expand(shape)
+
+    def kept(self, x: Any) -> Any:
+        return x.detach() if is_virtual(x) or is_watched() else x.detach().clone()
 
     def write(self, target: Any, values: Any) -> None:
         target.copy_(values)
@@ -76,10 +86,11 @@ class Torch(Framework):
                 f"{name} has shape {tuple(x.shape)}, but its storage was resized to 0 bytes: it holds no values"
             )
 
-    def check_positions(self, x: Any) -> None:
+    def check_positions(self, x: Any, name: str = "positions") -> None:
         if x.requires_grad:
-            raise TypeError("positions requires grad; the rotation is not differentiated with respect to them")
-        self.check_storage("positions", x)
+            error = TypeError if name == "positions" else ValueError
+            raise error(f"{name} requires grad; the rotation is not differentiated with respect to it")
+        self.check_storage(name, x)
 
     def check_writable(self, name: str, x: Any) -> None:
         if torch.is_grad_enabled() and x.requires_grad and x.is_leaf:
@@ -137,7 +148,10 @@ class Torch(Framework):
         """Its value must not be compiled in: as a number it would be, and every length would be compiled anew."""
         if not torch.compiler.is_compiling() or isinstance(value, bool) or not isinstance(value, (int, torch.SymInt)):
             return value
-        if value < 1:
+        from torch.fx.experimental import symbolic_shapes  # torch.compile imported it before us
+
+        # Of int(tensor) nothing is known: a plain question would end the trace. Before torch 2.8 there is only that.
+        if getattr(symbolic_shapes, "guard_or_false", bool)(value < 1):
             raise ValueError(f"length is {value}; a number of tokens >= 1 is expected")
         return torch.full((), value, dtype=torch.int64, device=like.device)
 

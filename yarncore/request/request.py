@@ -8,8 +8,10 @@ from yarncore.frameworks.known import is_array, of
 from yarncore.request.heads import AUTOMATIC_HEADS_AXIS, checked_heads_axis, refuse_ambiguous_heads, token_shape_of
 from yarncore.request.outputs import check_memory, checked_outputs
 from yarncore.request.positions import PlacedPositions, broadcasts_to, padded, place, token_text
+from yarncore.request.prepared import PreparedPositions
 from yarncore.request.slots import checked_slots
 from yarncore.request.tensors import check_array, check_device
+from yarncore.turns.given import GivenTables
 from yarncore.turns.record import RotationRecord
 
 
@@ -31,6 +33,8 @@ class RotationRequest:
     slots : integer array, shape (n,), or None
         Flattened token indices to turn; positions and rows are then those of the slots. In NumPy, as int64 and checked,
         unless it lives where `inputs` do and cannot be read without waiting.
+    prepared : PreparedPositions or None
+        The same positions, and what was made of them by earlier calls. A backend may do without.
     """
 
     inputs: list[Array]
@@ -40,6 +44,7 @@ class RotationRequest:
     positions: PlacedPositions
     record: RotationRecord
     slots: Any = None
+    prepared: PreparedPositions | None = None
 
     @property
     def in_place(self) -> bool:
@@ -99,13 +104,12 @@ def make_request(
     placed = place(positions, grid, token_shape, record.position_axes, like=q, axis=axis)
     if placed.array is None and record.pair_section is not None:
         record = record.changed(pair_section=None, sections=1)  # a count is the same for every section
-    if automatic and slots is None and placed.array is None:
+    if automatic and slots is None and placed.array is None and not isinstance(record.turns, GivenTables):
         refuse_ambiguous_heads(names[0], q, "None" if positions is None else "an offset")
-    for array in (record.rows, getattr(record.turns, "factors", None)):
-        if array is not None and not isinstance(array, tuple):
-            _check_home_of_lengths(array, q)
-    if record.lengths_shape:
-        _check_lengths(record.lengths_shape, grid, axis)
+    for name, array in record.arrays.items():
+        _check_home(name, array, q)
+    for name, shape in record.shapes.items():
+        _check_lengths(name, shape, grid, axis)
     outputs = inputs if in_place else checked_outputs(inputs, out, names)
     if outputs is not None:
         for name, x in zip(names if in_place else ("out[0]", "out[1]"), outputs, strict=False):
@@ -131,14 +135,14 @@ def _check_same_home(q: Array, k: Array) -> None:
         raise ValueError(f"q is on {q.device} and k on {k.device}; both on the same device are expected")
 
 
-def _check_home_of_lengths(array: Array, q: Array) -> None:
+def _check_home(name: str, array: Array, q: Array) -> None:
     home, visitor = of(q).name, of(array).name
     if visitor not in (home, "numpy"):
+        what = "length, or what the rotation was made of," if name == "length" else name
         raise TypeError(
-            f"length, or what the rotation was made of, is an array of {visitor} and q of {home}; the same framework is "
-            "expected, or numbers that can be read"
+            f"{what} is an array of {visitor} and q of {home}; the same framework is expected, or numbers that can be read"
         )
-    check_device("length", array, q)
+    check_device(name, array, q)
 
 
 def _check_head_dim(name: str, x: Array, record: RotationRecord) -> None:
@@ -154,8 +158,9 @@ def _check_head_dim(name: str, x: Array, record: RotationRecord) -> None:
         raise ValueError(f"{name} has shape {tuple(x.shape)}: its last axis is {last}; {wanted} is expected{hint}")
 
 
-def _check_lengths(lengths_shape: tuple[int, ...], grid: tuple[int, ...], axis: int | None) -> None:
-    if not broadcasts_to(lengths_shape, grid):
+def _check_lengths(name: str, shape: tuple[int, ...], grid: tuple[int, ...], axis: int | None) -> None:
+    if not broadcasts_to(shape, grid):
+        tables = ", before the axis of its numbers," if name != "length" else ""
         raise ValueError(
-            f"length has shape {lengths_shape}, but {token_text(grid, axis)} or one that broadcasts to it is expected"
+            f"{name} has shape {shape}{tables} but {token_text(grid, axis)} or one that broadcasts to it is expected"
         )

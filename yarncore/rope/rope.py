@@ -1,6 +1,5 @@
 """Rope: a model's rotary embedding."""
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
 from yarncore.rope.resolution import Resolution, checked_length
 from yarncore.rope.sections import SectionOrder, checked_order, checked_sections, section_of_pairs
 from yarncore.rotation.numbers import Layout
+from yarncore.rotation.prepared import Prepared
 from yarncore.rotation.rotation import Rotation
 from yarncore.scaling.scaling import Scaling, as_call
 from yarncore.scaling.unscaled import Series
@@ -131,7 +131,9 @@ class Rope:
             return self._resolution.original
         if is_array(lengths) and of(lengths).is_traced(lengths):
             return self._resolution.at_traced(lengths)
-        return _resolved(self, lengths) if isinstance(lengths, int) else self._resolution.at_lengths(lengths)
+        if isinstance(lengths, int):
+            return self._resolution.at_length(lengths)
+        return self._resolution.at_lengths(lengths)
 
     def _record_for(self, length: Any, like: Any) -> RotationRecord:
         length = of(like).symbol_as_array(length, like)
@@ -214,6 +216,39 @@ class Rope:
         record = self._record_for(length, q)
         return run(record, q, k, positions, heads_axis=heads_axis, in_place=True, backend=backend)
 
+    def prepare(self, positions: Any, *, length: Any = None) -> Prepared:
+        """The rotation at positions that many calls share, such as those of all layers of a model in one forward.
+
+        Lengths and rows of cos and sin are resolved once: `prepared.rotate(q, k, heads_axis=-3)` in each layer gives the
+        bits of `rope.rotate(q, k, positions, length=length, heads_axis=-3)`.
+
+        Parameters
+        ----------
+        positions : array or sequence of int or float, shape (..., tokens)
+            In tokens; broadcast against the token axes of what is rotated. Copied: later changes are not seen.
+        length : as for rotate
+
+        Returns
+        -------
+        Prepared
+
+        Raises
+        ------
+        TypeError
+            Also where positions is a count: there is no tensor to count along.
+        ValueError
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> rope = Rope(64)
+        >>> at = rope.prepare(np.arange(10))
+        >>> x = np.ones((10, 2, 64), dtype=np.float32)
+        >>> bool((at.rotate(x, None) == rope.rotate(x, None, np.arange(10))).all())
+        True
+        """
+        return Prepared(self._record_for(length, positions), positions)
+
     def cos_sin(self, positions: Any, *, length: Any = None, dtype: Any = None) -> tuple[Array, Array]:
         """cos and sin of the phases, attention factor included, for code that needs the arrays.
 
@@ -243,11 +278,6 @@ class Rope:
         return Rope, (
             self.head_dim, self.base, self.scaling, self.rotary_dim, self.interleaved, self.sections, self.section_order,
         )  # fmt: skip
-
-
-@functools.lru_cache(maxsize=256)
-def _resolved(rope: Rope, length: int) -> Rotation:
-    return rope._resolution.at_length(length)
 
 
 def _even(name: str, value: Any) -> int:

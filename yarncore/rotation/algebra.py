@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from yarncore.frameworks.known import is_numpy
-from yarncore.turns.fixed_point import integers_of, words_of
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 from yarncore.turns.traced import TracedTurns
+from yarncore.turns.words import Words, added, first_is_negative, negated
 
 
 def canonical(
@@ -21,25 +21,23 @@ def canonical(
     rows: npt.NDArray[Any] | None,
 ) -> tuple[RotationRecord, tuple[float, ...]]:
     """One form for equal rotations: rows in order of appearance, none twice, the first turn that is not 0 positive."""
-    order: dict[tuple[Any, ...], int] = {}
-    kept: list[int] = []
     index = [0] if rows is None else rows.ravel().tolist()
-    renumbered = []
-    for row in index:
-        key = (words[row].tobytes(), factors[row], softmax[row])
-        if key not in order:
-            order[key] = len(kept)
+    numbers: dict[tuple[Any, ...], int] = {}
+    number_of: dict[int, int] = {}
+    kept: list[int] = []
+    for row in dict.fromkeys(index):
+        factor = factors[row]
+        key = (words[row].tobytes(), factor.numerator, factor.denominator, softmax[row])
+        number_of[row] = numbers.setdefault(key, len(kept))
+        if number_of[row] == len(kept):
             kept.append(row)
-        renumbered.append(order[key])
-    words = words[kept] if kept else words[:1]
-    factors = [factors[row] for row in kept] or factors[:1]
-    softmax = [softmax[row] for row in kept] or softmax[:1]
-    values = [integers_of(row) for row in words]
-    first = next((value for row in values for value in row if value), 1)
+    kept = kept or [0]  # lengths of an empty batch
+    words, factors, softmax = words[kept], [factors[row] for row in kept], [softmax[row] for row in kept]
     conjugate = layout.conjugate
-    if first < 0:
-        words = np.stack([words_of(-value for value in row) for row in values])
+    if first_is_negative(words):
+        words = negated(words)
         conjugate = not conjugate
+    renumbered = [number_of[row] for row in index]
     record = layout.changed(
         turns=TurnsTable(words, tuple(factors)),
         rows=None if rows is None else np.array(renumbered, dtype=np.int32).reshape(rows.shape),
@@ -59,6 +57,8 @@ def compose(x: RotationRecord, y: RotationRecord) -> tuple[RotationRecord, tuple
         or not ((x.rows is None or is_numpy(x.rows)) and (y.rows is None or is_numpy(y.rows)))
     ):
         raise TypeError("a traced Rotation cannot be composed; a scaling with steps has a concrete one for each step")
+    assert isinstance(x.turns, TurnsTable)
+    assert isinstance(y.turns, TurnsTable)
     for name in ("rotary_dim", "interleaved", "sections"):
         if getattr(x, name) != getattr(y, name):
             raise ValueError(f"{name} is {getattr(x, name)} and {getattr(y, name)}; the same in both is expected")
@@ -75,22 +75,18 @@ def compose(x: RotationRecord, y: RotationRecord) -> tuple[RotationRecord, tuple
             f"the lengths have shapes {x.lengths_shape} and {y.lengths_shape}, which do not broadcast"
         ) from None
     rows_x, rows_y = (
-        np.broadcast_to(0 if record.rows is None else record.rows, shape).ravel().tolist() for record in (x, y)
+        np.broadcast_to(0 if record.rows is None else record.rows, shape).ravel().astype(np.int64) for record in (x, y)
     )
-    signed_x, signed_y = (
-        [[-v if record.conjugate else v for v in integers_of(row)] for row in record.turns.words] for record in (x, y)
-    )
-    combined: dict[tuple[int, int], int] = {}
-    words: list[npt.NDArray[np.uint32]] = []
-    factors, index = [], []
-    for pair in zip(rows_x, rows_y, strict=True):
-        if pair not in combined:
-            combined[pair] = len(words)
-            words.append(words_of(u + v for u, v in zip(signed_x[pair[0]], signed_y[pair[1]], strict=True)))
-            factors.append(x.turns.factors[pair[0]] * y.turns.factors[pair[1]])
-        index.append(combined[pair])
+    pairs, index = np.unique(rows_x * y.turns.rows + rows_y, return_inverse=True)
+    of_x, of_y = (pairs // y.turns.rows, pairs % y.turns.rows) if pairs.size else (np.zeros(1, int), np.zeros(1, int))
+    words = added(*(_signed(record)[rows] for record, rows in ((x, of_x), (y, of_y))))
+    factors = [x.turns.factors[i] * y.turns.factors[j] for i, j in zip(of_x.tolist(), of_y.tolist(), strict=True)]
     layout = x.changed(conjugate=False, head_dim=x.head_dim if x.head_dim is not None else y.head_dim)
-    rows = np.array(index).reshape(shape) if x.rows is not None or y.rows is not None else None
-    if not words:  # lengths of an empty batch
-        words, factors = [np.zeros((5, x.turns.pairs), dtype=np.uint32)], [Fraction(1)]
-    return canonical(layout, np.stack(words), factors, [1.0] * len(words), rows)
+    rows = index.reshape(shape) if x.rows is not None or y.rows is not None else None
+    return canonical(layout, words, factors, [1.0] * len(factors), rows)
+
+
+def _signed(record: RotationRecord) -> Words:
+    """The turns of every row, with their direction."""
+    assert isinstance(record.turns, TurnsTable)
+    return negated(record.turns.words) if record.conjugate else record.turns.words

@@ -14,10 +14,10 @@ from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_array, of
 from yarncore.rotation.algebra import canonical
 from yarncore.rotation.given import checked_head_dim, host_factors, host_frequencies, written_out
-from yarncore.turns.fixed_point import words_of_frequencies
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 from yarncore.turns.traced import traced_turns
+from yarncore.turns.words import words_of_frequencies
 
 
 class Layout(NamedTuple):
@@ -107,11 +107,11 @@ def of_arrays(theta: Array, attention: Any, softmax: Any, layout: Layout) -> Num
     return Numbers(record, softmax, text, continuous=True)
 
 
-def of_rows(table: TurnsTable, softmax: tuple[float, ...], rows: Array, layout: Layout) -> Numbers:
-    """The rows of a concrete table that an index chooses, which is not known yet."""
-    shape = tuple(rows.shape)
-    record = RotationRecord(table, rows, shape, False, *_placed(layout))
-    return Numbers(record, softmax, lambda: f"<Rotation by a traced index of shape {shape}>")
+def of_rows(
+    table: TurnsTable, softmax: tuple[float, ...], rows: Array, layout: RotationRecord, text: Callable[[], str]
+) -> Numbers:
+    """The rows of a concrete table that an index chooses, which may not be known yet."""
+    return Numbers(layout.changed(turns=table, rows=rows, lengths_shape=tuple(rows.shape)), softmax, text)
 
 
 def _placed(layout: Layout) -> tuple[bool, int | None, npt.NDArray[np.uint8] | None, int]:

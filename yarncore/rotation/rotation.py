@@ -17,6 +17,8 @@ from yarncore.frameworks.known import is_numpy, of
 from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
 from yarncore.rotation.algebra import canonical, compose
 from yarncore.rotation.numbers import Numbers, of_given
+from yarncore.rotation.prepared import Prepared
+from yarncore.turns.given import GivenTables
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 from yarncore.turns.traced import TracedTurns
@@ -71,6 +73,11 @@ class Rotation:
         self._cache = {}
         self._short_cut = short_cut_of(numbers.record)
 
+    @property
+    def _turns(self) -> TurnsTable | TracedTurns:
+        assert not isinstance(self._record.turns, GivenTables)
+        return self._record.turns
+
     # What it is
 
     @property
@@ -80,13 +87,12 @@ class Rotation:
         Negative where the rotation turns backwards. Of a traced rotation: an array of its framework.
         """
         if "theta" not in self._cache:
-            record = self._record
-            if isinstance(record.turns, TracedTurns):
-                theta = record.turns.inverse_frequencies
+            turns = self._turns
+            if isinstance(turns, TracedTurns):
+                theta = turns.inverse_frequencies
             else:
-                theta = record.turns.inverse_frequencies()
-                theta = self._at_rows(theta)
-            theta = -theta if record.conjugate else theta
+                theta = self._at_rows(turns.inverse_frequencies())
+            theta = -theta if self._record.conjugate else theta
             if is_numpy(theta):
                 theta.flags.writeable = False
             if of(theta).is_traced(theta):
@@ -97,7 +103,7 @@ class Rotation:
     @property
     def attention_factor(self) -> Any:
         """Multiplies the rotated elements. ALREADY inside rotate and cos_sin: do not multiply again."""
-        turns = self._record.turns
+        turns = self._turns
         if isinstance(turns, TracedTurns):
             return turns.factors
         return self._at_rows(turns.factors_float64)
@@ -175,6 +181,10 @@ class Rotation:
         """Rotate q and k in place and return them; see Rope.rotate_."""
         return run(self._record, q, k, positions, heads_axis=heads_axis, in_place=True, backend=backend)
 
+    def prepare(self, positions: Any) -> Prepared:
+        """The rotation at positions that many calls share, such as those of all layers; see Rope.prepare."""
+        return Prepared(self._record, positions)
+
     def cos_sin(self, positions: Any, *, dtype: Any = None) -> tuple[Array, Array]:
         """cos and sin of the phases, attention factor included; see Rope.cos_sin."""
         return cos_sin(self._record, positions, dtype)
@@ -192,13 +202,12 @@ class Rotation:
         return self._turned_back(lambda factor: factor, "adjoint")
 
     def _turned_back(self, of_factor: Callable[[Any], Any], name: str) -> "Rotation":
-        record = self._record
-        turns: TurnsTable | TracedTurns
-        if isinstance(record.turns, TracedTurns):
-            turns = TracedTurns(record.turns.words, of_factor(record.turns.factors), record.turns.inverse_frequencies)
+        record, turns = self._record, self._turns
+        if isinstance(turns, TracedTurns):
+            turns = TracedTurns(turns.words, of_factor(turns.factors), turns.inverse_frequencies)
             softmax = turns.factors * 0 + 1
         else:
-            turns = TurnsTable(record.turns.words, tuple(of_factor(factor) for factor in record.turns.factors))
+            turns = TurnsTable(turns.words, tuple(of_factor(factor) for factor in turns.factors))
             softmax = (1.0,) * turns.rows
         turned = record.changed(turns=turns, conjugate=not record.conjugate)
         return assembled(Numbers(turned, softmax, lambda: f"{self!r}.{name}"))
@@ -243,12 +252,12 @@ class Rotation:
 
     def _with_factors(self, attention: Any, softmax: Any, text: str) -> "Rotation":
         record = self._record
-        whole = record.changed(head_dim=record.rotary_dim)
-        if isinstance(record.turns, TracedTurns):
-            turns = TracedTurns(record.turns.words, attention, record.turns.inverse_frequencies)
+        whole, turns = record.changed(head_dim=record.rotary_dim), self._turns
+        if isinstance(turns, TracedTurns):
+            turns = TracedTurns(turns.words, attention, turns.inverse_frequencies)
             return assembled(Numbers(whole.changed(turns=turns), softmax, lambda: f"{self!r}.{text}"))
         rows = np.zeros((), dtype=np.int64) if record.rows is None else record.rows
-        words = record.turns.words[rows.reshape(-1)]
+        words = turns.words[rows.reshape(-1)]
         factors = [Fraction(float(factor)) for factor in np.ravel(attention)]
         index = None if record.rows is None else np.arange(rows.size).reshape(rows.shape)
         softmax_rows = [float(value) for value in np.ravel(softmax)]
@@ -264,19 +273,27 @@ class Rotation:
     # Python's own
 
     def _key(self) -> tuple[Any, ...]:
-        record = self._record
-        if isinstance(record.turns, TracedTurns):
+        """What it computes, as values: of rows that steps share, those that are in use."""
+        if "key" in self._cache:
+            return self._cache["key"]  # type: ignore[no-any-return]
+        record, softmax, table = self._record, self._softmax, self._turns
+        if isinstance(table, TracedTurns):
             raise TypeError("a traced Rotation has no values yet: it cannot be compared or hashed")
-        return (
+        if record.rows is not None:
+            record, softmax = canonical(record, table.words, list(table.factors), list(softmax), record.rows)
+        turns = record.turns
+        assert isinstance(turns, TurnsTable)
+        self._cache["key"] = (
             "yarncore.Rotation", 1,
-            record.turns.words.astype("<u4").tobytes(),
-            tuple((factor.numerator, factor.denominator) for factor in record.turns.factors),
-            tuple(self._softmax),
+            turns.words.astype("<u4").tobytes(),
+            tuple((factor.numerator, factor.denominator) for factor in turns.factors),
+            tuple(softmax),
             record.lengths_shape,
             None if record.rows is None else tuple(record.rows.ravel().tolist()),
-            record.conjugate, record.interleaved, record.head_dim, record.turns.pairs,
+            record.conjugate, record.interleaved, record.head_dim, turns.pairs,
             None if record.pair_section is None else record.pair_section.tobytes(),
         )  # fmt: skip
+        return self._cache["key"]  # type: ignore[no-any-return]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Rotation):

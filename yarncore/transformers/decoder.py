@@ -97,10 +97,10 @@ def decoder_of(model: Any) -> Decoder:
     """
     outermost = model_of(model)
     config = outermost.config.get_text_config(decoder=True)
-    places = [place for place in _places(outermost) if _is_rotary(place.module) and _config(place) is config]
+    places = [place for place in _places(outermost) if _is_rotary(place.module) and _is_of(_config(place), config)]
     if not places:
         raise ValueError(
-            f"{type(outermost).__name__} has no rotary module (one without parameters that takes {_POSITIONS}) of its language "
+            f"{type(outermost).__name__} has no rotary module (one that takes {_POSITIONS} and learns nothing) of its language "
             f"model, {type(config).__name__}: what it rotates by, if it does, is not known"
         )
     owners = {id(owner): owner for owner in (_owner(outermost, place, config) for place in places)}
@@ -139,6 +139,11 @@ def _parameters(module_class: Any) -> tuple[str, ...]:
 def _config(place: Place) -> Any:
     """The configuration that a rotary module was made from; of what holds it where it keeps none."""
     return getattr(place.module, "config", None) or getattr(place.parent, "config", None)
+
+
+def _is_of(config: Any, of_language_model: Any) -> bool:
+    """Whether a configuration is that of the language model, or a copy that was made for some layers."""
+    return config is of_language_model or type(config) is type(of_language_model)
 
 
 def _owner(model: torch.nn.Module, place: Place, config: Any) -> torch.nn.Module:

@@ -154,7 +154,7 @@ def _pairs_without_k(call: Any, ours: RotationFunction, width: int) -> bool:
     x = torch.zeros(1, 1, 1, width, device="cpu")
     try:
         found = call(x, None, cos=x[0], sin=x[0])
-    except (AttributeError, TypeError):
+    except (AttributeError, TypeError, RuntimeError):
         return False
     return isinstance(found, tuple)
 

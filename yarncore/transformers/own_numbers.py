@@ -48,20 +48,30 @@ def seen(place: Place, found: Mapping[str, Rope | None]) -> OwnModule:
     if module is None:
         return _unseen(place, rotating)
     takes_type = "layer_type" in inspect.signature(module.forward).parameters
-    labels: dict[str, tuple[str, ...]] = {}
-    arranged: dict[tuple[str, bool], None] = {}
-    for name, rope in rotating.items():
-        label = name.partition(",")[0] if takes_type else ""
-        how = _arrangement(module, label, rope)
-        if how is not None:
-            labels[label] = (*labels.get(label, ()), name)
-            arranged[how] = None
-        elif takes_type and _tables(module, label, rope) is not None:
-            raise _other_numbers(place, rope)
+    labels, arranged = _matched(place, module, rotating, by_type=takes_type)
+    if not labels and takes_type:  # it takes a type, and its model gives none (ESM)
+        labels, arranged = _matched(place, module, rotating, by_type=False)
     if not labels:
         raise _other_numbers(place, next(iter(rotating.values())))
     (arrangement, sin_first), *_ = arranged
     return OwnModule(labels, arrangement, sin_first)
+
+
+def _matched(
+    place: Place, module: torch.nn.Module, rotating: Mapping[str, Rope], by_type: bool
+) -> tuple[dict[str, tuple[str, ...]], list[tuple[str, bool]]]:
+    """The layer types that each label serves, and how the tables are arranged."""
+    labels: dict[str, tuple[str, ...]] = {}
+    arranged = []
+    for name, rope in rotating.items():
+        label = name.partition(",")[0] if by_type else ""
+        how = _arrangement(module, label, rope)
+        if how is not None:
+            labels[label] = (*labels.get(label, ()), name)
+            arranged.append(how)
+        elif by_type and _tables(module, label, rope) is not None:
+            raise _other_numbers(place, rope)
+    return labels, arranged
 
 
 def _other_numbers(place: Place, rope: Rope) -> ValueError:

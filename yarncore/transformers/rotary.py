@@ -9,6 +9,9 @@ from yarncore.rope.rope import Rope
 from yarncore.transformers.functions import ARRANGEMENTS
 from yarncore.transformers.handed import Handed, ropes_by_shape
 
+# What an instance of every module may have, and ours has of its own.
+_OWN = ("forward", "training")
+
 
 class RotaryModule(torch.nn.Module):  # type: ignore[misc]
     """Called once in a forward pass with the positions, as the module that it replaces; makes no table.
@@ -23,8 +26,10 @@ class RotaryModule(torch.nn.Module):  # type: ignore[misc]
 
     def __init__(self, replaced: torch.nn.Module, ropes: Mapping[str, Rope]) -> None:
         super().__init__()
+        # Some models look at what their rotary module keeps: its configuration, its layer types.
+        kept = {name: value for name, value in vars(replaced).items() if name not in _OWN and not name.startswith("_")}
+        self.__dict__.update(kept)
         self.replaced = replaced
-        self.config = getattr(replaced, "config", None)  # some models look at it
         self.ropes = dict(ropes)
         self.by_shape = {label: ropes_by_shape(rope) for label, rope in ropes.items()}
 

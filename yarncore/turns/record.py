@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from yarncore.frameworks.framework import Array
+from yarncore.turns.given import GivenTables
 from yarncore.turns.table import TurnsTable
 from yarncore.turns.traced import TracedTurns
 
@@ -17,7 +18,7 @@ class RotationRecord:
 
     Attributes
     ----------
-    turns : TurnsTable or TracedTurns
+    turns : TurnsTable, TracedTurns or GivenTables
     rows : integer array, shape (*lengths), or None
         Row of the table for each length. None: there is one row, or the traced turns carry the axes of the lengths.
     lengths_shape : tuple of int
@@ -34,7 +35,7 @@ class RotationRecord:
         How many positions a token has.
     """
 
-    turns: TurnsTable | TracedTurns
+    turns: TurnsTable | TracedTurns | GivenTables
     rows: Array | None
     lengths_shape: tuple[int, ...]
     conjugate: bool
@@ -51,6 +52,22 @@ class RotationRecord:
     def rotary_dim(self) -> int:
         """Elements of a head that turn."""
         return 2 * self.turns.pairs
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """Arrays of the caller's framework that are in it, by what the caller knows them as."""
+        if isinstance(self.turns, GivenTables):
+            return {"cos": self.turns.cos, "sin": self.turns.sin}
+        if isinstance(self.turns, TracedTurns):
+            return {"length": self.turns.factors}
+        return {} if self.rows is None else {"length": self.rows}
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """What must broadcast against the tokens beside the positions, by the same names."""
+        if isinstance(self.turns, GivenTables):
+            return {name: tuple(table.shape[:-1]) for name, table in self.arrays.items()}
+        return {"length": self.lengths_shape} if self.lengths_shape else {}
 
     @property
     def position_axes(self) -> tuple[int, ...]:

@@ -1,6 +1,8 @@
 """The operator that torch.compile keeps as one node: right, compiled once, and absent from what is exported."""
 
 import io
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -78,6 +80,31 @@ def test_lengths_that_are_symbols_are_not_compiled_in(scaling, given):
         assert counter.frame_count == first <= 2
     with pytest.raises(Exception, match="length is"):
         compiled(q, k, 0) if given == "int" else rope.rotate(q, k, None, heads_axis=-2, length=0)
+
+
+@pytest.mark.parametrize("scaling", [yc.DynamicYaRN(64), yc.DynamicYaRN(64, steps="doubling")], ids=repr)
+def test_the_length_may_be_read_from_the_positions_inside(scaling):
+    rope = yc.Rope(16, scaling=scaling)
+
+    def call(q, positions):
+        return rope.rotate(q, None, positions, heads_axis=-2, length=int(positions.max()) + 1)
+
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled = torch.compile(call, fullgraph=True, backend=counter)
+    q = pair(5)[0]
+    for last in (63, 64, 200, 5000):
+        positions = torch.arange(last - 4, last + 1)
+        assert torch.allclose(compiled(q, positions), call(q, positions), rtol=1e-5, atol=1e-5)
+    assert counter.frame_count == 1
+
+
+def test_the_first_call_of_a_process_may_be_a_compiled_one():
+    program = """
+import torch, yarncore as yc
+rope = yc.Rope(16)
+torch.compile(lambda q: rope.rotate(q, None, 3, heads_axis=-2), fullgraph=True, backend="eager")(torch.ones(1, 2, 3, 16))
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
 def test_compiled_by_inductor_with_gradients_and_in_inference_mode():

@@ -12,6 +12,7 @@ from yarncore.frameworks.known import is_numpy, of
 from yarncore.request.positions import padded
 from yarncore.request.request import RotationRequest
 from yarncore.request.tensors import element_type
+from yarncore.turns.given import GivenTables
 from yarncore.turns.table import TurnsTable
 from yarncore.turns.traced import TracedTurns
 
@@ -65,6 +66,8 @@ def request_refusal(request: RotationRequest) -> str | None:
     record = request.record
     if isinstance(record.turns, TracedTurns):
         return "the scale changes with every length, and the lengths are on the device: steps= would be served"
+    if isinstance(record.turns, GivenTables):
+        return "it turns by positions, not by tables that are given"
     most = available_extension().max_pairs_by_value
     if record.pair_section is not None and record.turns.pairs > most:
         return f"sections of more than {most} pairs have no kernel"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from yarncore.backends.native.extension import available_extension, native_turns
+from yarncore.frameworks.known import is_numpy
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 
@@ -25,25 +26,25 @@ if _core is not None:
     _core.set_traced_get(_traced_get)
 
 
-def tries_short_cut(in_place: bool) -> Callable[[Function], Function]:
-    """Decorate rotate or rotate_: plain calls go into the extension without a Python frame.
+def tries_short_cut(in_place: bool, prepared: bool = False) -> Callable[[Function], Function]:
+    """Decorate rotate or rotate_: plain calls go into the extension without a Python frame. `prepared`: they have no positions.
 
     The object's attribute `_short_cut`, made by short_cut_of, is asked first; it declines what it does not do, and then
     the function is called.
     """
 
     def decorate(function: Function) -> Function:
-        return function if _core is None else cast(Function, _core.Method(function, in_place))
+        return function if _core is None else cast(Function, _core.Method(function, in_place, prepared))
 
     return decorate
 
 
 def short_cut_of(record: RotationRecord) -> Any:
-    """The extension's object for a rotation with one row of turns; False for any other."""
+    """The extension's object for a rotation whose rows, where it has several, can be read; False for any other."""
     if record.short_cut is None:
         table = record.turns
         record.short_cut = False
-        if _core is not None and isinstance(table, TurnsTable) and record.rows is None:
+        if _core is not None and isinstance(table, TurnsTable) and (record.rows is None or is_numpy(record.rows)):
             head_dim = -1 if record.head_dim is None else record.head_dim
             record.short_cut = _core.ShortCut(
                 native_turns(table),
@@ -52,6 +53,7 @@ def short_cut_of(record: RotationRecord) -> Any:
                 record.conjugate,
                 record.pair_section,
                 record.sections,
+                record.rows,
             )
     return record.short_cut
 

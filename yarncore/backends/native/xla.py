@@ -17,6 +17,7 @@ from yarncore.frameworks.expressions import namespace_of
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_numpy
 from yarncore.request.request import RotationRequest
+from yarncore.turns.given import GivenTables
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 from yarncore.turns.traced import TracedTurns
@@ -46,6 +47,8 @@ class NativeJaxBackend(Backend):
     def request_refusal(self, request: RotationRequest) -> str | None:
         if isinstance(request.record.turns, TracedTurns):
             return "the frequencies are traced; steps= would be served"
+        if isinstance(request.record.turns, GivenTables):
+            return "it turns by positions, not by tables that are given"
         return None
 
     def rotate(self, request: RotationRequest) -> list[Array]:

@@ -10,6 +10,7 @@ from yarncore.backends.parts.part import rotate_part
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_numpy
 from yarncore.request.request import RotationRequest
+from yarncore.turns.given import GivenTables
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 
@@ -23,6 +24,8 @@ class DaskBackend(Backend):
 
     def request_refusal(self, request: RotationRequest) -> str | None:
         record = request.record
+        if isinstance(record.turns, GivenTables):
+            return "blocks are turned by positions, not by tables that are given"
         if not isinstance(record.turns, TurnsTable) or not (record.rows is None or is_numpy(record.rows)):
             return "the frequencies or the lengths are not known before the blocks are"
         return None if isinstance(request.positions.offset, int) else "the offset of the positions is not known yet"

@@ -240,5 +240,9 @@ NOT_EXPRESSIBLE = {
     "here says yet (NTKAware is another method)",
 }
 
+# Classes that raise for any other type (transformers 5.24.0, models/phi3/configuration_phi3.py and
+# models/phi4_multimodal/configuration_phi4_multimodal.py, where su and yarn are names of longrope).
+TAKES_ONLY = dict.fromkeys(("phi3", "phi4_multimodal"), ("default", "longrope", "su", "yarn"))
+
 # Keys that stand in rope dicts and change nothing in any version of transformers.
 IRRELEVANT = frozenset(["finetuned"])
