@@ -1,17 +1,14 @@
 """Twelve kinds of model, tiny and random, each with its scaling twice: ours, and the slow reference's."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import slow_reference as slow
 import torch
 import transformers
 
 import yarncore as yc
-
-sys.path.insert(0, __file__.rpartition("/")[0])
-import slow_reference as slow
 
 L = 16  # the original length of all of them
 BASE = 100.0  # so that the ramp lies within the 8 pairs of a head of 16
@@ -41,14 +38,14 @@ class Kind:
     model : class of model
     config : class of configuration
     keys : what its configuration has besides SIZES
-    rope : the Rope of each layer type (None: of all)
-    rotaries : the same for the reference
+    scaling : what it is extended with; None: its own
+    rotaries : by layer type (None: for all), what the reference rotates by
     functions : names of its rotation functions
     """
 
     model: str
     config: str
-    rope: dict[Any, yc.Rope]
+    scaling: Any
     rotaries: dict[Any, slow.Rotary]
     keys: dict[str, Any] = field(default_factory=lambda: dict(ROPE))
     functions: tuple[str, ...] = ("apply_rotary_pos_emb",)
@@ -66,25 +63,26 @@ class Kind:
         return model.to(dtype).eval()
 
 
-def _yarn(dim: int = 16, head_dim: int = 16, rope: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+def _yarn(dim: int = 16, **changes: Any) -> dict[str, Any]:
     deepseek = changes.pop("deepseek", False)
     ours = dict(BETAS, **changes)
     if deepseek:
         ours |= {"mscale": 1.0, "mscale_all_dim": 1.0, "softmax_mscale": 1.0}
-    scaling = yc.DynamicYaRN(L, steps="doubling", **ours)
     return {
-        "rope": {None: yc.Rope(head_dim, BASE, scaling, rotary_dim=dim, **(rope or {}))},
+        "scaling": yc.DynamicYaRN(L, **ours),
         "rotaries": {None: slow.Rotary(slow.DynamicYaRN(BASE, dim, L, deepseek=deepseek, **BETAS, **changes))},
     }
 
 
 def _sections(interleaved: bool) -> dict[str, Any]:
     counts = (3, 3, 2) if interleaved else (2, 3, 3)
-    made = _yarn(rope={"sections": counts, "section_order": "interleaved" if interleaved else "contiguous"})
-    made["rotaries"] = {None: slow.Rotary(made["rotaries"][None].method, counts, interleaved)}
     text = {"rope_parameters": {"rope_type": "default", "rope_theta": BASE, "mrope_section": list(counts)}}
-    return made | {
-        "keys": {"text_config": SIZES | text | {"head_dim": 16}},
+    made = _yarn()
+    method = made["rotaries"][None].method
+    return {
+        "scaling": made["scaling"],
+        "rotaries": {None: slow.Rotary(method, counts, interleaved)},
+        "keys": {"text_config": SIZES | text | {"head_dim": 16}, "vision_config": _VISION},
         "decoder": lambda m: m.model.language_model,
     }
 
@@ -139,7 +137,7 @@ _LONGROPE = {
 }
 
 KINDS: dict[str, Kind] = {
-    "llama": Kind("LlamaForCausalLM", "LlamaConfig", keys={"rope_parameters": _YARN}, **_yarn()),
+    "llama": Kind("LlamaForCausalLM", "LlamaConfig", keys={"rope_parameters": _YARN, "max_position_embeddings": 4 * L}, **_yarn()),
     "llama3": Kind("LlamaForCausalLM", "LlamaConfig", keys={"rope_parameters": _LLAMA3}, **_yarn()),
     "qwen3": Kind("Qwen3ForCausalLM", "Qwen3Config", keys=ROPE | {"head_dim": 16}, **_yarn()),
     "deepseek_v3": Kind(
@@ -147,7 +145,7 @@ KINDS: dict[str, Kind] = {
         "DeepseekV3Config",
         keys=ROPE | _DEEPSEEK,
         functions=("apply_rotary_pos_emb", "apply_rotary_pos_emb_interleave"),
-        **_yarn(deepseek=True, rope={"interleaved": True}),
+        **_yarn(deepseek=True),
     ),
     "gpt_oss": Kind(
         "GptOssForCausalLM",
@@ -159,10 +157,7 @@ KINDS: dict[str, Kind] = {
         "Gemma3ForCausalLM",
         "Gemma3TextConfig",
         keys=_SLIDING | {"query_pre_attn_scalar": 16, "rope_parameters": _GEMMA_TYPES},
-        rope={
-            "full_attention": yc.Rope(16, BASE, yc.DynamicYaRN(L, steps="doubling", **BETAS)),
-            "sliding_attention": yc.Rope(16, 50.0),
-        },
+        scaling={"full_attention": yc.DynamicYaRN(L, **BETAS)},
         rotaries={
             "full_attention": slow.Rotary(slow.DynamicYaRN(BASE, 16, L, **BETAS)),
             "sliding_attention": slow.Rotary(slow.Plain(50.0, 16)),
@@ -172,19 +167,17 @@ KINDS: dict[str, Kind] = {
         "Phi3ForCausalLM",
         "Phi3Config",
         keys={"rope_parameters": _LONGROPE, "original_max_position_embeddings": L},
-        rope={
-            None: yc.Rope(16, BASE, yc.LongRoPE(short_factor=SHORT, long_factor=LONG, original_length=L, factor=32.0))
-        },
+        scaling=None,
         rotaries={None: slow.Rotary(slow.LongRoPE(BASE, 16, L, 32.0, SHORT, LONG))},
     ),
     "gpt_neox": Kind("GPTNeoXForCausalLM", "GPTNeoXConfig", keys=_PARTIAL, **_yarn(dim=8)),
-    "phi": Kind("PhiForCausalLM", "PhiConfig", keys=_PARTIAL, **_yarn(dim=8, head_dim=8)),
+    "phi": Kind("PhiForCausalLM", "PhiConfig", keys=_PARTIAL, **_yarn(dim=8)),
     "qwen2_vl": Kind("Qwen2VLForConditionalGeneration", "Qwen2VLConfig", **_sections(False)),
     "qwen3_vl": Kind("Qwen3VLForConditionalGeneration", "Qwen3VLConfig", **_sections(True)),
     "llama_ntk": Kind(
         "LlamaForCausalLM",
         "LlamaConfig",
-        rope={None: yc.Rope(16, BASE, yc.DynamicNTK(L, 2.0))},
+        scaling=yc.DynamicNTK(L, 2.0),
         rotaries={None: slow.Rotary(slow.DynamicNTK(BASE, 16, L, 2.0))},
     ),
 }

@@ -2,9 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
+
+
+class Reversible(Protocol):
+    """What can be made and undone."""
+
+    def make(self) -> None:
+        """Make it."""
+
+    def undo(self) -> None:
+        """Undo it; what was not made is left alone."""
 
 
 @dataclass(slots=True, eq=False)
@@ -49,9 +59,9 @@ class Change:
                 del self._values[self.name]
 
 
-def make_all(changes: Iterable[Change]) -> None:
+def make_all(changes: Iterable[Reversible]) -> None:
     """Make changes; where one fails, or the user interrupts, none stays."""
-    made: list[Change] = []
+    made: list[Reversible] = []
     try:
         for change in changes:
             made.append(change)
@@ -61,7 +71,7 @@ def make_all(changes: Iterable[Change]) -> None:
         raise
 
 
-def undo_all(changes: Iterable[Change]) -> None:
+def undo_all(changes: Iterable[Reversible]) -> None:
     """Undo changes, the last first."""
     for change in reversed(list(changes)):
         change.undo()

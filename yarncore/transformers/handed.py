@@ -61,12 +61,12 @@ class Handed:
         if rope is None:
             widths = sorted({width for width, layout in self.ropes if layout == interleaved})
             raise ValueError(f"q has heads of {q.shape[-1]} elements; {' or '.join(map(str, widths))} are expected")
-        if fresh and not _is_recorded(q, k):
+        if fresh and not is_recorded(q, k):
             return rope.rotate_(q, k, self.positions, heads_axis=heads_axis, length=self.length)
         return rope.rotate(q, k, self.positions, heads_axis=heads_axis, length=self.length)
 
 
-def _is_recorded(q: torch.Tensor, k: torch.Tensor | None) -> bool:
+def is_recorded(q: torch.Tensor, k: torch.Tensor | None) -> bool:
     """Whether a gradient or a compiler follows the call, for which fresh results are the better ones."""
     if torch.compiler.is_compiling():
         return True

@@ -8,10 +8,13 @@ import torch
 from yarncore.configs.model_ropes import ModelRopes
 from yarncore.rope.rope import Rope
 from yarncore.transformers.asked import Target
-from yarncore.transformers.changes import Change
+from yarncore.transformers.changes import Change, Reversible
 from yarncore.transformers.decoder import Decoder, Method
+from yarncore.transformers.dynamic import on_logits
+from yarncore.transformers.dynamic.hooks import CacheFollower, Hooks
+from yarncore.transformers.dynamic.record import Keys
 from yarncore.transformers.functions import RotationFunction, standing_in_for
-from yarncore.transformers.methods import RedirectedMethod, with_globals
+from yarncore.transformers.methods import RedirectedMethod, global_names, with_globals
 from yarncore.transformers.own_numbers import OwnModule, seen
 from yarncore.transformers.rotary import HandingOne, HandingPair, RotaryModule, Tables
 
@@ -19,19 +22,37 @@ from yarncore.transformers.rotary import HandingOne, HandingPair, RotaryModule, 
 _HOOKED = "_old_forward"
 
 
-def rotary_modules(decoder: Decoder, found: ModelRopes, target: Target, fused: bool) -> list[Change]:
-    """Ours in the place of the model's rotary modules.
+def rotary_modules(
+    decoder: Decoder, found: ModelRopes, target: Target, fused: bool, strategy: Keys
+) -> list[Reversible]:
+    """Ours in the place of the model's rotary modules; for a scaling that looks at the length, hooks that follow it.
 
     Raises
     ------
     ValueError
-        Where a module's numbers are not those of the configuration.
+        Where a module's numbers are not those of the configuration; where the length is looked at and the model gets
+        tables, of which its cached keys do not tell.
     """
-    changes = []
+    changes: list[Reversible] = []
+    looking = [scaling for scaling in target.scalings if scaling.needs_length]
+    if looking and not fused:
+        raise ValueError(
+            f"{looking[0]!r} looks at the length, and {type(decoder.model).__name__} gets tables of cos and sin: the keys that "
+            "it caches could not be brought to another scale. Give a scaling that does not look at the length"
+        )
+    followers: dict[int, CacheFollower] = {}
     for place in decoder.rotaries:
         own = seen(place, found)
         ropes = {label: _one(place.path, names, target.ropes) for label, names in own.labels.items()}
-        changes.append(Change(place.parent, place.name, _module(decoder, place.module, own, ropes, fused), child=True))
+        follower = None
+        if looking:
+            owner = decoder.owner(place)
+            follower = followers.get(id(owner))
+            if follower is None:
+                follower = followers[id(owner)] = CacheFollower(strategy)
+                changes.append(Hooks(owner, follower))
+        module = _module(decoder, place.module, own, ropes, fused, follower)
+        changes.append(Change(place.parent, place.name, module, child=True))
     return changes
 
 
@@ -45,7 +66,12 @@ def _one(path: str, names: tuple[str, ...], ropes: Mapping[str, Rope | None]) ->
 
 
 def _module(
-    decoder: Decoder, module: torch.nn.Module, own: OwnModule, ropes: Mapping[str, Rope], fused: bool
+    decoder: Decoder,
+    module: torch.nn.Module,
+    own: OwnModule,
+    ropes: Mapping[str, Rope],
+    fused: bool,
+    follower: CacheFollower | None,
 ) -> RotaryModule:
     if not fused:
         if not own.arrangement:
@@ -59,14 +85,14 @@ def _module(
         for stand_in in (_stand_in(method, name, next(iter(ropes.values()))) for name in method.functions)
         if stand_in is not None
     )
-    return HandingOne(module, ropes) if one else HandingPair(module, ropes)
+    return HandingOne(module, ropes, follower) if one else HandingPair(module, ropes, follower)
 
 
 def _stand_in(method: Method, name: str, rope: Rope) -> RotationFunction | None:
     return standing_in_for(method.functions[name], rope)
 
 
-def forwards(decoder: Decoder, found: ModelRopes) -> tuple[list[Change], str]:
+def forwards(decoder: Decoder, found: ModelRopes, target: Target) -> tuple[list[Change], str]:
     """Copies of the methods that rotate, with our functions in them; or none, and why cos and sin are needed.
 
     Raises
@@ -88,9 +114,22 @@ def forwards(decoder: Decoder, found: ModelRopes) -> tuple[list[Change], str]:
             unknown = [name for name, function in functions.items() if function is None]
             if unknown:
                 return [], f"{unknown[0]} of {type(method.module).__name__} does what no rotation of a Rope does"
-            made[key] = functions, with_globals(getattr(*key), functions)
+            replaced: dict[str, Any] = dict(functions)
+            if target.softmax_follows_length:
+                replaced |= _attention(method)
+            made[key] = replaced, with_globals(getattr(*key), replaced)
         changes.append(Change(method.module, _slot(method), RedirectedMethod(method.module, method.name, *made[key])))
     return changes, ""
+
+
+def _attention(method: Method) -> Mapping[str, Any]:
+    """What computes attention, with queries that carry a factor of their row."""
+    if on_logits.NAME not in global_names(getattr(type(method.module), method.name)):
+        raise ValueError(
+            f"the scaling multiplies the logits by a number that follows the length, and {type(method.module).__name__} does not "
+            f"compute attention by {on_logits.NAME}; give a scaling whose temperature goes with cos and sin"
+        )
+    return {on_logits.NAME: on_logits.CarriedByQueries()}
 
 
 def _slot(method: Method) -> str:
@@ -136,9 +175,6 @@ def _softmax_factor(ropes: Mapping[str, Rope | None]) -> float:
     factors = set()
     for rope in ropes.values():
         if rope is not None:
-            scaling = rope.scaling
-            if scaling is not None and scaling.needs_length and getattr(scaling, "softmax_mscale", None):
-                raise ValueError(f"{scaling!r} multiplies the logits by a number that changes with the length")
             factors.add(float(rope.at().softmax_scale_factor))
     if len(factors) > 1:
         raise ValueError("layers differ in what they multiply their logits by; one softmax factor is expected")

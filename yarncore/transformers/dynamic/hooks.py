@@ -27,20 +27,6 @@ class CacheFollower:
     def __init__(self, strategy: Keys = "rerotated") -> None:
         self.strategy: Keys = strategy
         self._thread = threading.local()
-        self._handles: list[Any] = []
-
-    def install(self, decoder: torch.nn.Module) -> None:
-        """Hook a decoder."""
-        self._handles = [
-            decoder.register_forward_pre_hook(self.before, with_kwargs=True),
-            decoder.register_forward_hook(self.after, with_kwargs=True),
-        ]
-
-    def remove(self) -> None:
-        """Unhook it."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
 
     @property
     def forward(self) -> Forward:
@@ -82,6 +68,28 @@ class CacheFollower:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._thread = threading.local()
+
+
+class Hooks:
+    """A change of a decoder that can be made and undone: a follower's hooks on it."""
+
+    def __init__(self, decoder: torch.nn.Module, follower: CacheFollower) -> None:
+        self.decoder = decoder
+        self.follower = follower
+        self._handles: list[Any] = []
+
+    def make(self) -> None:
+        """Hook it."""
+        self._handles = [
+            self.decoder.register_forward_pre_hook(self.follower.before, with_kwargs=True),
+            self.decoder.register_forward_hook(self.follower.after, with_kwargs=True),
+        ]
+
+    def undo(self) -> None:
+        """Unhook it."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
 
 
 def _argument(decoder: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *names: str) -> Any:

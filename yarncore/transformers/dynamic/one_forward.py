@@ -1,15 +1,26 @@
 """One forward of a decoder: the lengths of its rows, and what rotates its queries and keys."""
 
+import threading
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
 
+from yarncore.rotation.prepared import Prepared
+from yarncore.rotation.rotation import Rotation
 from yarncore.transformers.dynamic.record import CacheRecord, lengths_of
 from yarncore.transformers.dynamic.scales import Scales
+from yarncore.transformers.handed import is_recorded
 
 ByShape = Mapping[tuple[int, bool], Scales]
 """Scales for what a layer may rotate: by the elements of a head, the whole or a slice, and whether pairs are interleaved."""
+
+_latest = threading.local()
+
+
+def latest() -> "Followed | None":
+    """What rotated last in this thread: in an attention, what rotated its queries."""
+    return getattr(_latest, "followed", None)
 
 
 class Followed:
@@ -22,25 +33,32 @@ class Followed:
         The canonical length of each row.
     """
 
-    __slots__ = ("_forward", "_scales", "lengths", "positions")
+    __slots__ = ("_forward", "_prepared", "_scales", "lengths", "positions")
 
     def __init__(self, forward: "Forward", scales: ByShape, positions: torch.Tensor, lengths: tuple[int, ...]) -> None:
         self._forward = forward
         self._scales = scales
         self.positions = positions
         self.lengths = lengths
+        self._prepared: dict[tuple[int, bool], Prepared] = {}
 
     def to(self, device: Any, *args: Any, **kwargs: Any) -> "Followed":
-        """The same on another device, as layers on several devices ask for it."""
+        """The same on another device: what transformers and accelerate do to cos and sin."""
         if not isinstance(device, (str, int, torch.device)):
             return self
         return Followed(self._forward, self._scales, self.positions.to(device), self.lengths)
 
-    def rotate(self, q: Any, k: Any, heads_axis: int, interleaved: bool, fresh: bool) -> Any:
+    def rotate(self, q: torch.Tensor, k: torch.Tensor | None, heads_axis: int, interleaved: bool, fresh: bool) -> Any:
         """q and k rotated; k as it is where the cache holds unrotated keys and turns them on read."""
-        scales = self._scales[q.shape[-1], interleaved]
-        rotation = scales.at_rows(self.lengths)
-        rotate = rotation.rotate_ if fresh and not is_recorded(q, k) else rotation.rotate
+        shape = q.shape[-1], interleaved
+        scales = self._scales.get(shape)
+        if scales is None:
+            widths = sorted({width for width, layout in self._scales if layout == interleaved})
+            raise ValueError(f"q has heads of {q.shape[-1]} elements; {' or '.join(map(str, widths))} are expected")
+        if shape not in self._prepared:
+            self._prepared[shape] = scales.at_rows(self.lengths).prepare(self.positions)
+        prepared = self._prepared[shape]
+        rotate = prepared.rotate_ if fresh and not is_recorded(q, k) else prepared.rotate
         record = self._forward.record
         unrotated = record is not None and record.strategy == "unrotated"
         if k is None and unrotated:
@@ -49,18 +67,16 @@ class Followed:
                 'Use keys="rerotated"'
             )
         if k is None or unrotated:
-            q = rotate(q, None, self.positions, heads_axis=heads_axis)
+            q = rotate(q, None, heads_axis=heads_axis)
         else:
-            q, k = rotate(q, k, self.positions, heads_axis=heads_axis)
+            q, k = rotate(q, k, heads_axis=heads_axis)
+        _latest.followed = self
         self._forward.note(self, scales, q if k is None else k, heads_axis)
         return q if k is None else (q, k)
 
-
-def is_recorded(q: torch.Tensor, k: torch.Tensor | None) -> bool:
-    """Whether a gradient or a compiler follows the call, for which fresh results are the better ones."""
-    if torch.compiler.is_compiling():
-        return True
-    return torch.is_grad_enabled() and (q.requires_grad or (k is not None and k.requires_grad))
+    def on_logits(self) -> Any:
+        """What attention multiplies the logits of each row by: an array of shape (rows, 1), or a number."""
+        return next(iter(self._scales.values())).at_rows(self.lengths).softmax_scale_factor
 
 
 class Rotated(NamedTuple):
@@ -94,7 +110,7 @@ class Forward:
         Whether a layer has cached something.
     """
 
-    __slots__ = ("_rotated", "lengths", "positions", "record", "wrote")
+    __slots__ = ("_rotated", "_turns", "lengths", "positions", "record", "wrote")
 
     def __init__(self, record: CacheRecord | None) -> None:
         self.record = record
@@ -102,6 +118,7 @@ class Forward:
         self.lengths: tuple[int, ...] = ()
         self.wrote = False
         self._rotated: Rotated | None = None
+        self._turns: dict[Any, tuple[Rotation, Prepared]] = {}
 
     def followed(self, scales: ByShape, position_ids: torch.Tensor, rows: int) -> Followed:
         """What rotates at these positions.
@@ -144,3 +161,10 @@ class Forward:
         """What was rotated since a layer last cached; None: nothing, the layer is without such a rotation."""
         taken, self._rotated = self._rotated, None
         return taken
+
+    def prepared(self, turn: Rotation, key: Any, positions: torch.Tensor) -> Prepared:
+        """A turn of cached keys at their positions, once for all layers with the same key."""
+        key = id(turn), key
+        if key not in self._turns:
+            self._turns[key] = turn, turn.prepare(positions)  # with the turn: as long as it lives, its id is its own
+        return self._turns[key][1]

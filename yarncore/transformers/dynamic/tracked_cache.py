@@ -43,7 +43,7 @@ class Tracked:
                 "yarncore.transformers.release(cache, rope) brings them to one Rope"
             )
         taken = forward.take()
-        known = None if taken is None else self._prepared(layer_idx, taken, key_states, value_states)
+        known = None if taken is None else self._prepared(forward, layer_idx, taken, key_states, value_states)
         forward.wrote = True
         keys, values = super().update(key_states, value_states, layer_idx, *args, **kwargs)  # type: ignore[misc]
         if taken is None or known is None or self._record.strategy == "rerotated":
@@ -54,7 +54,12 @@ class Tracked:
         return read(known.location, keys, values, positions, taken.scales, taken.followed.lengths)
 
     def _prepared(
-        self, layer_idx: int, rotated: Rotated, key_states: torch.Tensor, value_states: torch.Tensor
+        self,
+        forward: Forward,
+        layer_idx: int,
+        rotated: Rotated,
+        key_states: torch.Tensor,
+        value_states: torch.Tensor,
     ) -> LayerRecord:
         record, scales, lengths = self._record, rotated.scales, rotated.followed.lengths
         known = record.layers.get(layer_idx)
@@ -64,7 +69,8 @@ class Tracked:
         elif record.strategy == "unrotated":
             known.scales, known.lengths = scales, lengths
         elif known.lengths != lengths or known.scales is not scales:
-            bring_to(record, self.layers[layer_idx], known, scales, lengths)  # type: ignore[attr-defined]
+            layer = self.layers[layer_idx]  # type: ignore[attr-defined]
+            bring_to(forward, record, layer, known, scales, lengths)
         return known
 
     def reorder_cache(self, beam_idx: torch.Tensor) -> None:

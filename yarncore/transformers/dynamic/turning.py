@@ -5,28 +5,30 @@ from typing import Any
 import torch
 
 from yarncore.transformers.dynamic.location import Location
+from yarncore.transformers.dynamic.one_forward import Forward
 from yarncore.transformers.dynamic.record import CacheRecord, CacheUnusable, LayerRecord
 from yarncore.transformers.dynamic.scales import Scales
 
 
-def bring_to(record: CacheRecord, layer: Any, known: LayerRecord, scales: Scales, lengths: tuple[int, ...]) -> None:
+def bring_to(
+    forward: Forward, record: CacheRecord, layer: Any, known: LayerRecord, scales: Scales, lengths: tuple[int, ...]
+) -> None:
     """Turn the keys of one layer, in place, until its rows are at these canonical lengths of these scales."""
     filled = _filled(record, layer)
     if filled:
         before = known.lengths
         assert before is not None
-        # Every road is looked up before a key is touched: where there is none, nothing has been written.
+        # Every turn is looked up before a key is touched: where there is none, nothing has been written.
         turns = [scales.turn(new, known.scales, old) for new, old in zip(lengths, before, strict=True)]
         keys = known.location.of(layer.keys, layer.values)[:, :, :filled]
         positions = record.positions()[..., -filled:].to(keys.device)
+        alike = len(set(zip(before, lengths, strict=True))) == 1
+        spans = [slice(None)] if alike else [slice(row, row + 1) for row in range(len(turns))]
         known.lengths = None
-        if len(set(zip(before, lengths, strict=True))) == 1:
-            if turns[0] is not None:
-                turns[0].rotate_(keys, None, positions, heads_axis=-3)
-        else:
-            for row, turn in enumerate(turns):
-                if turn is not None:
-                    turn.rotate_(keys[row : row + 1], None, positions[..., row : row + 1, :], heads_axis=-3)
+        for span, turn in zip(spans, turns, strict=False):
+            if turn is not None:
+                key = (None if alike else span.start, filled, keys.device)
+                forward.prepared(turn, key, positions[..., span, :]).rotate_(keys[span], None, heads_axis=-3)
     known.scales, known.lengths = scales, lengths
 
 
