@@ -137,7 +137,9 @@ _LONGROPE = {
 }
 
 KINDS: dict[str, Kind] = {
-    "llama": Kind("LlamaForCausalLM", "LlamaConfig", keys={"rope_parameters": _YARN, "max_position_embeddings": 4 * L}, **_yarn()),
+    "llama": Kind(
+        "LlamaForCausalLM", "LlamaConfig", keys={"rope_parameters": _YARN, "max_position_embeddings": 4 * L}, **_yarn()
+    ),
     "llama3": Kind("LlamaForCausalLM", "LlamaConfig", keys={"rope_parameters": _LLAMA3}, **_yarn()),
     "qwen3": Kind("Qwen3ForCausalLM", "Qwen3Config", keys=ROPE | {"head_dim": 16}, **_yarn()),
     "deepseek_v3": Kind(

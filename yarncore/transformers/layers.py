@@ -11,6 +11,7 @@ from yarncore.transformers.asked import Target
 from yarncore.transformers.changes import Change, Reversible
 from yarncore.transformers.decoder import Decoder, Method
 from yarncore.transformers.dynamic import on_logits
+from yarncore.transformers.dynamic.following import Following
 from yarncore.transformers.dynamic.hooks import CacheFollower, Hooks
 from yarncore.transformers.dynamic.record import Keys
 from yarncore.transformers.functions import RotationFunction, standing_in_for
@@ -44,14 +45,16 @@ def rotary_modules(
     for place in decoder.rotaries:
         own = seen(place, found)
         ropes = {label: _one(place.path, names, target.ropes) for label, names in own.labels.items()}
-        follower = None
+        following = None
         if looking:
             owner = decoder.owner(place)
             follower = followers.get(id(owner))
             if follower is None:
                 follower = followers[id(owner)] = CacheFollower(strategy)
                 changes.append(Hooks(owner, follower))
-        module = _module(decoder, place.module, own, ropes, fused, follower)
+            before = {label: _one(place.path, names, found) for label, names in own.labels.items()}
+            following = Following(follower, ropes, before)
+        module = _module(decoder, place.module, own, ropes, fused, following)
         changes.append(Change(place.parent, place.name, module, child=True))
     return changes
 
@@ -71,7 +74,7 @@ def _module(
     own: OwnModule,
     ropes: Mapping[str, Rope],
     fused: bool,
-    follower: CacheFollower | None,
+    following: Following | None,
 ) -> RotaryModule:
     if not fused:
         if not own.arrangement:
@@ -85,7 +88,7 @@ def _module(
         for stand_in in (_stand_in(method, name, next(iter(ropes.values()))) for name in method.functions)
         if stand_in is not None
     )
-    return HandingOne(module, ropes, follower) if one else HandingPair(module, ropes, follower)
+    return HandingOne(module, ropes, following) if one else HandingPair(module, ropes, following)
 
 
 def _stand_in(method: Method, name: str, rope: Rope) -> RotationFunction | None:

@@ -6,9 +6,8 @@ from typing import Any
 import torch
 
 from yarncore.rope.rope import Rope
-from yarncore.transformers.dynamic.hooks import CacheFollower
+from yarncore.transformers.dynamic.following import Following
 from yarncore.transformers.dynamic.one_forward import Followed
-from yarncore.transformers.dynamic.scales import Scales
 from yarncore.transformers.functions import ARRANGEMENTS
 from yarncore.transformers.handed import Handed, ropes_by_shape
 
@@ -25,12 +24,12 @@ class RotaryModule(torch.nn.Module):  # type: ignore[misc]
         Moves and changes its type with the model, so that it can be put back.
     ropes : mapping of layer type to Rope
         "" where the model does not tell its rotary module which layers it is called for.
-    follower : CacheFollower, optional
-        What follows the lengths of rows and the cache, for scalings that look at the length.
+    following : Following, optional
+        For scalings that look at the length.
     """
 
     def __init__(
-        self, replaced: torch.nn.Module, ropes: Mapping[str, Rope], follower: CacheFollower | None = None
+        self, replaced: torch.nn.Module, ropes: Mapping[str, Rope], following: Following | None = None
     ) -> None:
         super().__init__()
         # Some models look at what their rotary module keeps: its configuration, its layer types.
@@ -39,12 +38,7 @@ class RotaryModule(torch.nn.Module):  # type: ignore[misc]
         self.replaced = replaced
         self.ropes = dict(ropes)
         self.by_shape = {label: ropes_by_shape(rope) for label, rope in ropes.items()}
-        self.follower = follower
-        self.scales = {
-            label: {shape: Scales(rope) for shape, rope in self.by_shape[label].items()}
-            for label, rope in ropes.items()
-            if rope.scaling is not None and rope.scaling.needs_length
-        }
+        self.following = following
 
     def lengths(self, rope: Rope, positions: torch.Tensor) -> torch.Tensor | None:
         """The length of each row's sequence, (batch, 1), for scalings that look at it: what its positions reach."""
@@ -64,8 +58,8 @@ class RotaryModule(torch.nn.Module):  # type: ignore[misc]
         """What the layers of a type get."""
         rope = self.ropes[layer_type]
         positions = self.placed(rope, position_ids)
-        if self.follower is not None and layer_type in self.scales:
-            return self.follower.forward.followed(self.scales[layer_type], positions, x.shape[0])
+        if self.following is not None and layer_type in self.following.scales:
+            return self.following.followed(layer_type, positions, x.shape[0])
         return Handed(self.by_shape[layer_type], positions, self.lengths(rope, positions))
 
     def extra_repr(self) -> str:

@@ -28,16 +28,26 @@ class Followed:
 
     Attributes
     ----------
+    scales, before : mapping of shape to Scales
+        Of the model, and of the model before it was extended.
     positions : integer tensor, shape (rows, tokens) or (sections, rows, tokens)
     lengths : tuple of int
         The canonical length of each row.
     """
 
-    __slots__ = ("_forward", "_prepared", "_scales", "lengths", "positions")
+    __slots__ = ("_forward", "_prepared", "before", "lengths", "positions", "scales")
 
-    def __init__(self, forward: "Forward", scales: ByShape, positions: torch.Tensor, lengths: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        forward: "Forward",
+        scales: ByShape,
+        before: ByShape,
+        positions: torch.Tensor,
+        lengths: tuple[int, ...],
+    ) -> None:
         self._forward = forward
-        self._scales = scales
+        self.scales = scales
+        self.before = before
         self.positions = positions
         self.lengths = lengths
         self._prepared: dict[tuple[int, bool], Prepared] = {}
@@ -46,14 +56,14 @@ class Followed:
         """The same on another device: what transformers and accelerate do to cos and sin."""
         if not isinstance(device, (str, int, torch.device)):
             return self
-        return Followed(self._forward, self._scales, self.positions.to(device), self.lengths)
+        return Followed(self._forward, self.scales, self.before, self.positions.to(device), self.lengths)
 
     def rotate(self, q: torch.Tensor, k: torch.Tensor | None, heads_axis: int, interleaved: bool, fresh: bool) -> Any:
         """q and k rotated; k as it is where the cache holds unrotated keys and turns them on read."""
         shape = q.shape[-1], interleaved
-        scales = self._scales.get(shape)
+        scales = self.scales.get(shape)
         if scales is None:
-            widths = sorted({width for width, layout in self._scales if layout == interleaved})
+            widths = sorted({width for width, layout in self.scales if layout == interleaved})
             raise ValueError(f"q has heads of {q.shape[-1]} elements; {' or '.join(map(str, widths))} are expected")
         if shape not in self._prepared:
             self._prepared[shape] = scales.at_rows(self.lengths).prepare(self.positions)
@@ -71,12 +81,12 @@ class Followed:
         else:
             q, k = rotate(q, k, heads_axis=heads_axis)
         _latest.followed = self
-        self._forward.note(self, scales, q if k is None else k, heads_axis)
+        self._forward.note(self, shape, q if k is None else k, heads_axis)
         return q if k is None else (q, k)
 
     def on_logits(self) -> Any:
         """What attention multiplies the logits of each row by: an array of shape (rows, 1), or a number."""
-        return next(iter(self._scales.values())).at_rows(self.lengths).softmax_scale_factor
+        return next(iter(self.scales.values())).at_rows(self.lengths).softmax_scale_factor
 
 
 class Rotated(NamedTuple):
@@ -86,12 +96,15 @@ class Rotated(NamedTuple):
     ----------
     followed : Followed
     scales : Scales
+    before : Scales
+        Of the model before it was extended.
     candidates : list of tensor, shape (rows, heads, tokens, width)
         Its keys; where it is called for one array at a time, its queries too.
     """
 
     followed: Followed
     scales: Scales
+    before: Scales
     candidates: list[torch.Tensor]
 
 
@@ -120,12 +133,13 @@ class Forward:
         self._rotated: Rotated | None = None
         self._turns: dict[Any, tuple[Rotation, Prepared]] = {}
 
-    def followed(self, scales: ByShape, position_ids: torch.Tensor, rows: int) -> Followed:
+    def followed(self, scales: ByShape, before: ByShape, position_ids: torch.Tensor, rows: int) -> Followed:
         """What rotates at these positions.
 
         Parameters
         ----------
-        scales : mapping of shape to Scales
+        scales, before : mapping of shape to Scales
+            Of the model, and of the model before it was extended.
         position_ids : integer tensor, shape (1 or rows, tokens) or (sections, 1 or rows, tokens)
         rows : int
             The size of the batch.
@@ -137,7 +151,7 @@ class Forward:
             self.positions = positions
             self.lengths = self._lengths(positions)
         canonical = next(iter(scales.values())).canonical
-        return Followed(self, scales, positions, tuple(map(canonical, self.lengths)))
+        return Followed(self, scales, before, positions, tuple(map(canonical, self.lengths)))
 
     def _lengths(self, positions: torch.Tensor) -> tuple[int, ...]:
         new = lengths_of(positions)
@@ -148,13 +162,13 @@ class Forward:
             )
         return tuple(map(max, cached, new)) if cached else new
 
-    def note(self, followed: Followed, scales: Scales, keys: torch.Tensor, heads_axis: int) -> None:
+    def note(self, followed: Followed, shape: tuple[int, bool], keys: torch.Tensor, heads_axis: int) -> None:
         """Take note of what a layer's rotary function gives back."""
         if self.record is None:
             return
         keys = keys.transpose(-3, -2) if heads_axis == -2 else keys
         if self._rotated is None or self._rotated.followed is not followed:
-            self._rotated = Rotated(followed, scales, [])
+            self._rotated = Rotated(followed, followed.scales[shape], followed.before[shape], [])
         self._rotated.candidates.append(keys)
 
     def take(self) -> Rotated | None:

@@ -23,6 +23,8 @@ class LayerRecord:
     ----------
     scales : Scales
         Of the Rope under which its keys are written.
+    before : Scales
+        Of the Rope that the model had before it was extended.
     location : Location
         Which part of its tensors that is.
     lengths : tuple of int, or None
@@ -30,6 +32,7 @@ class LayerRecord:
     """
 
     scales: Scales
+    before: Scales
     location: Location
     lengths: tuple[int, ...] | None
 
@@ -49,6 +52,8 @@ class CacheRecord:
         How many tokens of a row it has seen, without those cropped.
     unusable : str or None
         Why it may not be read.
+    adopted : bool
+        Layers that are not among `layers` yet hold keys of the model as it was before it was extended.
     """
 
     strategy: Keys
@@ -56,6 +61,7 @@ class CacheRecord:
     lengths: tuple[int, ...] = ()
     tokens: int = 0
     unusable: str | None = None
+    adopted: bool = False
     _chunks: list[torch.Tensor] = field(default_factory=list)
 
     def positions(self) -> torch.Tensor:
@@ -106,7 +112,8 @@ class CacheRecord:
 
     def clear(self) -> None:
         """Nothing is cached."""
-        self.layers, self.lengths, self.tokens, self.unusable, self._chunks = {}, (), 0, None, []
+        self.layers, self.lengths, self.tokens, self._chunks = {}, (), 0, []
+        self.unusable, self.adopted = None, False
 
 
 def lengths_of(positions: torch.Tensor) -> tuple[int, ...]:

@@ -40,7 +40,7 @@ class Tracked:
         if forward is None:
             raise CacheUnusable(
                 "the cache holds keys whose scale follows the length, and this model, or this call, knows nothing of it; "
-                "yarncore.transformers.release(cache, rope) brings them to one Rope"
+                "yarncore.transformers.release(cache) brings them to the model as it was before extend"
             )
         taken = forward.take()
         known = None if taken is None else self._prepared(forward, layer_idx, taken, key_states, value_states)
@@ -65,12 +65,16 @@ class Tracked:
         known = record.layers.get(layer_idx)
         if known is None:
             location = locate(rotated.candidates, key_states, value_states)
-            known = record.layers[layer_idx] = LayerRecord(scales, location, lengths)
-        elif record.strategy == "unrotated":
+            known = LayerRecord(scales, rotated.before, location, lengths)
+            if record.adopted:
+                known.scales, known.lengths = rotated.before, tuple(map(rotated.before.canonical, record.lengths))
+            record.layers[layer_idx] = known
+        if record.strategy == "unrotated":
             known.scales, known.lengths = scales, lengths
         elif known.lengths != lengths or known.scales is not scales:
             layer = self.layers[layer_idx]  # type: ignore[attr-defined]
             bring_to(forward, record, layer, known, scales, lengths)
+        known.before = rotated.before
         return known
 
     def reorder_cache(self, beam_idx: torch.Tensor) -> None:
@@ -102,12 +106,17 @@ class Tracked:
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         # Its class is made as it runs, and not found by name.
-        return _restored, (type(self).__mro__[2],), self.__dict__ | {"_forward": None}
+        return _restored, (plain_class(self),), self.__dict__ | {"_forward": None}
 
 
 @functools.cache
 def _tracked_class(cache_class: type) -> type:
     return type(cache_class.__name__, (Tracked, cache_class), {"__module__": cache_class.__module__})
+
+
+def plain_class(cache: Tracked) -> Any:
+    """The class that a cache had before it was tracked."""
+    return type(cache).__mro__[2]
 
 
 def _restored(cache_class: type) -> Any:
@@ -133,6 +142,22 @@ def track(cache: Any, strategy: Keys) -> CacheRecord:
             )
         record.strategy = strategy
         return record
+    if isinstance(cache, cache_utils.Cache) and any(map(_tokens, cache.layers)):
+        raise CacheUnusable(
+            "the cache was filled before it was followed: positions and scale of its keys are not known. "
+            "yarncore.transformers.adopt(cache, positions) tells them"
+        )
+    return begin_record(cache, strategy)
+
+
+def begin_record(cache: Any, strategy: Keys) -> CacheRecord:
+    """Have a cache know its scales from now on.
+
+    Raises
+    ------
+    TypeError
+        For what is no cache of transformers, or has layers that store keys otherwise (quantised ones).
+    """
     if not isinstance(cache, cache_utils.Cache) or isinstance(cache, cache_utils.EncoderDecoderCache):
         raise TypeError(f"the cache is a {type(cache).__name__}; a Cache of transformers for a decoder is expected")
     kinds = {type(layer) for layer in cache.layers}
@@ -143,11 +168,6 @@ def track(cache: Any, strategy: Keys) -> CacheRecord:
             f"the cache has layers of type {', '.join(strange)}: their keys cannot be brought to another scale. Dynamic, "
             "sliding and static layers are accepted; for others use a scaling that does not look at the length"
         )
-    if any(getattr(layer, "is_initialized", False) and _tokens(layer) for layer in cache.layers):
-        raise CacheUnusable(
-            "the cache was filled before its scale was followed: positions and scale of its keys are not known. "
-            "yarncore.transformers.adopt(cache, rope, positions) tells them"
-        )
     record = cache._record = CacheRecord(strategy)
     cache._forward = None
     kind: Any = type(cache)
@@ -156,4 +176,4 @@ def track(cache: Any, strategy: Keys) -> CacheRecord:
 
 
 def _tokens(layer: Any) -> int:
-    return int(layer.get_seq_length()) if isinstance(layer, cache_utils.CacheLayerMixin) else 0
+    return int(layer.get_seq_length()) if isinstance(layer, cache_utils.CacheLayerMixin) and layer.is_initialized else 0
