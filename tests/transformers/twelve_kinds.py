@@ -41,6 +41,7 @@ class Kind:
     scaling : what it is extended with; None: its own
     rotaries : by layer type (None: for all), what the reference rotates by
     functions : names of its rotation functions
+    attentions : implementations of attention that transformers has for it
     """
 
     model: str
@@ -49,6 +50,7 @@ class Kind:
     rotaries: dict[Any, slow.Rotary]
     keys: dict[str, Any] = field(default_factory=lambda: dict(ROPE))
     functions: tuple[str, ...] = ("apply_rotary_pos_emb",)
+    attentions: tuple[str, ...] = ("eager", "sdpa")
     decoder: Callable[[Any], Any] = lambda model: model.base_model
 
     def make(self, attention: str, dtype: torch.dtype, seed: int = 0) -> Any:
@@ -153,6 +155,7 @@ KINDS: dict[str, Kind] = {
         "GptOssForCausalLM",
         "GptOssConfig",
         keys=ROPE | _SLIDING | {"num_local_experts": 4, "num_experts_per_tok": 2},
+        attentions=("eager",),  # transformers has no sdpa for its sinks
         **_yarn(truncate=False),
     ),
     "gemma3": Kind(
