@@ -6,7 +6,7 @@ import torch
 
 from yarncore.transformers.dynamic.one_forward import Forward
 from yarncore.transformers.dynamic.record import CacheUnusable, lengths_of
-from yarncore.transformers.dynamic.tracked_cache import Tracked, begin_record, plain_class
+from yarncore.transformers.dynamic.tracked_cache import Tracked, begin_record, check_kind, plain_class
 from yarncore.transformers.dynamic.turning import bring_to
 
 
@@ -28,6 +28,7 @@ def adopt(cache: Any, positions: torch.Tensor | None = None) -> None:
     """
     if isinstance(cache, Tracked):
         raise ValueError("the cache is followed already: its positions and scales are known")
+    check_kind(cache)
     tokens = int(cache.get_seq_length())
     rows = next((layer.keys.shape[0] for layer in cache.layers if tokens and layer.keys is not None), 0)
     if positions is None:

@@ -44,9 +44,6 @@ class CacheFollower:
             self._thread.forward = Forward(None)
             return args, kwargs
         record = track(cache, self.strategy)
-        if cache._forward is not None and cache._forward.wrote:
-            record.unusable = "a forward that wrote to it was interrupted, so that some of its layers have more tokens"
-            record.check_usable()
         cache._forward = self._thread.forward = Forward(record)
         self._thread.cache = cache
         return args, kwargs

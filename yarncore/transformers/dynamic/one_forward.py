@@ -119,17 +119,14 @@ class Forward:
         Of the tokens of this forward, once the rotary module has been called.
     lengths : tuple of int
         Of each row: its largest position + 1, cached and new.
-    wrote : bool
-        Whether a layer has cached something.
     """
 
-    __slots__ = ("_rotated", "_turns", "lengths", "positions", "record", "wrote")
+    __slots__ = ("_rotated", "_turns", "lengths", "positions", "record")
 
     def __init__(self, record: CacheRecord | None) -> None:
         self.record = record
         self.positions: torch.Tensor | None = None
         self.lengths: tuple[int, ...] = ()
-        self.wrote = False
         self._rotated: Rotated | None = None
         self._turns: dict[Any, tuple[Rotation, Prepared]] = {}
 

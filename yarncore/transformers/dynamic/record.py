@@ -52,6 +52,8 @@ class CacheRecord:
         How many tokens of a row it has seen, without those cropped.
     unusable : str or None
         Why it may not be read.
+    unfinished : bool
+        A forward has begun to write to its layers and has not ended.
     adopted : bool
         Layers that are not among `layers` yet hold keys of the model as it was before it was extended.
     """
@@ -61,6 +63,7 @@ class CacheRecord:
     lengths: tuple[int, ...] = ()
     tokens: int = 0
     unusable: str | None = None
+    unfinished: bool = False
     adopted: bool = False
     _chunks: list[torch.Tensor] = field(default_factory=list)
 
@@ -72,13 +75,16 @@ class CacheRecord:
 
     def append(self, positions: torch.Tensor, lengths: tuple[int, ...]) -> None:
         """Take note of tokens that all layers have now."""
+        self.unfinished = False
         self._chunks.append(positions)
         self.tokens += positions.shape[-1]
         self.lengths = lengths
 
     def check_usable(self) -> None:
         """Raise CacheUnusable where the keys cannot be trusted."""
-        if self.unusable is None and any(layer.lengths is None for layer in self.layers.values()):
+        if self.unfinished:
+            self.unusable = "a forward that wrote to it was interrupted, so that some of its layers have more tokens"
+        elif self.unusable is None and any(layer.lengths is None for layer in self.layers.values()):
             self.unusable = "re-rotating its keys was interrupted within a layer"
         if self.unusable is not None:
             raise CacheUnusable(
@@ -113,7 +119,7 @@ class CacheRecord:
     def clear(self) -> None:
         """Nothing is cached."""
         self.layers, self.lengths, self.tokens, self._chunks = {}, (), 0, []
-        self.unusable, self.adopted = None, False
+        self.unusable, self.unfinished, self.adopted = None, False, False
 
 
 def lengths_of(positions: torch.Tensor) -> tuple[int, ...]:

@@ -43,8 +43,13 @@ class Tracked:
                 "yarncore.transformers.release(cache) brings them to the model as it was before extend"
             )
         taken = forward.take()
+        if taken is None and layer_idx in self._record.layers:
+            raise CacheUnusable(
+                "the cache holds keys of a model that is extended, and is given keys of another rotation; "
+                "yarncore.transformers.release(cache) brings it to the model as it was before extend"
+            )
         known = None if taken is None else self._prepared(forward, layer_idx, taken, key_states, value_states)
-        forward.wrote = True
+        self._record.unfinished = True
         keys, values = super().update(key_states, value_states, layer_idx, *args, **kwargs)  # type: ignore[misc]
         if taken is None or known is None or self._record.strategy == "rerotated":
             return keys, values
@@ -136,13 +141,16 @@ def track(cache: Any, strategy: Keys) -> CacheRecord:
     if isinstance(cache, Tracked):
         record = cache._record
         record.check_usable()
+        if not record.tokens and any(map(_tokens, cache.layers)):
+            raise CacheUnusable("the cache was filled by another model than the one that follows it")
         if record.strategy != strategy and record.tokens:
             raise CacheUnusable(
                 f'the cache holds {record.strategy} keys and the model is extended with keys="{strategy}"'
             )
         record.strategy = strategy
         return record
-    if isinstance(cache, cache_utils.Cache) and any(map(_tokens, cache.layers)):
+    check_kind(cache)
+    if any(map(_tokens, cache.layers)):
         raise CacheUnusable(
             "the cache was filled before it was followed: positions and scale of its keys are not known. "
             "yarncore.transformers.adopt(cache, positions) tells them"
@@ -158,6 +166,16 @@ def begin_record(cache: Any, strategy: Keys) -> CacheRecord:
     TypeError
         For what is no cache of transformers, or has layers that store keys otherwise (quantised ones).
     """
+    check_kind(cache)
+    record = cache._record = CacheRecord(strategy)
+    cache._forward = None
+    kind: Any = type(cache)
+    cache.__class__ = _tracked_class(kind)
+    return record
+
+
+def check_kind(cache: Any) -> None:
+    """Raise TypeError for what is no cache of a decoder, or has layers that store keys otherwise (quantised ones)."""
     if not isinstance(cache, cache_utils.Cache) or isinstance(cache, cache_utils.EncoderDecoderCache):
         raise TypeError(f"the cache is a {type(cache).__name__}; a Cache of transformers for a decoder is expected")
     kinds = {type(layer) for layer in cache.layers}
@@ -168,11 +186,6 @@ def begin_record(cache: Any, strategy: Keys) -> CacheRecord:
             f"the cache has layers of type {', '.join(strange)}: their keys cannot be brought to another scale. Dynamic, "
             "sliding and static layers are accepted; for others use a scaling that does not look at the length"
         )
-    record = cache._record = CacheRecord(strategy)
-    cache._forward = None
-    kind: Any = type(cache)
-    cache.__class__ = _tracked_class(kind)
-    return record
 
 
 def _tokens(layer: Any) -> int:
