@@ -58,8 +58,10 @@ class RotaryModule(torch.nn.Module):  # type: ignore[misc]
         """What the layers of a type get."""
         rope = self.ropes[layer_type]
         positions = self.placed(rope, position_ids)
-        if self.following is not None and layer_type in self.following.scales:
-            return self.following.followed(layer_type, positions, x.shape[0])
+        if self.following is not None:
+            followed = self.following.followed(layer_type, positions, x.shape[0])
+            if followed is not None:
+                return followed
         return Handed(self.by_shape[layer_type], positions, self.lengths(rope, positions))
 
     def extra_repr(self) -> str:

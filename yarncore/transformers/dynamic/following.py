@@ -28,11 +28,20 @@ class Following:
             label: rope for label, rope in ropes.items() if rope.scaling is not None and rope.scaling.needs_length
         }
         self.scales = {label: _by_shape(rope) for label, rope in looking.items()}
+        self.on_logits = any(getattr(rope.scaling, "softmax_mscale", None) for rope in looking.values())
         self.before = {label: _by_shape(before[label]) for label in looking}
 
-    def followed(self, layer_type: str, positions: torch.Tensor, rows: int) -> Followed:
-        """What rotates at these positions in this forward."""
-        return self.follower.forward.followed(self.scales[layer_type], self.before[layer_type], positions, rows)
+    def followed(self, layer_type: str, positions: torch.Tensor, rows: int) -> Followed | None:
+        """What rotates at these positions in this forward; None: the lengths are those of the positions.
+
+        So it is without a cache while a graph is made, which cannot read them.
+        """
+        scales = self.scales.get(layer_type)
+        if scales is None:
+            return None
+        if torch.compiler.is_compiling() and self.follower.forward.record is None and not self.on_logits:
+            return None
+        return self.follower.forward.followed(scales, self.before[layer_type], positions, rows)
 
 
 def _by_shape(rope: Rope) -> ByShape:

@@ -58,6 +58,6 @@ def release(cache: Any) -> None:
     forward = Forward(record)
     for index, known in record.layers.items():
         lengths = tuple(map(known.before.canonical, record.lengths))
-        bring_to(forward, record, cache.layers[index], known, known.before, lengths)  # type: ignore[attr-defined]
+        bring_to(forward, record, cache.layers[index], known, known.before, lengths)
     cache.__class__ = plain_class(cache)
     del cache._record, cache._forward

@@ -8,7 +8,8 @@ import torch
 from transformers import DynamicCache
 
 from yarncore.transformers.dynamic.one_forward import Forward
-from yarncore.transformers.dynamic.record import Keys
+from yarncore.transformers.dynamic.outside_graphs import outside_graphs
+from yarncore.transformers.dynamic.record import CacheRecord, Keys
 from yarncore.transformers.dynamic.tracked_cache import track
 
 _NAMES = ("cache", "past_key_values", "layer_past")
@@ -43,21 +44,28 @@ class CacheFollower:
         if cache is None:
             self._thread.forward = Forward(None)
             return args, kwargs
+        self._begin(cache)
+        return args, kwargs
+
+    @outside_graphs
+    def _begin(self, cache: Any) -> None:
         record = track(cache, self.strategy)
         cache._forward = self._thread.forward = Forward(record)
         self._thread.cache = cache
-        return args, kwargs
 
     def after(self, decoder: Any, args: Any, kwargs: Any, output: Any) -> None:
         """Take note of the tokens that every layer has now."""
         forward: Forward | None = self._thread.forward
         self._thread.forward = None
-        if forward is None or forward.record is None:
-            return
+        if forward is not None and forward.record is not None:
+            self._end(forward, forward.record)
+
+    @outside_graphs
+    def _end(self, forward: Forward, record: CacheRecord) -> None:
         cache, self._thread.cache = self._thread.cache, None
         cache._forward = None
         if forward.positions is not None:
-            forward.record.append(forward.positions, forward.lengths)
+            record.append(forward.positions, forward.lengths)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_thread"}

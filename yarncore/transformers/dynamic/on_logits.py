@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from yarncore.transformers.dynamic.one_forward import latest
+from yarncore.transformers.dynamic.one_forward import Followed, latest
+from yarncore.transformers.dynamic.outside_graphs import outside_graphs
 
 NAME = "ALL_ATTENTION_FUNCTIONS"
 """Under which modeling files look up what computes attention."""
@@ -34,12 +35,14 @@ class CarriedByQueries:
 def _attend(attention: Callable[..., Any], module: Any, query: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
     followed = latest()
     if followed is not None:
-        query = _multiplied(query, followed.on_logits())
+        query = _carrying(query, followed)
     return attention(module, query, *args, **kwargs)
 
 
-def _multiplied(query: torch.Tensor, factors: Any) -> torch.Tensor:
+@outside_graphs
+def _carrying(query: torch.Tensor, followed: Followed) -> torch.Tensor:
     """Each row by its factor, rounded once; as it is where all are 1, so that short rows are those of plain RoPE."""
+    factors = followed.on_logits()
     if np.all(np.equal(factors, 1.0)):
         return query
     wide = torch.float64 if query.dtype == torch.float64 else torch.float32

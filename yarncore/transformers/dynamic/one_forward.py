@@ -8,6 +8,7 @@ import torch
 
 from yarncore.rotation.prepared import Prepared
 from yarncore.rotation.rotation import Rotation
+from yarncore.transformers.dynamic.outside_graphs import outside_graphs
 from yarncore.transformers.dynamic.record import CacheRecord, lengths_of
 from yarncore.transformers.dynamic.scales import Scales
 from yarncore.transformers.handed import is_recorded
@@ -58,6 +59,7 @@ class Followed:
             return self
         return Followed(self._forward, self.scales, self.before, self.positions.to(device), self.lengths)
 
+    @outside_graphs
     def rotate(self, q: torch.Tensor, k: torch.Tensor | None, heads_axis: int, interleaved: bool, fresh: bool) -> Any:
         """q and k rotated; k as it is where the cache holds unrotated keys and turns them on read."""
         shape = q.shape[-1], interleaved
@@ -130,6 +132,7 @@ class Forward:
         self._rotated: Rotated | None = None
         self._turns: dict[Any, tuple[Rotation, Prepared]] = {}
 
+    @outside_graphs
     def followed(self, scales: ByShape, before: ByShape, position_ids: torch.Tensor, rows: int) -> Followed:
         """What rotates at these positions.
 

@@ -8,6 +8,7 @@ from transformers import cache_utils
 
 from yarncore.transformers.dynamic.location import locate
 from yarncore.transformers.dynamic.one_forward import Forward, Rotated
+from yarncore.transformers.dynamic.outside_graphs import outside_graphs
 from yarncore.transformers.dynamic.record import CacheRecord, CacheUnusable, Keys, LayerRecord
 from yarncore.transformers.dynamic.turning import bring_to, read
 
@@ -29,9 +30,11 @@ _LAYERS = (
 class Tracked:
     """What a cache does besides, once it is tracked: mixed into its class by `track`."""
 
+    layers: list[Any]
     _record: CacheRecord
     _forward: Forward | None
 
+    @outside_graphs
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -77,7 +80,7 @@ class Tracked:
         if record.strategy == "unrotated":
             known.scales, known.lengths = scales, lengths
         elif known.lengths != lengths or known.scales is not scales:
-            layer = self.layers[layer_idx]  # type: ignore[attr-defined]
+            layer = self.layers[layer_idx]
             bring_to(forward, record, layer, known, scales, lengths)
         known.before = rotated.before
         return known
