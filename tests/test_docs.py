@@ -10,7 +10,7 @@ from documents import PAGES, ROOT, examples, run_examples
 import yarncore as yc
 
 TOP = {path.name for path in ROOT.iterdir()} - {"build", "dist"}
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES = sorted((ROOT / "examples").glob("with_*.py"))
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if examples(page)], ids=lambda page: page.name)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tiny_models import save_tiny
 
 import yarncore.commands
 from yarncore import __main__ as table
@@ -20,15 +21,20 @@ def test_every_file_is_a_row():
 
 
 @pytest.mark.parametrize("name", table.COMMANDS)
-def test_the_examples_of_its_help_run(name, capsys):
+def test_the_examples_of_its_help_run(name, capsys, tmp_path):
+    """In a folder that looks like the checkout, with a small model where an example says MODEL_FOLDER."""
+    for path in ROOT.iterdir():
+        (tmp_path / path.name).symlink_to(path)
     with pytest.raises(SystemExit) as caught:
         table.main([name, "--help"])
     assert caught.value.code == 0
     examples = re.findall(r"^  (yarncore .*)$", capsys.readouterr().out, re.MULTILINE)
     assert examples
+    if any("MODEL_FOLDER" in example for example in examples):
+        save_tiny(tmp_path / "MODEL_FOLDER")
     for example in examples:
         line = example.replace("yarncore", f"{shlex.quote(sys.executable)} -m yarncore", 1)
-        subprocess.run(line, shell=True, cwd=ROOT, check=True, capture_output=True)
+        subprocess.run(line, shell=True, cwd=tmp_path, check=True, capture_output=True)
 
 
 @pytest.mark.parametrize(("raised", "status"), [(KeyboardInterrupt(), 130), (OSError("gone"), 2)])

@@ -89,7 +89,7 @@ def test_a_model_that_forgets_one_of_several_values_is_told_apart(monkeypatch):
 def test_prompts_follow_from_the_seed_in_every_process():
     code = """
 import sys
-sys.path.insert(0, "tests/evaluate")
+sys.path[:0] = ["tests/evaluate", "tests"]
 from tokenizers_in_code import bytes_tokenizer
 from test_needles import documents
 print(documents("multi_key", bytes_tokenizer(), lengths=[600], depths=[0.5], seed=7)[0]["input"])

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -277,3 +279,16 @@ def test_no_tokens():
     at = PLAIN.prepare(np.zeros((2, 0), dtype=int))
     for _ in range(2):
         assert at.rotate(np.zeros((2, 3, 0, 16), np.float32), None, heads_axis=-3).shape == (2, 3, 0, 16)
+
+
+def test_the_short_cut_knows_torch_although_nothing_was_rotated_before():
+    code = """
+import torch, yarncore as yc
+from yarncore.rotation import prepared
+x = torch.ones(1, 1, 1, 8)
+at = yc.Rope(8).prepare(torch.tensor([[3]]))
+at.rotate_(x, None, heads_axis=-3)
+prepared.run = None  # the road of calls that the extension declines
+at.rotate_(x, None, heads_axis=-3)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

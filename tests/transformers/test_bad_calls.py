@@ -79,6 +79,20 @@ def test_restore_without_extend():
         restore(loaded())
 
 
+def test_restoring_what_somebody_has_changed_since():
+    model = loaded()
+    extend(model, factor=4)
+    attention = model.model.layers[1].self_attn
+    ours = attention.forward
+    attention.forward = lambda *args, **kwargs: ours(*args, **kwargs)
+    wanted = logits(model)
+    with pytest.raises(ValueError, match=r"LlamaAttention.forward is function, put there after the model was extended"):
+        restore(model)
+    assert torch.equal(logits(model), wanted)
+    attention.forward = ours
+    restore(model)
+
+
 def test_a_compiled_model():
     model = loaded()
     for compiled in (torch.compile(model, backend="eager"), loaded()):

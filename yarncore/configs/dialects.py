@@ -4,7 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from yarncore._arguments import boolean, one_of, token_count
-from yarncore.configs import gguf, huggingface
+from yarncore.configs import (
+    deepseek,
+    genai,
+    gguf,
+    gpt_oss,
+    huggingface,
+    llama_cpp,
+    megatron,
+    mistral,
+    mlx_lm,
+    sglang,
+    torchtitan,
+    vllm,
+)
 from yarncore.configs.dialect import Dialect
 from yarncore.configs.model_ropes import ModelRopes
 from yarncore.configs.saving import save
@@ -14,7 +27,20 @@ from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
 
 # A format more is a module in this folder and its name here.
-DIALECTS: tuple[Dialect, ...] = (gguf, huggingface)
+DIALECTS: tuple[Dialect, ...] = (
+    gguf,
+    llama_cpp,
+    vllm,
+    sglang,
+    megatron,
+    torchtitan,
+    gpt_oss,
+    deepseek,
+    mistral,
+    huggingface,
+    mlx_lm,
+    genai,
+)
 
 
 def ropes_from_config(source: Any, *, format: str | None = None, strict: bool = True, config: Any = None) -> ModelRopes:
@@ -110,7 +136,8 @@ def to_config(
     rope : Rope, or mapping of layer type to Rope or None
         A mapping for models whose layers differ, as ropes_from_config returns it; what it does not name stays.
     format : str
-        One of `yarncore.FORMATS`: who will read it.
+        One of `yarncore.FORMATS`: who will read it. A version may follow, as in "vllm@0.10.2"; what is not the measured one
+        is said to be unverified.
     config : mapping, path or transformers configuration, optional, keyword-only
         The model's own configuration. "huggingface": with it the result is the whole of it with the keys of the rotation
         changed; without it those keys alone.
@@ -138,21 +165,22 @@ def to_config(
     ConfigWarning
         Of what was given up with approximate=True, and of lengths that nothing tells.
     """
-    one_of("format", format, FORMATS)
+    name, _, version = str(format).partition("@")
+    one_of("format", name, FORMATS)
     if not isinstance(rope, Rope) and not isinstance(rope, Mapping):
         raise TypeError(
             f"rope is {type(rope).__name__}; a Rope, or a mapping of layer type to Rope or None, is expected"
         )
     if isinstance(rope, Mapping) and not all(one is None or isinstance(one, Rope) for one in rope.values()):
         raise TypeError("rope holds other values than Rope and None")
-    if format == gguf.NAME and config is None:
+    if name == gguf.NAME and config is None:
         config = path
     given = None if config is None else load(config)
     tokens = None if length is None else token_count("length", length)
-    request = WriteRequest(rope, given, tokens, boolean("approximate", approximate))
-    written = next(dialect for dialect in DIALECTS if format == dialect.NAME).write(request)
+    request = WriteRequest(rope, given, tokens, boolean("approximate", approximate), version)
+    written = next(dialect for dialect in DIALECTS if name == dialect.NAME).write(request)
     if path is not None:
-        save(path, format, written)
+        save(path, name, written)
     return written
 
 

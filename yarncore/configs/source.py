@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from yarncore.configs.containers.arguments import parse
 from yarncore.configs.containers.gguf_header import read_float32, read_header
 from yarncore.errors import ConfigError
 
@@ -18,6 +19,7 @@ _NOT_FOUND = (
     "that neither the name of a repository nor a URL is accepted"
 )
 _OTHER_FORMATS = (".yaml", ".yml", ".toml", ".pkl", ".pickle", ".py", ".pt", ".bin")
+_PROGRAMS = ("vllm", "sglang", "llama-server", "llama-cli", "python", "python3", "torchrun")
 
 
 class Source(NamedTuple):
@@ -42,9 +44,9 @@ def load(source: Any, config: Source | None = None) -> Source:
 
     Parameters
     ----------
-    source : mapping, str, os.PathLike or configuration object
+    source : mapping, str, os.PathLike, list of str or configuration object
         A path is that of a JSON or GGUF file, or of a folder with a config.json; "-" is the standard input. Nothing is
-        downloaded.
+        downloaded. A list of words, or a string with flags, is a command line.
 
     Raises
     ------
@@ -59,7 +61,11 @@ def load(source: Any, config: Source | None = None) -> Source:
         return Source(source, "config", config)
     if isinstance(source, str) and source == "-":
         raw = _bounded(sys.stdin.buffer.read(_LARGEST_FILE + 1))
-        return Source(_parse(raw, "standard input"), "standard input", config)
+        return Source(parse_json(raw, "standard input"), "standard input", config)
+    if isinstance(source, (list, tuple)) and all(isinstance(word, str) for word in source):
+        return Source(parse(source), "command line", config)
+    if isinstance(source, str) and _is_typed(source) and not Path(source).exists():
+        return Source(parse(source), "command line", config)
     if isinstance(source, (str, bytes, os.PathLike)):
         return Source(*_load_file(os.fsdecode(source)), config)
     if hasattr(source, "config") and hasattr(source, "forward"):
@@ -67,9 +73,14 @@ def load(source: Any, config: Source | None = None) -> Source:
     if hasattr(source, "to_dict") and hasattr(source, "model_type"):
         return Source(source.to_dict(), type(source).__name__, config)
     raise TypeError(
-        f"source is {type(source).__name__}; a dict, the path of a config.json or of a model's folder, or a transformers "
-        "configuration is expected"
+        f"source is {type(source).__name__}; a dict, the path of a config.json or of a model's folder, a command line, or a "
+        "transformers configuration is expected"
     )
+
+
+def _is_typed(source: str) -> bool:
+    """Whether a string is a command line: a program that is known, or flags."""
+    return " -" in source or source.partition(" ")[0] in _PROGRAMS
 
 
 def _load_file(source: str) -> tuple[Mapping[str, Any], str]:
@@ -93,7 +104,7 @@ def _load_file(source: str) -> tuple[Mapping[str, Any], str]:
         raise ConfigError(f"{path}: {path.suffix} files are not read; JSON or GGUF is expected")
     if status.st_size > _LARGEST_FILE:
         raise ConfigError(f"{path}: {status.st_size} bytes; at most {_LARGEST_FILE} are read")
-    return _parse(path.read_bytes(), str(path)), str(path)
+    return parse_json(path.read_bytes(), str(path)), str(path)
 
 
 def read_gguf(path: Path) -> dict[str, Any]:
@@ -113,7 +124,9 @@ def _bounded(raw: bytes) -> bytes:
     return raw
 
 
-def _parse(raw: bytes, where: str) -> Mapping[str, Any]:
+def parse_json(raw: bytes, where: str) -> dict[str, Any]:
+    """The JSON object in some bytes; ConfigError where it is none, or names a key twice."""
+
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()

@@ -25,12 +25,15 @@ class WriteRequest:
         Tokens that are to be served; None: what the scaling says itself.
     approximate : bool
         Write the nearest that can be written where the rotation itself cannot.
+    version : str
+        Of who will read it, "" where none was named.
     """
 
     ropes: Rope | Mapping[str, Rope | None]
     config: Source | None
     length: int | None
     approximate: bool
+    version: str = ""
 
     @property
     def where(self) -> str:

@@ -166,8 +166,14 @@ class Framework:
         """The dtype that a Python float becomes."""
         return xp.asarray(1.0).dtype
 
-    def symbol_as_array(self, value: Any, like: Array) -> Any:
-        """An integer that is traced, as a 0-d array where `like` lives; any other value as it is."""
+    def symbol_as_array(self, name: str, value: Any, like: Array, least: int | None = None) -> Any:
+        """An integer that is traced, as a 0-d array where `like` lives; any other value as it is.
+
+        Raises
+        ------
+        ValueError
+            Where one that is traced is known to be below `least`.
+        """
         return value
 
 

@@ -144,15 +144,15 @@ class Torch(Framework):
     def default_float(self, xp: Any) -> Any:
         return torch.get_default_dtype()
 
-    def symbol_as_array(self, value: Any, like: Any) -> Any:
+    def symbol_as_array(self, name: str, value: Any, like: Any, least: int | None = None) -> Any:
         """Its value must not be compiled in: as a number it would be, and every length would be compiled anew."""
         if not torch.compiler.is_compiling() or isinstance(value, bool) or not isinstance(value, (int, torch.SymInt)):
             return value
         from torch.fx.experimental import symbolic_shapes  # torch.compile imported it before us
 
         # Of int(tensor) nothing is known: a plain question would end the trace. Before torch 2.8 there is only that.
-        if getattr(symbolic_shapes, "guard_or_false", bool)(value < 1):
-            raise ValueError(f"length is {value}; a number of tokens >= 1 is expected")
+        if least is not None and getattr(symbolic_shapes, "guard_or_false", bool)(value < least):
+            raise ValueError(f"{name} is {int(value)}; a number of tokens >= {least} is expected")
         return torch.full((), value, dtype=torch.int64, device=like.device)
 
 

@@ -1,6 +1,6 @@
 """Rope: a model's rotary embedding."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,15 +9,17 @@ from yarncore.backends.carry_out import REQUIRED, cos_sin, run
 from yarncore.backends.native.plain_call import tries_short_cut
 from yarncore.frameworks.framework import Array, Namespace
 from yarncore.frameworks.known import checked_namespace, is_array, of, of_namespace
+from yarncore.frameworks.tracers import constant_in_a_trace, dynamo_traces
 from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
 from yarncore.rope.resolution import Resolution, checked_length
 from yarncore.rope.sections import SectionOrder, checked_order, checked_sections, section_of_pairs
+from yarncore.rotation.letters import in_letters, of_letters
 from yarncore.rotation.numbers import Layout
 from yarncore.rotation.prepared import Prepared
-from yarncore.rotation.rotation import Rotation
+from yarncore.rotation.rotation import Rotation, assembled
 from yarncore.scaling.scaling import Scaling, as_call
 from yarncore.scaling.unscaled import Series
-from yarncore.turns.record import RotationRecord
+from yarncore.turns.record import RotationRecord, letters_of_sections
 
 _LARGEST_DIM = 2**16  # far beyond any head; a slip of the keyboard must not compute for hours
 
@@ -65,6 +67,8 @@ class Rope:
     section_order: SectionOrder
     _resolution: Resolution = field(init=False, repr=False, compare=False)
     _short_cut: Any = field(init=False, repr=False, compare=False)
+    _name: str = field(init=False, repr=False, compare=False)
+    _letters_at: Callable[[str, int], str] = field(init=False, repr=False, compare=False)
 
     def __init__(
         self,
@@ -97,9 +101,13 @@ class Rope:
             for pairs in lengths:
                 scaling.check_pairs(pairs)
         section = None if counts is None else section_of_pairs(counts, section_order)
-        layout = Layout(dim, interleaved, section, 1 if counts is None else len(counts))
+        letters = "" if section is None else letters_of_sections(section)
+        layout = Layout(dim, interleaved, section, 1 if counts is None else len(counts), letters)
         series = tuple(Series.of(self.base, pairs, scaling) for pairs in lengths)
         resolution = put("_resolution", Resolution(scaling, series, layout, lambda: repr(self)))
+        # torch.compile guards the name, not whose the function is: ropes of one name compute the same.
+        put("_name", repr(self))
+        put("_letters_at", constant_in_a_trace(lambda name, length: _letters(self, length)))
         put("_short_cut", False if resolution.needs_length else resolution.original._short_cut)
 
     # Resolving
@@ -131,12 +139,15 @@ class Rope:
             return self._resolution.original
         if is_array(lengths) and of(lengths).is_traced(lengths):
             return self._resolution.at_traced(lengths)
-        if isinstance(lengths, int):
-            return self._resolution.at_length(lengths)
-        return self._resolution.at_lengths(lengths)
+        if not isinstance(lengths, int):
+            return self._resolution.at_lengths(lengths)
+        if dynamo_traces():
+            letters, layout = self._letters_at(self._name, lengths), self._resolution.original._record
+            return assembled(of_letters(letters, layout, lambda: f"{self._name}.at({lengths})"))
+        return self._resolution.at_length(lengths)
 
     def _record_for(self, length: Any, like: Any) -> RotationRecord:
-        length = of(like).symbol_as_array(length, like)
+        length = of(like).symbol_as_array("length", length, like, least=1)
         if length is None and self._resolution.needs_length:
             raise TypeError(
                 f"length is required: {type(self.scaling).__name__} looks at it. It is the largest position of the whole "
@@ -278,6 +289,11 @@ class Rope:
         return Rope, (
             self.head_dim, self.base, self.scaling, self.rotary_dim, self.interleaved, self.sections, self.section_order,
         )  # fmt: skip
+
+
+def _letters(rope: Rope, length: int) -> str:
+    rotation = rope._resolution.at_length(length)
+    return in_letters(rotation._record, rotation._softmax, rotation._continuous)
 
 
 def _even(name: str, value: Any) -> int:

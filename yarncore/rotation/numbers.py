@@ -27,6 +27,7 @@ class Layout(NamedTuple):
     interleaved: bool
     pair_section: npt.NDArray[np.uint8] | None = None
     sections: int = 1
+    section_letters: str = ""
 
 
 class Numbers(NamedTuple):
@@ -114,5 +115,5 @@ def of_rows(
     return Numbers(layout.changed(turns=table, rows=rows, lengths_shape=tuple(rows.shape)), softmax, text)
 
 
-def _placed(layout: Layout) -> tuple[bool, int | None, npt.NDArray[np.uint8] | None, int]:
-    return layout.interleaved, layout.head_dim, layout.pair_section, layout.sections
+def _placed(layout: Layout) -> tuple[bool, int | None, npt.NDArray[np.uint8] | None, int, str]:
+    return layout.interleaved, layout.head_dim, layout.pair_section, layout.sections, layout.section_letters

@@ -15,9 +15,11 @@ from yarncore.frameworks.expressions import constant, namespace_of, take_rows, w
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_numpy, of
 from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
-from yarncore.rotation.algebra import canonical, compose
+from yarncore.rotation.algebra import canonical
+from yarncore.rotation.letters import NO_VALUES, letters_of
 from yarncore.rotation.numbers import Numbers, of_given
 from yarncore.rotation.prepared import Prepared
+from yarncore.rotation.unread import composed, derived
 from yarncore.turns.given import GivenTables
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
@@ -49,7 +51,7 @@ class Rotation:
         Where a value is of the wrong type, not finite, not positive, or of the wrong shape.
     """
 
-    __slots__ = ("_cache", "_continuous", "_record", "_short_cut", "_softmax", "_text")
+    __slots__ = ("_cache", "_continuous", "_letters", "_record", "_short_cut", "_softmax", "_text")
 
     _record: RotationRecord
     _softmax: Any
@@ -57,6 +59,7 @@ class Rotation:
     _continuous: bool
     _cache: dict[str, Any]
     _short_cut: Any
+    _letters: tuple[str, str] | None  # all that it computes, for comparisons; None: not known yet
 
     def __init__(
         self,
@@ -72,6 +75,7 @@ class Rotation:
         self._record, self._softmax, self._text, self._continuous = numbers
         self._cache = {}
         self._short_cut = short_cut_of(numbers.record)
+        self._letters = letters_of(numbers.record, numbers.softmax)
 
     @property
     def _turns(self) -> TurnsTable | TracedTurns:
@@ -194,25 +198,21 @@ class Rotation:
     @property
     def inverse(self) -> "Rotation":
         """The rotation that undoes it: turns negated, factor 1/m. Its softmax_scale_factor is 1."""
-        return self._turned_back(lambda factor: 1 / factor, "inverse")
+        return self._derived("inverse", "inverse")
 
     @property
     def adjoint(self) -> "Rotation":
         """Its vector-Jacobian product: turns negated, the same factor m."""
-        return self._turned_back(lambda factor: factor, "adjoint")
+        return self._derived("adjoint", "adjoint")
 
-    def _turned_back(self, of_factor: Callable[[Any], Any], name: str) -> "Rotation":
-        record, turns = self._record, self._turns
-        if isinstance(turns, TracedTurns):
-            turns = TracedTurns(turns.words, of_factor(turns.factors), turns.inverse_frequencies)
-            softmax = turns.factors * 0 + 1
-        else:
-            turns = TurnsTable(turns.words, tuple(of_factor(factor) for factor in turns.factors))
-            softmax = (1.0,) * turns.rows
-        turned = record.changed(turns=turns, conjugate=not record.conjugate)
-        return assembled(Numbers(turned, softmax, lambda: f"{self!r}.{name}"))
+    def without_factor(self) -> "Rotation":
+        """The same turns with attention factor and softmax_scale_factor 1: what moves a key that is rotated already."""
+        return self._derived("without_factor", "without_factor()")
 
-    def __matmul__(self, other: "Rotation") -> "Rotation":
+    def _derived(self, name: str, written: str) -> "Rotation":
+        return assembled(Numbers(*derived(name, self._record), lambda: f"{self!r}.{written}"))
+
+    def __matmul__(self, other: object) -> "Rotation":
         """The rotation that does `other` and then this one. new @ old.inverse turns keys of `old` into keys of `new`.
 
         Turns are added and factors multiplied exactly; softmax_scale_factor is 1.
@@ -224,10 +224,11 @@ class Rotation:
         TypeError
             Where one is traced.
         """
-        if not isinstance(other, Rotation):
-            return NotImplemented
-        record, softmax = compose(self._record, other._record)
-        return assembled(Numbers(record, softmax, lambda: f"({self!r} @ {other!r})"))
+        return self.after(other) if isinstance(other, Rotation) else NotImplemented
+
+    def after(self, other: "Rotation") -> "Rotation":
+        """What `self @ other` is, in a word that torch.compile can trace."""
+        return assembled(Numbers(*composed(self._record, other._record), lambda: f"({self!r} @ {other!r})"))
 
     def temperature_in(self, place: str) -> "Rotation":
         """The same logits, with the temperature in one place: "softmax" or "cos_sin".
@@ -264,26 +265,18 @@ class Rotation:
         made, kept = canonical(whole, words, factors, softmax_rows, index)
         return assembled(Numbers(made, kept, lambda: f"{self!r}.{text}"))
 
-    def without_factor(self) -> "Rotation":
-        """The same turns with attention factor and softmax_scale_factor 1: what moves a key that is rotated already."""
-        factor = self.attention_factor * 0 + 1.0
-        turned = self._with_factors(factor, factor, "without_factor()")
-        return assembled(Numbers(turned._record.changed(head_dim=self.head_dim), turned._softmax, turned._text))
-
     # Python's own
 
     def _key(self) -> tuple[Any, ...]:
         """What it computes, as values: of rows that steps share, those that are in use."""
-        if "key" in self._cache:
-            return self._cache["key"]  # type: ignore[no-any-return]
         record, softmax, table = self._record, self._softmax, self._turns
         if isinstance(table, TracedTurns):
-            raise TypeError("a traced Rotation has no values yet: it cannot be compared or hashed")
+            raise TypeError(NO_VALUES)
         if record.rows is not None:
             record, softmax = canonical(record, table.words, list(table.factors), list(softmax), record.rows)
         turns = record.turns
         assert isinstance(turns, TurnsTable)
-        self._cache["key"] = (
+        return (
             "yarncore.Rotation", 1,
             turns.words.astype("<u4").tobytes(),
             tuple((factor.numerator, factor.denominator) for factor in turns.factors),
@@ -293,17 +286,21 @@ class Rotation:
             record.conjugate, record.interleaved, record.head_dim, turns.pairs,
             None if record.pair_section is None else record.pair_section.tobytes(),
         )  # fmt: skip
-        return self._cache["key"]  # type: ignore[no-any-return]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Rotation):
             return NotImplemented
         if isinstance(self._record.turns, TracedTurns) or isinstance(other._record.turns, TracedTurns):
             return self is other
-        return self._key() == other._key()
+        return self._known_letters() == other._known_letters()
 
     def __hash__(self) -> int:
-        return hash(self._key())
+        return hash(self._known_letters())
+
+    def _known_letters(self) -> tuple[str, str]:
+        if self._letters is None:
+            self._letters = letters_of(self._record, self._softmax, wait=True)
+        return self._letters
 
     def __repr__(self) -> str:
         return self._text()

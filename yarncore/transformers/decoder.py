@@ -47,6 +47,8 @@ class Decoder:
 
     Attributes
     ----------
+    root : Module
+        What was given: the model, or what wraps it.
     model : PreTrainedModel
         The outermost model of transformers: what is saved, and what keeps the record of what was changed.
     config : PreTrainedConfig
@@ -57,6 +59,7 @@ class Decoder:
         A class whose code is not of transformers and that takes cos and sin; empty where there is none.
     """
 
+    root: Any
     model: Any
     config: Any
     rotaries: tuple[Place, ...]
@@ -80,10 +83,12 @@ def model_of(model: Any) -> Any:
     """
     if not isinstance(model, torch.nn.Module):
         raise TypeError(f"model is {type(model).__name__}; a loaded model of transformers is expected")
+    found = None
     for module in model.modules():
-        if hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None:
+        if "_orig_mod" in module._modules or module._compiled_call_impl is not None:
             raise ValueError(f"model is compiled ({type(module).__name__}); extend or restore it first, then compile")
-    found = next((module for module in model.modules() if isinstance(module, transformers.PreTrainedModel)), None)
+        if found is None and isinstance(module, transformers.PreTrainedModel):
+            found = module
     if found is None:
         raise TypeError(
             f"model is {type(model).__name__}, in which there is no model of transformers (PreTrainedModel)"
@@ -116,7 +121,7 @@ def decoder_of(model: Any) -> Decoder:
             ]
             if _is_custom(module.__class__):
                 custom = type(module).__name__
-    return Decoder(outermost, config, tuple(places), tuple(methods), custom)
+    return Decoder(model, outermost, config, tuple(places), tuple(methods), custom)
 
 
 def _places(model: torch.nn.Module) -> Iterator[Place]:

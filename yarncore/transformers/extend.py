@@ -14,11 +14,12 @@ from yarncore.rope.rope import Rope
 from yarncore.scaling.scaling import Scaling
 from yarncore.transformers.asked import Asked, Target
 from yarncore.transformers.cache import cache_bytes
-from yarncore.transformers.changes import Change, make_all, undo_all
+from yarncore.transformers.changes import Change, check_in_place, make_all, undo_all
 from yarncore.transformers.decoder import Decoder, decoder_of, model_of
 from yarncore.transformers.dynamic.record import Keys
-from yarncore.transformers.layers import forwards, rotary_modules, softmax_factors
+from yarncore.transformers.layers import redirection_of, rotary_modules, softmax_factors
 from yarncore.transformers.report import Report
+from yarncore.transformers.saved import configuration
 
 # Under which the record of what was changed is kept by the model: copied, pickled and moved with it.
 _RECORD = "_yarncore_changes"
@@ -92,12 +93,13 @@ def restore(model: Any) -> None:
     Raises
     ------
     ValueError
-        Where the model is not extended.
+        Where the model is not extended, or something else was put in the place of what was changed.
     """
     outermost = model_of(model)
     changes = outermost.__dict__.get(_RECORD)
     if changes is None:
         raise ValueError(f"model ({type(outermost).__name__}) is not extended")
+    check_in_place(changes)
     undo_all(changes)
 
 
@@ -107,11 +109,12 @@ def _extended(model: Any, asked: Asked) -> Report:
     softmax = facts_of(found.model_type, decoder.config.to_dict()).softmax_mscale
     knows_types = len(decoder.rotaries) > 1 or any("layer_type" in _takes(place) for place in decoder.rotaries)
     target = asked.target(found, decoder.config, not knows_types, softmax)
-    functions, why_tables = forwards(decoder, found, target)
-    changes = rotary_modules(decoder, found, target, fused=not why_tables, strategy=asked.keys)
-    changes += functions + softmax_factors(decoder, found, target)
+    redirection = redirection_of(decoder, found, target)
+    changes = rotary_modules(decoder, found, target, redirection, asked.keys)
+    saved = configuration(decoder, found, target.ropes, target.length)
+    changes += redirection.changes + softmax_factors(decoder, found, target) + saved.changes
     changes.append(Change(decoder.model, _RECORD, changes))
-    report = _report(decoder, found, target, why_tables)
+    report = _report(decoder, found, target, redirection.why_tables, saved.where)
     make_all(changes)
     return report
 
@@ -120,7 +123,7 @@ def _takes(place: Any) -> Any:
     return inspect.signature(type(place.module).forward).parameters  # of what decorators wrap, not of a wrapper
 
 
-def _report(decoder: Decoder, found: ModelRopes, target: Target, why_tables: str) -> Report:
+def _report(decoder: Decoder, found: ModelRopes, target: Target, why_tables: str, saved_as: str) -> Report:
     rope = next(rope for rope in target.ropes.values() if rope is not None)
     scaled = next((rope for rope in target.ropes.values() if rope is not None and rope.scaling is not None), rope)
     rotation = scaled.at(target.length or target.original.tokens or 1)
@@ -142,7 +145,7 @@ def _report(decoder: Decoder, found: ModelRopes, target: Target, why_tables: str
         rotation=f"tables of cos and sin: {why_tables}" if why_tables else "fused",
         layers=len({id(method.module) for method in decoder.methods}),
         cache_bytes=cache_bytes(decoder.config, found, target.length, dtype),
-        saved_as="config.json",
+        saved_as=saved_as,
     )
 
 

@@ -85,18 +85,14 @@ def _takes_tables(call: Any) -> bool:
     return {"cos", "sin"} <= names or "freqs_cis" in names
 
 
+@functools.lru_cache(maxsize=256)
 def standing_in_for(function: Callable[..., Any], rope: Rope) -> RotationFunction | None:
     """Ours for a rotation function of a model, or None where none does what the function does.
 
     Each that ours can be is tried on small arrays, on the CPU, in float64, with the tables in each arrangement that models
-    have: what is returned gave the very results of the function.
+    have: what is returned gave the very results of the function. The Rope is one without scaling.
     """
-    return _standing_in_for(function, dataclasses.replace(rope, scaling=None))
-
-
-@functools.lru_cache(maxsize=256)
-def _standing_in_for(function: Any, rope: Rope) -> RotationFunction | None:
-    call = function.forward if isinstance(function, torch.nn.Module) else function
+    call: Any = function.forward if isinstance(function, torch.nn.Module) else function
     parameters = tuple(inspect.signature(call).parameters)
     if "cos" in parameters:
         first_table = min(parameters.index("cos"), parameters.index("sin"))

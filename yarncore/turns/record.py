@@ -12,6 +12,11 @@ from yarncore.turns.table import TurnsTable
 from yarncore.turns.traced import TracedTurns
 
 
+def letters_of_sections(pair_section: npt.NDArray[np.uint8]) -> str:
+    """The section of each pair in letters."""
+    return pair_section.tobytes().hex()
+
+
 @dataclass(slots=True)
 class RotationRecord:
     """What turns: the numbers of a Rotation, without its methods.
@@ -33,6 +38,8 @@ class RotationRecord:
         Which section's position turns each pair.
     sections : int
         How many positions a token has.
+    section_letters : str
+        pair_section in letters, which torch.compile can compare; made where it is not given.
     """
 
     turns: TurnsTable | TracedTurns | GivenTables
@@ -43,7 +50,12 @@ class RotationRecord:
     head_dim: int | None
     pair_section: npt.NDArray[np.uint8] | None
     sections: int
+    section_letters: str = ""
     short_cut: Any = None  # the extension's object for plain calls, made when it is first needed; False: none
+
+    def __post_init__(self) -> None:
+        if self.pair_section is not None and not self.section_letters:
+            self.section_letters = letters_of_sections(self.pair_section)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return RotationRecord, tuple(getattr(self, name) for name in self.__slots__ if name != "short_cut")

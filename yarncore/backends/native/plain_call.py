@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 from yarncore.backends.native.extension import available_extension, native_turns
 from yarncore.frameworks.known import is_numpy
+from yarncore.frameworks.tracers import dynamo_traces
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 
@@ -40,8 +41,12 @@ def tries_short_cut(in_place: bool, prepared: bool = False) -> Callable[[Functio
 
 
 def short_cut_of(record: RotationRecord) -> Any:
-    """The extension's object for a rotation whose rows, where it has several, can be read; False for any other."""
+    """The extension's object for a rotation whose rows, where it has several, can be read; False for any other, and while
+    torch.compile traces.
+    """
     if record.short_cut is None:
+        if dynamo_traces():
+            return False
         table = record.turns
         record.short_cut = False
         if _core is not None and isinstance(table, TurnsTable) and (record.rows is None or is_numpy(record.rows)):
@@ -60,9 +65,14 @@ def short_cut_of(record: RotationRecord) -> Any:
 
 def attempt(record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any) -> Any:
     """The results of a plain call: the arrays themselves when in place, `out`, or fresh ones. None: declined."""
+    know_torch()
+    short_cut = short_cut_of(record)
+    return short_cut.attempt(q, k, positions, heads_axis, in_place, out) if short_cut else None
+
+
+def know_torch() -> None:
+    """Tell the extension of torch's tensors, once torch is there: before that it declines them."""
     if "torch" in sys.modules:
         from yarncore.backends.native.torch_tensors import register_once
 
         register_once()
-    short_cut = short_cut_of(record)
-    return short_cut.attempt(q, k, positions, heads_axis, in_place, out) if short_cut else None

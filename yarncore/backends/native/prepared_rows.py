@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from yarncore.backends.native.extension import available_extension, native_turns
+from yarncore.backends.native.plain_call import know_torch
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import of
 from yarncore.request.prepared import PreparedPositions
@@ -47,6 +48,7 @@ def short_cut_of_prepared(prepared: PreparedPositions, record: RotationRecord) -
     """The extension's object for calls on arrays of the kind that came first; False before any came."""
     if _core is None:
         return False
+    know_torch()
     for doubles in (False, True):
         made = prepared.kept.get(("native", doubles, record.conjugate))
         if made is not None:

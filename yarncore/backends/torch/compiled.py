@@ -10,7 +10,7 @@ import torch
 
 from yarncore.frameworks.torch import takes_operator
 from yarncore.turns.record import RotationRecord
-from yarncore.turns.traced import TracedTurns
+from yarncore.turns.table import TurnsTable
 
 
 def rotate_while_compiled(record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: Any) -> Any:
@@ -26,7 +26,7 @@ def rotate_while_compiled(record: RotationRecord, q: Any, k: Any, positions: Any
     )
     if not plain or q.ndim < 1 or positions.ndim < 1 or positions.requires_grad:
         return None
-    if isinstance(record.turns, TracedTurns):
+    if not isinstance(record.turns, TurnsTable):
         return None
     text = record.turns.text
     for x in (q, k):

@@ -95,7 +95,8 @@ def _rope(keys: Keys, architecture: Architecture, change: Callable[[Settings], S
     context = context_length(keys)
     head_dim, rotary_dim = _dimensions(keys, architecture)
     now = change(settings_of(keys, architecture, context))
-    given = base or keys.number("rope.freq_base", above=1)
+    own = keys.number("rope.freq_base", above=1)
+    given = base or own
     if given is None:
         warn(f"{keys.name('rope.freq_base')} is missing; llama.cpp takes 10000")
     try:

@@ -68,6 +68,7 @@ def settings_of(keys: Keys, architecture: Architecture, context: int) -> Setting
         given = keys.number(f"rope.scaling.{name}")
         if given not in (None, 1):
             warn(f"{keys.name(f'rope.scaling.{name}')} is {given:g}: llama.cpp does not read it for this architecture")
+    keys.seen.add("rope.scaling.yarn_log_multiplier")  # read where YaRN is on
     if s == 0:  # llama.cpp: no factor
         s = None
     return Settings(method, 1.0 if method == "none" or s is None else s, original, betas)

@@ -27,6 +27,9 @@ class Document:
     mapping : dict
     facts : Facts
         Of its language model.
+    keys : Keys
+        Those of its language model.
+    dicts : dict of label to RopeDict or None
     """
 
     def __init__(self, mapping: dict[str, Any], where: str) -> None:
@@ -36,12 +39,23 @@ class Document:
         self._levels = [mapping]
         for key in filter(None, path.split(".")):
             self._levels.append(self._levels[-1][key])
-        self._keys = Keys(merged, where, path, self.facts.defaults)
-        self._dicts = rope_dicts(self._keys, self.facts, layer_names(self._keys, self.facts).names)
+        self.keys = Keys(merged, where, path, self.facts.defaults)
+        self.dicts = rope_dicts(self.keys, self.facts, layer_names(self.keys, self.facts).names)
+
+    @property
+    def nested(self) -> bool:
+        """Whether the language model stands within a larger one."""
+        return len(self._levels) > 1
+
+    @property
+    def rope_parameters(self) -> dict[str, Any]:
+        """The rope dicts that were put."""
+        found: dict[str, Any] = self._levels[-1]["rope_parameters"]
+        return found
 
     def label_of(self, layer_type: str) -> str | None:
         """The label of a layer type's rope dict; layers of one type may differ in their base."""
-        return label_of(self.facts, layer_type.partition(", base ")[0], self._dicts)
+        return label_of(self.facts, layer_type.partition(", base ")[0], self.dicts)
 
     def by_label(self, ropes: Mapping[str, Rope | None]) -> dict[str, Rope | None]:
         """Label -> Rope or None.
@@ -54,9 +68,9 @@ class Document:
         found: dict[str, Rope | None] = {}
         for name, rope in ropes.items():
             label = self.label_of(name)
-            if label is None or (rope is None and self._dicts[label] is not None):  # judged when read back
+            if label is None or (rope is None and self.dicts[label] is not None):  # judged when read back
                 continue
-            if rope is not None and self.facts.layer_bases and self._keys.has(self.facts.layer_bases):
+            if rope is not None and self.facts.layer_bases and self.keys.has(self.facts.layer_bases):
                 rope = self._with_base_of_dict(label, rope)
             if found.setdefault(label, rope) != rope:
                 raise ConfigError(
@@ -66,43 +80,49 @@ class Document:
 
     def _with_base_of_dict(self, label: str, rope: Rope) -> Rope:
         """Where a key lists the base of each layer, that of the dict is nobody's."""
-        own = self._dicts[label]
+        own = self.dicts[label]
         base = rope.base if own is None else own.base
         return Rope(
             rope.head_dim, base, rope.scaling, rope.rotary_dim, rope.interleaved, rope.sections, rope.section_order
         )
 
+    def with_dicts(self, dicts: Mapping[str, Any]) -> dict[str, Any]:
+        """The mapping with these rope dicts by label in the place of its own; bases beside them go."""
+        self._put_dicts(dicts)
+        self._put_bases(None)
+        return self.mapping
+
     def put(self, ropes: Mapping[str, Rope | None], keys: Mapping[str, Written | None], length: int | None) -> None:
         """Write the rope dicts, and let the keys beside them say the same."""
-        dicts = {label: self._rope_dict(label, ropes[label], one, length) for label, one in keys.items()}
-        model = self._levels[-1]
+        dicts: dict[str, Any] = {
+            label: self._rope_dict(label, ropes[label], one, length) for label, one in keys.items()
+        }
+        flat = set(dicts) == {""}
+        if not flat and any(one and one.get("truncate") is False for one in dicts.values()):
+            dicts["truncate"] = False  # the only place where transformers 5.24 looks for it
+        self._put_dicts(dicts)
+        self._put_bases(keys.get("") if flat else None)
+        self._put_lengths(keys, length)
+
+    def _put_dicts(self, dicts: Mapping[str, Any]) -> None:
         for level in self._levels:
             for key in ("rope_scaling", "rope_parameters"):
                 level.pop(key, None)
-        flat = set(dicts) == {""}
-        if flat:
-            model["rope_parameters"] = dicts[""]
-        else:
-            model["rope_parameters"] = dict(dicts)
-            if any(one and one.get("truncate") is False for one in dicts.values()):
-                model["rope_parameters"]["truncate"] = False  # the only place where transformers 5.24 looks for it
-        self._put_bases(keys.get("") if flat else None)
-        self._put_lengths(keys, length)
+        self._levels[-1]["rope_parameters"] = dicts[""] if set(dicts) == {""} else dict(dicts)
 
     def _rope_dict(
         self, label: str, rope: Rope | None, one: Written | None, length: int | None
     ) -> dict[str, Any] | None:
         if rope is None or one is None:
             return None
-        own = self._dicts[label]
+        own = self.dicts[label]
         before = {} if own is None else own.keys.mapping
         result = {"rope_theta": one.base, **one.keys}
         result |= {key: before[key] for key in _STAY if before.get(key) is not None and key not in result}
-        if (
-            before.get("short_mscale") is not None and one.keys["rope_type"] == "longrope"
-        ):  # PhiMoE's class requires both
+        longrope = one.keys["rope_type"] == "longrope"
+        if longrope and before.get("short_mscale") is not None:  # PhiMoE's class requires both
             result |= dict.fromkeys(("short_mscale", "long_mscale"), float(rope.at().attention_factor))
-        told = "partial_rotary_factor" in one.keys or is_sliced(self._keys, self.facts) or self.facts.rotary_dim["keys"]
+        told = "partial_rotary_factor" in one.keys or is_sliced(self.keys, self.facts) or self.facts.rotary_dim["keys"]
         if not told and int(rope.head_dim * result.get("partial_rotary_factor", 1.0)) != rope.rotary_dim:
             result["partial_rotary_factor"] = part_that_turns(rope)
         if before.get("max_position_embeddings") is not None and length is not None:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from yarncore.configs.huggingface.dialect import read_mapping as read
@@ -49,6 +50,46 @@ def _keys_alone(request: WriteRequest) -> dict[str, Any]:
 
 
 def _whole(request: WriteRequest, config: Mapping[str, Any]) -> dict[str, Any]:
+    composed = compose(request, config)
+    with quiet():
+        back = read(composed.mapping, request.where, strict=False)
+    judge(request, _WHOSE, composed.wanted, back, composed.given_up, _BY_CLASS)
+    return composed.mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A whole configuration that nobody has read back yet.
+
+    Attributes
+    ----------
+    mapping : dict
+    wanted : dict of layer type to Rope or None
+    given_up : dict of layer type to str
+    rope_parameters : dict
+        Those of its language model, within the mapping.
+    nested : bool
+        The language model stands within a larger one.
+    length : int or None
+        max_position_embeddings.
+    """
+
+    mapping: dict[str, Any]
+    wanted: dict[str, Rope | None]
+    given_up: dict[str, str]
+    rope_parameters: dict[str, Any]
+    nested: bool
+    length: int | None
+
+
+def compose(request: WriteRequest, config: Mapping[str, Any]) -> Composed:
+    """A model's configuration with the keys of the rotation changed.
+
+    Raises
+    ------
+    ConfigError
+        Where transformers has no words that are near.
+    """
     with quiet():
         before = read(config, request.where, strict=False)
         document = Document(copy.deepcopy(dict(config)), request.where)
@@ -61,11 +102,8 @@ def _whole(request: WriteRequest, config: Mapping[str, Any]) -> dict[str, Any]:
     _check_truncate(keys)
     length = _advertised(request, [one for one in keys.values() if one is not None], before)
     document.put(by_label, keys, length)
-    with quiet():
-        back = read(document.mapping, request.where, strict=False)
     given_up = {name: _given_up(keys, document.label_of(name)) for name in wanted}
-    judge(request, _WHOSE, wanted, back, given_up, _BY_CLASS)
-    return document.mapping
+    return Composed(document.mapping, wanted, given_up, document.rope_parameters, document.nested, length)
 
 
 def _wanted(request: WriteRequest, before: ModelRopes) -> dict[str, Rope | None]:

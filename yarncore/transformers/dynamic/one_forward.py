@@ -11,7 +11,7 @@ from yarncore.rotation.rotation import Rotation
 from yarncore.transformers.dynamic.outside_graphs import outside_graphs
 from yarncore.transformers.dynamic.record import CacheRecord, lengths_of
 from yarncore.transformers.dynamic.scales import Scales
-from yarncore.transformers.handed import is_recorded
+from yarncore.transformers.handed import WORTH_PREPARING, is_recorded
 
 ByShape = Mapping[tuple[int, bool], Scales]
 """Scales for what a layer may rotate: by the elements of a head, the whole or a slice, and whether pairs are interleaved."""
@@ -67,10 +67,8 @@ class Followed:
         if scales is None:
             widths = sorted({width for width, layout in self.scales if layout == interleaved})
             raise ValueError(f"q has heads of {q.shape[-1]} elements; {' or '.join(map(str, widths))} are expected")
-        if shape not in self._prepared:
-            self._prepared[shape] = scales.at_rows(self.lengths).prepare(self.positions)
-        prepared = self._prepared[shape]
-        rotate = prepared.rotate_ if fresh and not is_recorded(q, k) else prepared.rotate
+        turned, where = self._turned(shape, scales)
+        rotate = turned.rotate_ if fresh and not is_recorded(q, k) else turned.rotate
         record = self._forward.record
         unrotated = record is not None and record.strategy == "unrotated"
         if k is None and unrotated:
@@ -79,12 +77,21 @@ class Followed:
                 'Use keys="rerotated"'
             )
         if k is None or unrotated:
-            q = rotate(q, None, heads_axis=heads_axis)
+            q = rotate(q, None, heads_axis=heads_axis, **where)
         else:
-            q, k = rotate(q, k, heads_axis=heads_axis)
+            q, k = rotate(q, k, heads_axis=heads_axis, **where)
         _latest.followed = self
         self._forward.note(self, shape, q if k is None else k, heads_axis)
         return q if k is None else (q, k)
+
+    def _turned(self, shape: tuple[int, bool], scales: Scales) -> tuple[Rotation | Prepared, dict[str, torch.Tensor]]:
+        """What rotates, and the positions where they are not in it."""
+        rotation = scales.at_rows(self.lengths)
+        if self.positions.shape[-1] < WORTH_PREPARING:
+            return rotation, {"positions": self.positions}
+        if shape not in self._prepared:
+            self._prepared[shape] = rotation.prepare(self.positions)
+        return self._prepared[shape], {}
 
     def on_logits(self) -> Any:
         """What attention multiplies the logits of each row by: an array of shape (rows, 1), or a number."""

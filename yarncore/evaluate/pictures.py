@@ -1,0 +1,118 @@
+"""Pictures of an evaluation: retrieval by depth and length, perplexity by length, loss by position. Readable without colour."""
+
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+# Told apart by the dash and the marker; no line is told apart by its colour alone.
+_STYLES = [
+    ("-", "o"),
+    ("--", "s"),
+    (":", "^"),
+    ("-.", "D"),
+    ((0, (5, 1)), "v"),
+    ((0, (1, 3)), "P"),
+    ((0, (3, 1, 1, 1, 1, 1)), "X"),
+]
+_INK = ["black", "0.35", "0.55"]
+
+
+def draw(report: dict[str, Any], folder: Path) -> list[Path]:
+    """Draw what a report holds, each picture as SVG and PNG; returns the files."""
+    return [path for name, figure in _figures(report) for path in _saved(figure, folder, name)]
+
+
+def _figures(report: dict[str, Any]) -> Iterator[tuple[str, Figure]]:
+    runs = report["runs"]
+    if any("needles" in run for run in runs):
+        yield "needles", heat_maps(runs)
+    if any("perplexity" in run for run in runs):
+        yield "perplexity", perplexity_by_length(runs)
+        yield "positions", loss_by_position(runs)
+
+
+def _saved(figure: Figure, folder: Path, name: str) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"{name}.{ending}" for ending in ("svg", "png")]
+    # The same report gives the same bytes: no date, and names within the SVG that follow from the picture.
+    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+        figure.savefig(files[0], metadata={"Date": None})
+        figure.savefig(files[1], dpi=160)
+    return files
+
+
+def _thousands(tokens: int) -> str:
+    return f"{tokens / 1024:g}k" if tokens >= 1024 and tokens % 512 == 0 else f"{tokens:,}"
+
+
+def heat_maps(runs: list[dict[str, Any]]) -> Figure:
+    """Depth by length, a map for each scaling and kind of needles; the share stands in each cell."""
+    kinds = list(dict.fromkeys(kind for run in runs for kind in run.get("needles", {})))
+    across = len(kinds) if len(kinds) > 1 else min(len(runs), 4)
+    down = -(-len(kinds) * len(runs) // across)
+    cells = next(run for run in runs if "needles" in run)["needles"][kinds[0]]["asked"]
+    lengths, depths = sorted({cell["length"] for cell in cells}), sorted({cell["depth"] for cell in cells})
+    size = (across * max(1.6 + 0.5 * len(lengths), 2.8), down * max(1.2 + 0.34 * len(depths), 2.2))
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
+    maps = [(run, kind) for run in runs for kind in kinds]
+    for axis, (run, kind) in zip(axes.flat, maps, strict=False):
+        _heat_map(axis, run["needles"][kind]["asked"], lengths, depths)
+        axis.set_title(f"{kind.replace('_', '-')}, {run['scaling']}", fontsize=9)
+        axis.set_xlabel("length (tokens)", fontsize=8)
+        axis.set_ylabel("depth", fontsize=8)
+        axis.label_outer()
+    for axis in axes.flat[len(maps) :]:
+        axis.set_axis_off()
+    return figure
+
+
+def _heat_map(axis: Any, cells: list[dict[str, Any]], lengths: list[int], depths: list[float]) -> None:
+    shares = {(cell["length"], cell["depth"]): cell["share"] for cell in cells}
+    table = [[shares[length, depth] for length in lengths] for depth in depths]
+    axis.imshow(table, cmap="Greys_r", vmin=-0.25, vmax=1, aspect="auto")  # a miss is dark, and not black
+    for y, values in enumerate(table):
+        for x, share in enumerate(values):
+            ink = "black" if share > 0.45 else "white"
+            axis.text(x, y, f"{share:.0%}", ha="center", va="center", fontsize=7, color=ink)
+    axis.set_xticks(range(len(lengths)), [_thousands(each) for each in lengths], fontsize=7, rotation=45)
+    axis.set_yticks(range(len(depths)), [f"{each:.0%}" for each in depths], fontsize=7)
+
+
+def _lines(runs: list[dict[str, Any]], key: str, x: str, y: str) -> Figure:
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axis = figure.subplots()
+    for run, (dash, marker), ink in zip([run for run in runs if key in run], cycle(_STYLES), cycle(_INK), strict=False):
+        across, up = [point[x] for point in run[key]], [point[y] for point in run[key]]
+        axis.plot(
+            across, up, linestyle=dash, marker=marker, color=ink, markersize=5, label=run["scaling"],
+            markevery=max(len(across) // 12, 1), fillstyle="full" if ink == "black" else "none",
+        )  # fmt: skip
+    axis.grid(True, which="major", color="0.85", linewidth=0.5)
+    axis.legend(fontsize=8, handlelength=4)
+    return figure
+
+
+def perplexity_by_length(runs: list[dict[str, Any]]) -> Figure:
+    """A line for each scaling."""
+    figure = _lines(runs, "perplexity", "length", "perplexity")
+    (axis,) = figure.axes
+    lengths = sorted({point["length"] for run in runs for point in run.get("perplexity", ())})
+    axis.set(xscale="log", yscale="log", xlabel="length (tokens)", ylabel="perplexity (lower is better)")
+    axis.set_xticks(lengths, [_thousands(each) for each in lengths])
+    axis.minorticks_off()
+    axis.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
+    axis.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    return figure
+
+
+def loss_by_position(runs: list[dict[str, Any]]) -> Figure:
+    """A line for each scaling: failure beyond what a model reads is a cliff."""
+    figure = _lines(runs, "positions", "behind", "loss")
+    (axis,) = figure.axes
+    axis.set(xlabel="position (tokens)", ylabel="loss (nats a token)")
+    return figure
