@@ -1,5 +1,5 @@
-// A call whose tokens are on their way out of pools or into them, shown as views of its arrays, becomes a Request. As in
-// fill_request.h: each function answers what is wrong, or null, and reads no element of an array. In this order: the
+// A call whose tokens are on their way out of pools or into them, shown as views of its arrays, becomes a Request. As
+// in fill_request.h: each function answers what is wrong, or null, and reads no element of an array. In this order: the
 // grid, operands, values, slots; then positions and rows by fill_request.h; then the other turns.
 #pragma once
 

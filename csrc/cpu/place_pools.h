@@ -48,8 +48,10 @@ static inline bool place_in_pools(const Request& request, const int64_t* at, int
   for_all_tokens(request, [&](const Tokens& x, int n) {
     to.absent[n] = (x.from_pool && from.absent) || (x.to_pool && into.absent);
     if (to.absent[n]) return;
-    to.in[n] = x.from_pool ? offset_in(source.axes, from.at, x.in_token) : offset_in(request.token_axes, at, x.in_token);
-    to.out[n] = x.to_pool ? offset_in(target.axes, into.at, x.out_token) : offset_in(request.token_axes, at, x.out_token);
+    to.in[n] =
+        x.from_pool ? offset_in(source.axes, from.at, x.in_token) : offset_in(request.token_axes, at, x.in_token);
+    to.out[n] =
+        x.to_pool ? offset_in(target.axes, into.at, x.out_token) : offset_in(request.token_axes, at, x.out_token);
     goes = true;
   });
   return goes;
@@ -84,7 +86,8 @@ static inline void fetch_target(const Request& request, int64_t token, int64_t e
     if (!x.to_pool || into.absent) return;
     const char* head = x.out + offset_in(target.axes, into.at, x.out_token);
     for (int64_t n = 0; n < x.heads; ++n, head += x.out_head)
-      for (int64_t offset = 0; offset < x.head_dim * x.out_element; offset += line) __builtin_prefetch(head + offset, 1);
+      for (int64_t offset = 0; offset < x.head_dim * x.out_element; offset += line)
+        __builtin_prefetch(head + offset, 1);
   });
 }
 

@@ -97,9 +97,8 @@ void launch(const Launch& launch, int device, void* stream) {
   PagedKernelRequest request = launch.request;  // begins with what is a KernelRequest
   void* arguments[] = {&request};
   const auto on = static_cast<cudaStream_t>(stream);
-  check(cudaLaunchKernel(kernel, dim3(launch.grid), dim3(threads_per_block), arguments,
-                         launch.shared, on),
-        launch, "when launching");
+  check(cudaLaunchKernel(kernel, dim3(launch.grid), dim3(threads_per_block), arguments, launch.shared, on), launch,
+        "when launching");
   // Asked to by CUDA's own switch, so that an error shows at the call that caused it.
   if (waits_for_kernels()) {
     cudaStreamCaptureStatus captured = cudaStreamCaptureStatusNone;

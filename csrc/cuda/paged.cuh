@@ -47,8 +47,10 @@ YARNCORE_HOST_DEVICE inline void place_token(const PagedKernelRequest& request, 
       to.absent |= 1u << n;
       continue;
     }
-    to.in[n] = request.from_pool[n] ? offset_in(request.source, from, x.in_token) : offset_of(request, token, x.in_token);
-    to.out[n] = request.to_pool[n] ? offset_in(request.target, into, x.out_token) : offset_of(request, token, x.out_token);
+    to.in[n] =
+        request.from_pool[n] ? offset_in(request.source, from, x.in_token) : offset_of(request, token, x.in_token);
+    to.out[n] =
+        request.to_pool[n] ? offset_in(request.target, into, x.out_token) : offset_of(request, token, x.out_token);
   }
 }
 
@@ -68,9 +70,8 @@ template <class T>
 YARNCORE_HOST_DEVICE inline TurnOfPair turn_of_pair(const PagedKernelRequest& request, const T& turns, double factor,
                                                     const uint32_t* words, uint32_t pair, uint64_t token) {
   const int64_t row =
-      turns.row_index
-          ? *reinterpret_cast<const int32_t*>(turns.row_index + offset_of(request, token, turns.row_stride))
-          : 0;
+      turns.row_index ? *reinterpret_cast<const int32_t*>(turns.row_index + offset_of(request, token, turns.row_stride))
+                      : 0;
   const uint32_t section = request.sections > 1 ? request.pair_section[pair] : 0;
   const int64_t last = request.token_axes
                            ? static_cast<int64_t>(token % static_cast<uint64_t>(request.extent[request.token_axes - 1]))

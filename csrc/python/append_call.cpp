@@ -74,7 +74,8 @@ class Append {
   bool inputs() {
     torch_ = is_torch_tensor(given_.k);
     if (torch_ && !(state_ = torch_state()).plain) return false;
-    if (has_v() != (given_.value_cache != Py_None) || !view(given_.k, false, k_) || !view(given_.key_cache, true, keys_))
+    if (has_v() != (given_.value_cache != Py_None) || !view(given_.k, false, k_) ||
+        !view(given_.key_cache, true, keys_))
       return false;
     if (has_q() && (!view(given_.q, false, q_) || q_.dimensions != k_.dimensions)) return false;
     if (has_v() && (!view_values(given_.v, false, v_) || !view_values(given_.value_cache, true, values_) ||
@@ -163,8 +164,8 @@ class Append {
       if (list.shape[axis] != 1 && list.strides[axis] != stride) return false;
       stride *= list.shape[axis];
     }
-    const bool shaped = list.dimensions == request.token_axes &&
-                        std::equal(list.shape, list.shape + list.dimensions, request.extent);
+    const bool shaped =
+        list.dimensions == request.token_axes && std::equal(list.shape, list.shape + list.dimensions, request.extent);
     if (list.dimensions != 1 && !shaped) return false;
     const auto* slots = reinterpret_cast<const int64_t*>(list.data);
     return !fill_pool_slots(request, paged_.target, slots, list.elements()) &&

@@ -54,7 +54,8 @@ ArrayView view_tensor(const pybind11::handle& array, const std::string& type);
 ArrayView view_numbers(const pybind11::handle& array);
 ArrayView view_slots(const pybind11::handle& slots);
 
-// Positions, rows and sections of a request whose tokens are known. None for `positions`: they are counted from `offset`.
+// Positions, rows and sections of a request whose tokens are known. None for `positions`: they are counted from
+// `offset`.
 void fill_turning(Request& request, const pybind11::object& positions, int64_t offset,
                   const std::optional<pybind11::array>& pair_section, const pybind11::object& rows);
 

@@ -16,8 +16,7 @@ namespace py = pybind11;
 // Slots are read before anything is written: a wrong one would be an address outside of the pool.
 void check_slots_within(const Pool& pool, int64_t count) {
   const int64_t tokens = pool.tokens();
-  for (int64_t n = 0; n < count; ++n)
-    require(pool.slots[n] >= -1 && pool.slots[n] < tokens, "a slot is out of range");
+  for (int64_t n = 0; n < count; ++n) require(pool.slots[n] >= -1 && pool.slots[n] < tokens, "a slot is out of range");
 }
 
 void move(const PagedCall& call) {

@@ -168,8 +168,8 @@ bool view_torch_tensor(PyObject* object, const TorchState& state, bool write, Ar
 
 bool view_torch_bits(PyObject* object, const TorchState& state, bool write, ArrayView& view) {
   dlpack::Tensor tensor;
-  return view_memory(object, tensor, view) && tensor.dtype.bits % 8 == 0 && tensor.dtype.code != dlpack::complex_floating &&
-         may_be_touched(object, state, write, view);
+  return view_memory(object, tensor, view) && tensor.dtype.bits % 8 == 0 &&
+         tensor.dtype.code != dlpack::complex_floating && may_be_touched(object, state, write, view);
 }
 
 bool view_torch_positions(PyObject* object, ArrayView& view, PositionKind& kind) {
