@@ -86,8 +86,8 @@ Decision decide(const Request& request, int64_t tokens) {
     first.stream_alignment = 0, decision.second.stream_alignment = alignment;
   } else if (first.tokens_per_block == 1) {  // in blocks there are few streams, which processors follow
     const Answer fetch = ask(request.slots || request.paged ? Question::fetch_slots
-                             : in_place(request)       ? Question::fetch_in_place
-                                                 : Question::fetch_to_output,
+                             : in_place(request)            ? Question::fetch_in_place
+                                                            : Question::fetch_to_output,
                              bytes_a_thread);
     first.fetch_ahead = fetch.yes;
     if (fetch.trial) decision.trial = fetch.trial, first.fetch_ahead = false, decision.second.fetch_ahead = true;
