@@ -2,11 +2,13 @@
 
 import copy
 import dataclasses
+import importlib
 import json
 import pickle
 
 import numpy as np
 import pytest
+import torch
 from rich.console import Console
 
 import yarncore as yc
@@ -164,3 +166,27 @@ def test_show_names_the_slice_and_the_way(tmp_path, capsys):
         console.print(_summary(sliced))
     assert "16 of them turn from element 32 on" in captured.get()
     assert check(sliced).error <= 4 * 2.0**-24
+
+
+def of_transformers(model, name):
+    return getattr(importlib.import_module(f"transformers.models.{model}.modeling_{model}"), name)
+
+
+def test_transformers_stores_the_keys_of_deepseek_v3_in_halves():
+    rope = yc.Rope(16, interleaved=True, scaling=YARN)
+    k, positions = torch.randn(2, 1, 5, 16), torch.randint(0, 500, (2, 5))
+    cos, sin = (torch.cat([table, table], -1) for table in rope.cos_sin(positions))
+    stored = of_transformers("deepseek_v3", "apply_rotary_pos_emb_interleave")(k, k, cos, sin)[1]
+    order = [*range(0, 16, 2), *range(1, 16, 2)]
+    mine = rope.in_halves().rotate(k[..., order], None, positions, heads_axis=-3)
+    assert torch.allclose(mine, stored, rtol=1e-6, atol=1e-6)
+
+
+def test_transformers_turns_the_end_of_the_heads_of_deepseek_v4_and_outputs_back():
+    rope = yc.Rope(48, rotary_start=32, interleaved=True, scaling=YARN)
+    rotate = of_transformers("deepseek_v4", "apply_rotary_pos_emb")
+    q, positions = torch.randn(2, 3, 5, 48), torch.randint(0, 500, (2, 5))
+    cos, sin = rope.cos_sin(positions)
+    assert torch.allclose(rope.rotate(q, None, positions, heads_axis=-3), rotate(q, cos, sin), rtol=1e-6, atol=1e-6)
+    back = rope.at().adjoint.rotate(q, None, positions, heads_axis=-3)
+    assert torch.allclose(back, rotate(q, cos, -sin), rtol=1e-6, atol=1e-6)
