@@ -1,5 +1,6 @@
 """Extend a loaded model, and restore it."""
 
+import inspect
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -110,7 +111,7 @@ def _extended(model: Any, asked: Asked) -> Report:
 
 
 def _takes(place: Any) -> Any:
-    return type(place.module).forward.__code__.co_varnames if hasattr(place.module.forward, "__func__") else ()
+    return inspect.signature(type(place.module).forward).parameters  # of what decorators wrap, not of a wrapper
 
 
 def _report(decoder: Decoder, found: ModelRopes, target: Target, why_tables: str, saved_as: str) -> Report:
