@@ -2,12 +2,22 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 HOOKED = "_old_forward"
 """Where accelerate keeps the method that its hook calls."""
+
+
+class Reversible(Protocol):
+    """What can be made and undone."""
+
+    def make(self) -> None:
+        """Make it."""
+
+    def undo(self) -> None:
+        """Undo it; what was not made is left alone."""
 
 
 @dataclass(slots=True, eq=False)
@@ -64,9 +74,9 @@ class Change:
             del self._values[name]
 
 
-def make_all(changes: Iterable[Change]) -> None:
+def make_all(changes: Iterable[Reversible]) -> None:
     """Make changes; where one fails, or the user interrupts, none stays."""
-    made: list[Change] = []
+    made: list[Reversible] = []
     try:
         for change in changes:
             made.append(change)
@@ -76,7 +86,7 @@ def make_all(changes: Iterable[Change]) -> None:
         raise
 
 
-def undo_all(changes: Iterable[Change]) -> None:
+def undo_all(changes: Iterable[Reversible]) -> None:
     """Undo changes, the last first."""
     for change in reversed(list(changes)):
         change.undo()

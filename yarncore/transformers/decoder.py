@@ -66,6 +66,10 @@ class Decoder:
     methods: tuple[Method, ...]
     custom: str
 
+    def owner(self, place: Place) -> torch.nn.Module:
+        """The module whose forward calls a rotary module."""
+        return _owner(self.model, place, self.config)
+
 
 def model_of(model: Any) -> Any:
     """The model of transformers that is given, or within what is given (of PEFT, of a trainer).

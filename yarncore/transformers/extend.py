@@ -3,7 +3,7 @@
 import inspect
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -16,6 +16,7 @@ from yarncore.transformers.asked import Asked, Target
 from yarncore.transformers.cache import cache_bytes
 from yarncore.transformers.changes import Change, check_in_place, make_all, undo_all
 from yarncore.transformers.decoder import Decoder, decoder_of, model_of
+from yarncore.transformers.dynamic.record import Keys
 from yarncore.transformers.layers import redirection_of, rotary_modules, softmax_factors
 from yarncore.transformers.report import Report
 from yarncore.transformers.saved import configuration
@@ -32,6 +33,8 @@ def extend(
     factor: float | None = None,
     original_length: int | None = None,
     replace: bool = False,
+    steps: Literal["doubling"] | None = "doubling",
+    keys: Keys = "rerotated",
 ) -> Report:
     """Put yarncore's rotation under a loaded model, with a longer context or with its own.
 
@@ -53,6 +56,12 @@ def extend(
         The length that the model was trained for; None: its configuration's own, else max_position_embeddings.
     replace : bool, keyword-only
         Put another scaling in the place of one that the model has already.
+    steps : "doubling" or None, keyword-only
+        A DynamicYaRN without steps gets these, so that cached keys are re-rotated at 2, 4, 8 ... times the original length
+        only; None: it follows each token, as it is given.
+    keys : "rerotated" or "unrotated", keyword-only
+        For scalings that look at the length, how keys are cached: rotated, and turned when their row takes a step; or
+        unrotated, and rotated as they are read, in every forward.
 
     Returns
     -------
@@ -63,7 +72,7 @@ def extend(
     TypeError, ValueError
         Naming the argument, what was given and what is accepted; or what it is in the model that is not understood.
     """
-    asked = Asked(scaling, to, factor, original_length, replace)
+    asked = Asked(scaling, to, factor, original_length, replace, steps, keys)
     outermost = model_of(model)
     before = outermost.__dict__.get(_RECORD)
     if before is not None and not replace:
@@ -100,8 +109,8 @@ def _extended(model: Any, asked: Asked) -> Report:
     softmax = facts_of(found.model_type, decoder.config.to_dict()).softmax_mscale
     knows_types = len(decoder.rotaries) > 1 or any("layer_type" in _takes(place) for place in decoder.rotaries)
     target = asked.target(found, decoder.config, not knows_types, softmax)
-    redirection = redirection_of(decoder, found)
-    changes = rotary_modules(decoder, found, target, redirection)
+    redirection = redirection_of(decoder, found, target)
+    changes = rotary_modules(decoder, found, target, redirection, asked.keys)
     saved = configuration(decoder, found, target.ropes, target.length)
     changes += redirection.changes + softmax_factors(decoder, found, target) + saved.changes
     changes.append(Change(decoder.model, _RECORD, changes))

@@ -11,7 +11,7 @@ from yarncore.rotation.prepared import Prepared
 
 # Tokens of a row from which on it pays to make the rows of cos and sin once for all layers: preparing takes 0.2 ms, and
 # with few heads a row costs as much as turning them.
-_WORTH_PREPARING = 256
+WORTH_PREPARING = 256
 
 
 def ropes_by_shape(rope: Rope) -> Mapping[tuple[int, bool], Rope]:
@@ -64,14 +64,14 @@ class Handed:
             Nobody else holds q and k: they may be turned in place.
         """
         rope = self._rope(q.shape[-1], interleaved)
-        if self.length is None and (torch.compiler.is_compiling() or self.positions.shape[-1] < _WORTH_PREPARING):
+        if self.length is None and (torch.compiler.is_compiling() or self.positions.shape[-1] < WORTH_PREPARING):
             turned: Any = rope
             where: dict[str, Any] = {"positions": self.positions}
         else:
             turned, where = self._prepared.get(rope), {}
             if turned is None:
                 turned = self._prepared[rope] = rope.prepare(self.positions, length=self.length)
-        if fresh and not _is_recorded(q, k):
+        if fresh and not is_recorded(q, k):
             return turned.rotate_(q, k, heads_axis=heads_axis, **where)
         return turned.rotate(q, k, heads_axis=heads_axis, **where)
 
@@ -83,7 +83,7 @@ class Handed:
         return found
 
 
-def _is_recorded(q: torch.Tensor, k: torch.Tensor | None) -> bool:
+def is_recorded(q: torch.Tensor, k: torch.Tensor | None) -> bool:
     """Whether a gradient or a compiler follows the call, for which fresh results are the better ones."""
     if torch.compiler.is_compiling():
         return True

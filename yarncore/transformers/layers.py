@@ -10,10 +10,14 @@ import torch
 from yarncore.configs.model_ropes import ModelRopes
 from yarncore.rope.rope import Rope
 from yarncore.transformers.asked import Target
-from yarncore.transformers.changes import HOOKED, Change
+from yarncore.transformers.changes import HOOKED, Change, Reversible
 from yarncore.transformers.decoder import Decoder, Method
+from yarncore.transformers.dynamic import on_logits
+from yarncore.transformers.dynamic.following import Following
+from yarncore.transformers.dynamic.hooks import CacheFollower, Hooks
+from yarncore.transformers.dynamic.record import Keys
 from yarncore.transformers.functions import standing_in_for
-from yarncore.transformers.methods import RedirectedMethod, with_globals
+from yarncore.transformers.methods import RedirectedMethod, global_names, with_globals
 from yarncore.transformers.own_numbers import OwnModule, seen
 from yarncore.transformers.rotary import HandingOne, HandingPair, RotaryModule, Tables
 
@@ -37,19 +41,39 @@ class Redirection:
     why_tables: str
 
 
-def rotary_modules(decoder: Decoder, found: ModelRopes, target: Target, redirection: Redirection) -> list[Change]:
-    """Ours in the place of the model's rotary modules.
+def rotary_modules(
+    decoder: Decoder, found: ModelRopes, target: Target, redirection: Redirection, keys: Keys
+) -> list[Reversible]:
+    """Ours in the place of the model's rotary modules; for a scaling that looks at the length, hooks that follow it.
 
     Raises
     ------
     ValueError
-        Where a module's numbers are not those of the configuration.
+        Where a module's numbers are not those of the configuration; where the length is looked at and the model gets
+        tables, of which its cached keys do not tell.
     """
-    changes = []
+    changes: list[Reversible] = []
+    looking = [scaling for scaling in target.scalings if scaling.needs_length]
+    if looking and redirection.why_tables:
+        raise ValueError(
+            f"{looking[0]!r} looks at the length, and {type(decoder.model).__name__} gets tables of cos and sin, because "
+            f"{redirection.why_tables}: the keys that it caches could not be brought to another scale. Give a scaling that "
+            "does not look at the length"
+        )
+    followers: dict[int, CacheFollower] = {}
     for place in decoder.rotaries:
         own = seen(place, found)
         ropes = {label: _one(place.path, names, target.ropes) for label, names in own.labels.items()}
-        changes.append(Change(place.parent, place.name, _module(place.module, own, ropes, redirection), child=True))
+        following = None
+        if looking:
+            owner = decoder.owner(place)
+            if id(owner) not in followers:
+                followers[id(owner)] = CacheFollower(keys)
+                changes.append(Hooks(owner, followers[id(owner)]))
+            before = {label: _one(place.path, names, found) for label, names in own.labels.items()}
+            following = Following(followers[id(owner)], ropes, before)
+        module = _module(place.module, own, ropes, redirection, following)
+        changes.append(Change(place.parent, place.name, module, child=True))
     return changes
 
 
@@ -63,10 +87,14 @@ def _one(path: str, names: tuple[str, ...], ropes: Mapping[str, Rope | None]) ->
 
 
 def _module(
-    module: torch.nn.Module, own: OwnModule, ropes: Mapping[str, Rope], redirection: Redirection
+    module: torch.nn.Module,
+    own: OwnModule,
+    ropes: Mapping[str, Rope],
+    redirection: Redirection,
+    following: Following | None,
 ) -> RotaryModule:
     if not redirection.why_tables:
-        return HandingOne(module, ropes) if redirection.one_array else HandingPair(module, ropes)
+        return (HandingOne if redirection.one_array else HandingPair)(module, ropes, following)
     if not own.arrangement:
         raise ValueError(
             f"{type(module).__name__}: how it arranges cos and sin is not known, since it has no numbers (meta device)"
@@ -74,7 +102,7 @@ def _module(
     return Tables(module, ropes, own.arrangement, own.sin_first)
 
 
-def redirection_of(decoder: Decoder, found: ModelRopes) -> Redirection:
+def redirection_of(decoder: Decoder, found: ModelRopes, target: Target) -> Redirection:
     """How the layers of a model are made to rotate.
 
     Raises
@@ -99,10 +127,22 @@ def redirection_of(decoder: Decoder, found: ModelRopes) -> Redirection:
     for method in decoder.methods:
         key = type(method.module), method.name
         if key not in made:
-            functions = {name: ours[function] for name, function in method.functions.items()}
+            functions: dict[str, Any] = {name: ours[function] for name, function in method.functions.items()}
+            if target.softmax_follows_length:
+                functions |= _attention(method)
             made[key] = functions, with_globals(getattr(*key), functions)
         changes.append(Change(method.module, _slot(method), RedirectedMethod(method.module, method.name, *made[key])))
     return Redirection(changes, any(one is not None and "freqs_cis" in one.parameters for one in ours.values()), "")
+
+
+def _attention(method: Method) -> Mapping[str, Any]:
+    """What computes attention, with queries that carry a factor of their row."""
+    if on_logits.NAME not in global_names(getattr(type(method.module), method.name)):
+        raise ValueError(
+            f"the scaling multiplies the logits by a number that follows the length, and {type(method.module).__name__} does not "
+            f"compute attention by {on_logits.NAME}; give a scaling whose temperature goes with cos and sin"
+        )
+    return {on_logits.NAME: on_logits.CarriedByQueries()}
 
 
 def _slot(method: Method) -> str:
@@ -148,9 +188,6 @@ def _softmax_factor(ropes: Mapping[str, Rope | None]) -> float:
     factors = set()
     for rope in ropes.values():
         if rope is not None:
-            scaling = rope.scaling
-            if scaling is not None and scaling.needs_length and getattr(scaling, "softmax_mscale", None):
-                raise ValueError(f"{scaling!r} multiplies the logits by a number that changes with the length")
             factors.add(float(rope.at().softmax_scale_factor))
     if len(factors) > 1:
         raise ValueError("layers differ in what they multiply their logits by; one softmax factor is expected")

@@ -13,7 +13,6 @@ from yarncore.transformers.decoder import Place
 from yarncore.transformers.functions import ARRANGEMENTS
 
 _TOKENS = 6
-_LENGTH = 64
 _EQUAL = 1e-5  # float32 cosines of angles below 16 radians
 
 
@@ -135,7 +134,8 @@ def _arrangement(module: torch.nn.Module, label: str, rope: Rope) -> tuple[str, 
     given = _tables(module, label, rope)
     if given is None:
         return None
-    cos, sin = rope.cos_sin(_positions(rope), length=_LENGTH, dtype=torch.float64)
+    positions = _positions(rope)
+    cos, sin = rope.cos_sin(positions, length=int(positions.max()) + 1, dtype=torch.float64)
     for name, (of_cos, of_sin) in ARRANGEMENTS.items():
         ours = (of_cos(cos, sin),) if name == "complex" else (of_cos(cos, sin), of_sin(cos, sin))
         theirs = given if isinstance(given, tuple) else (given,)
