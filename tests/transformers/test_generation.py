@@ -37,6 +37,7 @@ HOW = {
     "static cache": {"cache_implementation": "static", "disable_compile": True},
     "beams": {"num_beams": 3, "max_new_tokens": 24},
     "chunked prefill": {"prefill_chunk_size": 16},
+    "looked up in the prompt": {"prompt_lookup_num_tokens": 3},
     "no cache": {"use_cache": False, "max_new_tokens": 40},
 }
 
@@ -46,6 +47,10 @@ HOW = {
 def test_the_tokens_are_those_of_transformers(pair, how, inputs):
     theirs, ours = pair
     asked = {**inputs(), **GREEDY, **HOW[how]}
+    if how == "looked up in the prompt" and (
+        getattr(ours.config, "sliding_window", None) or len(asked["input_ids"]) > 1
+    ):
+        pytest.skip("transformers does that for one row, and crops no cache of a window")
     assert torch.equal(ours.generate(**asked), theirs.generate(**asked))
 
 

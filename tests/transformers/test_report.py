@@ -50,6 +50,7 @@ def test_a_dynamic_scaling_has_no_end_unless_it_is_given_one():
     assert report.temperature == pytest.approx((0.1 * math.log(8) + 1) ** 2)
 
 
+PLAIN = {"rope_type": "default", "rope_theta": 10_000.0}
 WINDOWS = {"head_dim": 16, "layer_types": ["sliding_attention", "full_attention"], "sliding_window": 32}
 LATENT = {
     "q_lora_rank": 16, "kv_lora_rank": 16, "qk_rope_head_dim": 16, "qk_nope_head_dim": 16, "v_head_dim": 16,
@@ -78,3 +79,21 @@ def test_layers_of_a_window_are_not_scaled_where_others_have_a_rope_of_their_own
     both = {"sliding_attention": yc.YaRN(2.0, LENGTH), "full_attention": yc.YaRN(4.0, LENGTH)}
     report = extend(loaded("gemma3_text", **WINDOWS), both)
     assert {name: rope.scaling for name, rope in report.ropes.items()} == both
+
+
+def test_layers_that_share_a_rotary_module_are_scaled_together():
+    shared = {"layer_types": ["sliding_attention", "full_attention"], "sliding_window": 32}
+    model = loaded("gpt_oss", **shared, head_dim=16, num_local_experts=2, rope_parameters=PLAIN)
+    with pytest.raises(ValueError, match="serves layers of type sliding_attention and full_attention alike"):
+        extend(model, {"full_attention": yc.YaRN(4.0, LENGTH)})
+    report = extend(model, factor=4)
+    assert {rope.scaling for rope in report.ropes.values()} == {yc.YaRN(4.0, LENGTH)}
+
+
+def test_a_part_that_stands_still_is_no_scaling_and_no_yarn_stands_on_it():
+    windows = {"layer_types": ["sliding_attention", "full_attention"], "sliding_window": 32, "num_kv_shared_layers": 0}
+    model = loaded("gemma4_text", **windows, head_dim=16, global_head_dim=32, hidden_size_per_layer_input=0)
+    with pytest.raises(ValueError, match=r"rotate by Proportional\(.*which no other scaling stands on"):
+        extend(model, factor=4)
+    report = extend(model, {"full_attention": yc.Proportional(0.25, 4.0)})
+    assert report.method == "Proportional"
