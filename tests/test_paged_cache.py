@@ -68,7 +68,8 @@ def array(rng, *shape, dtype=np.float32):
 def road(request, monkeypatch):
     """The ways to do it: the extension's, with its own checks or ours, and that of array operations."""
     if request.param != "short cut":
-        monkeypatch.setattr("yarncore.paged_cache.attempt_append", lambda *arguments: None)
+        for attempt in ("attempt_append", "attempt_move"):
+            monkeypatch.setattr(f"yarncore.paged_cache.{attempt}", lambda *arguments: None)
     if request.param == "one after the other":
         monkeypatch.setattr(NativeBackend, "paged_refusal", lambda self, request: "tested without")
     else:

@@ -55,6 +55,9 @@ class ShortCut:
         out: Any,
         /,
     ) -> Any: ...
+    def move(
+        self, keys: Any, source: Any, target: Any, by: Any, into: Any, values: Any, values_into: Any, heads_axis: Any, /
+    ) -> Any: ...
     def attempt(self, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any, /) -> Any: ...
 
 @final

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from yarncore._arguments import integer
-from yarncore.backends.native.plain_call import attempt_append
+from yarncore.backends.native.plain_call import attempt_append, attempt_move
 from yarncore.backends.paged import carry_out
 from yarncore.frameworks.expressions import namespace_of
 from yarncore.frameworks.framework import Array
@@ -177,6 +177,10 @@ def move_(
     True
     """
     _record_of("rotation", rotation)
+    if new is None and positions is None:
+        shift = rotation.without_factor()._record
+        if attempt_move(shift, keys, source, target, by, into, values, values_into, heads_axis):
+            return keys if into is None else into
     terms = _terms(rotation, new, by, positions)
     request = move_request(
         terms, keys, source, target, into=into, values=values, values_into=values_into, heads_axis=heads_axis

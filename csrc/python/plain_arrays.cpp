@@ -1,5 +1,6 @@
 #include "plain_arrays.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "../fill_request.h"
@@ -13,7 +14,7 @@ namespace py = pybind11;
 bool memory_of(const ArrayView& view, Memory& memory) {
   int64_t strides[max_axes], extents[max_axes];
   int axes = 0;
-  auto& [first, last, period, inner] = memory;
+  auto& [first, last, periods, period, inner] = memory;
   first = view.data;
   last = first + view.itemsize;
   for (int axis = 0; axis < view.dimensions; ++axis) {
@@ -27,10 +28,12 @@ bool memory_of(const ArrayView& view, Memory& memory) {
     strides[place] = std::abs(stride), extents[place] = extent;
   }
   int64_t span = view.itemsize;
-  period = 0, inner = span;
+  periods = 0;
   for (int axis = 0; axis < axes; ++axis) {
     if (strides[axis] < span) return false;
-    period = strides[axis], inner = span;
+    const auto is_multiple = [&](int64_t larger) { return larger % strides[axis] == 0; };
+    if (std::all_of(strides + axis, strides + axes, is_multiple))
+      period[periods] = strides[axis], inner[periods++] = span;
     span += strides[axis] * (extents[axis] - 1);
   }
   return true;
@@ -93,9 +96,13 @@ void Pinned::add(PyObject* array) {
 }
 
 bool Memory::interleaves(const Memory& other) const {
-  if (!(period == other.period && period > 0)) return false;
-  const int64_t apart = (other.first - first) % period, place = apart < 0 ? apart + period : apart;
-  return place >= inner && place + other.inner <= period;
+  for (int n = 0; n < periods; ++n)
+    for (int m = 0; m < other.periods; ++m) {
+      if (period[n] != other.period[m]) continue;
+      const int64_t apart = (other.first - first) % period[n], place = apart < 0 ? apart + period[n] : apart;
+      if (place >= inner[n] && place + other.inner[m] <= period[n]) return true;
+    }
+  return false;
 }
 
 }  // namespace yarncore::python

@@ -11,10 +11,12 @@ namespace yarncore::python {
 // The bytes from the first to the last element.
 struct Memory {
   const char *first, *last;
-  int64_t period, inner;  // the largest stride, and the bytes within one step of it; 0 where there is no stride
+  // Strides of which all larger ones are multiples, each with the bytes within one step of it.
+  int periods;
+  int64_t period[max_axes], inner[max_axes];
 
   bool meets(const Memory& other) const { return first < other.last && other.first < last && !interleaves(other); }
-  // Whether both take turns, as keys and values of one array of blocks do.
+  // Whether both take turns, as keys and values of one array of blocks do, or two parts of a head.
   bool interleaves(const Memory& other) const;
 };
 

@@ -8,6 +8,7 @@
 #include "append_call.h"
 #include "checked_call.h"
 #include "fresh_results.h"
+#include "move_call.h"
 #include "numpy_arrays.h"
 #include "plain_call.h"
 #include "torch_tensors.h"
@@ -118,11 +119,25 @@ PyObject* short_cut_append(PyObject* self, PyObject* const* given, Py_ssize_t co
   return result || PyErr_Occurred() ? result : Py_NewRef(Py_None);
 }
 
+PyObject* short_cut_move(PyObject* self, PyObject* const* given, Py_ssize_t count) {
+  if (count != 8) {
+    PyErr_SetString(PyExc_TypeError, "move takes keys, source, target, by, into, values, values_into, heads_axis");
+    return nullptr;
+  }
+  PyObject* result = in_python_terms([&] {
+    const MoveArguments arguments{given[0], given[1], given[2], given[3], given[4], given[5], given[6], given[7]};
+    return move_if_plain(reinterpret_cast<ShortCut*>(self)->rotation, arguments);
+  });
+  return result || PyErr_Occurred() ? result : Py_NewRef(Py_None);
+}
+
 PyMethodDef short_cut_methods[] = {
     {"attempt", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(short_cut_attempt)), METH_FASTCALL,
      "The result, or None: declined."},
     {"append", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(short_cut_append)), METH_FASTCALL,
      "The rotated queries, True where there are none, or None: declined."},
+    {"move", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(short_cut_move)), METH_FASTCALL,
+     "True, or None: declined."},
     {nullptr, nullptr, 0, nullptr}};
 PyType_Slot short_cut_slots[] = {{Py_tp_new, reinterpret_cast<void*>(new_short_cut)},
                                  {Py_tp_dealloc, reinterpret_cast<void*>(free_short_cut)},

@@ -14,6 +14,11 @@ OLD, NEW = ROPE.at(100), ROPE.at(400)
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
 
 
+def _take_no_short_cut(monkeypatch):
+    for attempt in ("attempt_append", "attempt_move"):
+        monkeypatch.setattr(f"yarncore.paged_cache.{attempt}", lambda *arguments: None)
+
+
 @pytest.fixture
 def both(monkeypatch):
     """Carries out a call twice, on copies of the tensors, and compares what it wrote; counts the kernel's launches."""
@@ -33,7 +38,7 @@ def both(monkeypatch):
         host.launches = 0
 
     monkeypatch.setattr(paged, "_one_after_the_other", None)  # no other road may answer
-    monkeypatch.setattr("yarncore.paged_cache.attempt_append", lambda *arguments: None)
+    _take_no_short_cut(monkeypatch)
     return run
 
 
@@ -107,6 +112,7 @@ def test_slots_that_cannot_be_read_are_moved_through_a_temporary(both, monkeypat
 def test_slots_out_of_range_on_a_device_are_skipped(both, monkeypatch):
     host = HostBackend()
     monkeypatch.setattr(paged, "BACKENDS", (host,))
+    _take_no_short_cut(monkeypatch)
     checked = yc.paged_cache.move_request
 
     def unread(*arguments, **options):
@@ -180,6 +186,7 @@ def test_interleaved_slices_without_heads_and_two_types(both):
 def test_values_that_make_up_no_whole_access_go_another_way(monkeypatch):
     host = HostBackend()
     monkeypatch.setattr(paged, "BACKENDS", (host,))
+    _take_no_short_cut(monkeypatch)
     keys, values = tensor(3, 4, 2, 64), torch.randint(0, 99, (3, 4, 2, 5), dtype=torch.uint8)
     before = values.clone()
     yc.move_(keys, [0], [1], OLD, values=values)

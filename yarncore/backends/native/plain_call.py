@@ -84,9 +84,22 @@ def attempt_append(record: RotationRecord, *arguments: Any) -> Any:
 
     Arguments: q, k, v, positions, key_cache, value_cache, slots, heads_axis, out.
     """
+    short_cut = _short_cut_of_slots(record)
+    return short_cut.append(*arguments) if short_cut else None
+
+
+def attempt_move(record: RotationRecord, *arguments: Any) -> Any:
+    """True where a plain move_ under one scale was carried out. None: declined, and nothing was written.
+
+    Arguments: keys, source, target, by, into, values, values_into, heads_axis. `record` has no factor.
+    """
+    short_cut = _short_cut_of_slots(record)
+    return short_cut.move(*arguments) if short_cut else None
+
+
+def _short_cut_of_slots(record: RotationRecord) -> Any:
     torch = sys.modules.get("torch")
     if torch is not None and torch.compiler.is_compiling():
         return None
     know_torch()
-    short_cut = short_cut_of(record)
-    return short_cut.append(*arguments) if short_cut and record.rows is None else None
+    return short_cut_of(record) if record.rows is None else None

@@ -1,5 +1,5 @@
-"""Whenever append_'s short cut answers, the checked call would not have refused, and the bits are its; where it declines,
-nothing was written."""
+"""Whenever the short cut of append_ or move_ answers, the checked call would not have refused, and the bits are its; where
+it declines, nothing was written."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import yarncore as yc
-from yarncore.backends.native.plain_call import attempt_append
+import yarncore.paged_cache
+from yarncore.backends.native.plain_call import attempt_append, attempt_move
 from yarncore.backends.paged import carry_out
 from yarncore.request.appending import append_request
 
@@ -134,11 +135,55 @@ def equal(a, b):
     )
 
 
-answers = {"numpy": 0, "torch": 0}
+def random_move(seed):
+    """A rotation and the arguments of move_ as its short cut takes them."""
+    rng = np.random.default_rng(seed)
+    memory = Memory(rng)
+    rotation = MOVED[rng.integers(0, len(MOVED))]
+    axis = [None, -2, -2, -3, 1, ...][rng.integers(0, 6)]
+    pool, other = (tuple(int(n) for n in rng.integers(1, 5, 2)) for _ in range(2))
+
+    def shaped(tokens, heads, dim):
+        if axis is None:
+            return (*tokens, dim)
+        at = {-3: 1, 1: 1}.get(axis, 2)
+        return (*tokens[:at], heads, *tokens[at:], dim)
+
+    dtype = DTYPES[rng.integers(0, 3)]
+    keys = memory.array(shaped(pool, 2, 8), dtype)
+    into = values = values_into = None
+    if rng.random() < 0.2 and axis is None:  # a slice turns, and the rest goes along
+        latent = memory.array((*pool, 14), dtype)
+        keys, values = latent[..., 6:], latent[..., :6]
+    elif rng.random() < 0.5:
+        carried = VALUES[rng.integers(0, len(VALUES))]
+        values = memory.array(shaped(pool, 2, 3), carried)
+    if rng.random() < 0.5:
+        into = memory.array(shaped(other, 2, 8), dtype)
+        values_into = None if values is None else memory.array(shaped(other, 2, values.shape[-1]), values.dtype)
+    room = int(np.prod(pool if into is None else other))
+    count = int(rng.integers(1, room + 1))
+    target = rng.permutation(np.arange(-1, room))[:count]
+    if rng.random() < 0.1:
+        target = rng.integers(-2, room + 1, count)
+    source = rng.integers(-1, int(np.prod(pool)), count)
+    source = source[:-1] if rng.random() < 0.04 else source
+    lead = (3,) if rotation is MOVED[-1] else ()
+    by = [5, 0, rng.integers(-9, 9, (*lead, count)), rng.integers(-9, 9, (*lead, 1)), np.float64(1)][rng.integers(0, 5)]
+    return rotation, [keys, source, target, by, into, values, values_into, axis]
+
+
+MOVED = [
+    yc.Rope(8).at(),
+    yc.Rope(8, rotary_dim=4, interleaved=True, scaling=yc.YaRN(4.0, 32)).at(),
+    yc.Rope(8, sections=(2, 2, 0)).at(),
+]
+
+answers = {"numpy": 0, "torch": 0, "numpy, moved": 0, "torch, moved": 0}
 
 
 @pytest.mark.filterwarnings("ignore:The given NumPy array is not writable:UserWarning")
-@pytest.mark.parametrize("kind", answers)
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
 @settings(max_examples=500)
 @given(seed=st.integers(0, 2**32))
 def test_the_short_cut_and_the_checked_call_agree(kind, seed):
@@ -160,6 +205,34 @@ def test_the_short_cut_and_the_checked_call_agree(kind, seed):
         assert np.asarray(done).tobytes() == np.asarray(expected).tobytes()
     else:
         assert done is True
+
+
+@pytest.mark.filterwarnings("ignore:The given NumPy array is not writable:UserWarning")
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@settings(max_examples=500)
+@given(seed=st.integers(0, 2**32))
+def test_the_short_cut_and_the_checked_move_agree(kind, seed):
+    rotation, arguments = random_move(seed)
+    _, again = random_move(seed)
+    if kind == "torch":
+        if any(isinstance(x, np.ndarray) and (x.dtype.hasobject or not x.flags.writeable) for x in again):
+            return
+        arguments, again = (
+            [torch.from_numpy(x) if isinstance(x, np.ndarray) else x for x in given] for given in (arguments, again)
+        )
+    before = state(arguments)
+    done = attempt_move(rotation.without_factor()._record, *arguments)
+    if done is None:
+        assert equal(state(arguments), before)
+        return
+    answers[f"{kind}, moved"] += 1
+    keys, source, target, by, into, values, values_into, axis = again
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yarncore.paged_cache, "attempt_move", lambda *arguments: None)
+        yc.move_(
+            keys, source, target, rotation, by=by, into=into, values=values, values_into=values_into, heads_axis=axis
+        )
+    assert equal(state(arguments), state(again))
 
 
 def test_many_calls_were_answered():
