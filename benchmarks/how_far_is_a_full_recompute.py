@@ -53,5 +53,10 @@ def test_recomputing(benchmark):
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    columns = ["length", *(f"after layer {layer}" for layer in (1, 2, 3)), "after the last, normed", "same largest logit"]
+    columns = [
+        "length",
+        *(f"after layer {layer}" for layer in (1, 2, 3)),
+        "after the last, normed",
+        "same largest logit",
+    ]
     print_table("Cached against whole, relative rms", columns, rows())

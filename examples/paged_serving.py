@@ -57,7 +57,7 @@ class Request:
     end: int
     blocks: list[int] = field(default_factory=list)
     cached: int = 0  # tokens whose keys are stored
-    rotation: yc.Rotation = ROPE.at(1)  # under which they are
+    rotation: yc.Rotation = field(default_factory=lambda: ROPE.at(1))  # under which they are
     swapped: list[tuple[torch.Tensor, torch.Tensor]] | None = None
     seen: list[tuple[int, int, torch.Tensor]] = field(default_factory=list)  # first token, tokens, logits
 
@@ -210,7 +210,9 @@ def run_alone(model, ids, chunks):
         rotation, positions = ROPE.at(start + count), torch.arange(start, start + count)
 
         def attend(layer, q, k, v, rotation=rotation, positions=positions):
-            stored[layer] = tuple(torch.cat((old.to(new), new), 1) for old, new in zip(stored[layer], (k, v), strict=True))
+            stored[layer] = tuple(
+                torch.cat((old.to(new), new), 1) for old, new in zip(stored[layer], (k, v), strict=True)
+            )
             keys = rotation.rotate(stored[layer][0], None, None, heads_axis=-2)
             q = rotation.rotate(q, None, positions, heads_axis=-2)
             return attention(q, keys, stored[layer][1], positions[None], positions[-1:] + 1)

@@ -340,3 +340,26 @@ def test_the_examples_of_the_docstrings_run():
     results = doctest.testmod(yarncore.paged_cache)
     assert results.attempted >= 12
     assert not results.failed
+
+
+@pytest.mark.parametrize("axis", [-2, -3, None])
+def test_a_slice_in_the_middle_of_the_head_is_turned_and_the_rest_goes_along(axis, make, rng):
+    rope = yc.Rope(16, scaling=yc.DynamicYaRN(64, steps="doubling"), rotary_start=3, rotary_dim=10, interleaved=True)
+    rotation = rope.at(200)
+    shape = {-2: (2, 3, 3, 16), -3: (2, 3, 3, 16), None: (2, 3, 16)}[axis]
+    k, cache, into = array(rng, *shape), array(rng, *shaped(5, 4, 3, axis)), array(rng, *shaped(5, 4, 3, axis))
+    positions, slots = np.array([[7, 8, 9], [0, 1, -2]]), np.array([[3, 19, -1], [0, 7, 4]])
+    stored, target = make(cache), make(into)
+    yc.append_(rotation, None, make(k), None, make(positions), key_cache=stored, slots=make(slots), heads_axis=axis)
+    yc.move_(stored, [3, 0], [5, 18], rotation, by=[2, -9], into=target, heads_axis=axis)
+    turned = rotation.rotate(k, None, positions, heads_axis=axis)
+
+    def tokens(x):
+        x = np.asarray(x)
+        return (np.moveaxis(x, -3, -2) if axis == -3 else x).reshape(-1, *([3, 16] if axis else [16]))
+
+    assert np.array_equal(tokens(stored)[slots[slots >= 0]], tokens(turned)[slots.ravel() >= 0])
+    expected = yc.shift_(tokens(stored)[[3, 0]], np.array([2, -9]), rotation, heads_axis=-2 if axis else None)
+    assert np.array_equal(tokens(target)[[5, 18]], expected)
+    untouched = np.delete(np.arange(20), [5, 18])
+    assert np.array_equal(tokens(target)[untouched], tokens(into)[untouched])
