@@ -131,7 +131,7 @@ def _agrees(call: Any, ours: RotationFunction, ropes: Mapping[tuple[int, bool], 
     arrays = dict(zip(ours.arrays, given, strict=True))
     copies = {name: x.clone() for name, x in arrays.items()}
     mine = ours(**copies, **dict.fromkeys(set(_TABLES) & set(ours.parameters), handed))
-    cos, sin = rope.cos_sin(positions, dtype=torch.float64)
+    cos, sin = tables_of_models(rope).cos_sin(positions, dtype=torch.float64)
     for cos_, sin_ in ARRANGEMENTS.values():
         tables = {"cos": cos_(cos, sin), "sin": sin_(cos, sin), "freqs_cis": cos_(cos, sin)}
         try:
@@ -141,6 +141,11 @@ def _agrees(call: Any, ours: RotationFunction, ropes: Mapping[tuple[int, bool], 
         if _equal(mine, theirs):
             return True
     return False
+
+
+def tables_of_models(rope: Rope) -> Rope:
+    """The Rope whose cos and sin a model's module makes: where its pairs turn the other way, its function does that."""
+    return dataclasses.replace(rope, reversed=False)
 
 
 def _pairs_without_k(call: Any, ours: RotationFunction, width: int) -> bool:

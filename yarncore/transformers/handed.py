@@ -21,7 +21,7 @@ def ropes_by_shape(rope: Rope) -> Mapping[tuple[int, bool], Rope]:
         if rope.sections is not None and interleaved != rope.interleaved:
             continue  # no model has a second layout beside sections
         of_head = dataclasses.replace(rope, interleaved=interleaved)
-        found[rope.rotary_dim, interleaved] = dataclasses.replace(of_head, head_dim=rope.rotary_dim)
+        found[rope.rotary_dim, interleaved] = of_head.of_slice()
         found[rope.head_dim, interleaved] = of_head
     return found
 

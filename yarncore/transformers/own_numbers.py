@@ -10,7 +10,7 @@ import torch
 
 from yarncore.rope.rope import Rope
 from yarncore.transformers.decoder import Place
-from yarncore.transformers.functions import ARRANGEMENTS
+from yarncore.transformers.functions import ARRANGEMENTS, tables_of_models
 
 _TOKENS = 6
 _EQUAL = 1e-5  # float32 cosines of angles below 16 radians
@@ -135,7 +135,7 @@ def _arrangement(module: torch.nn.Module, label: str, rope: Rope) -> tuple[str, 
     if given is None:
         return None
     positions = _positions(rope)
-    cos, sin = rope.cos_sin(positions, length=int(positions.max()) + 1, dtype=torch.float64)
+    cos, sin = tables_of_models(rope).cos_sin(positions, length=int(positions.max()) + 1, dtype=torch.float64)
     for name, (of_cos, of_sin) in ARRANGEMENTS.items():
         ours = (of_cos(cos, sin),) if name == "complex" else (of_cos(cos, sin), of_sin(cos, sin))
         theirs = given if isinstance(given, tuple) else (given,)

@@ -8,7 +8,7 @@ import torch
 from yarncore.rope.rope import Rope
 from yarncore.transformers.dynamic.following import Following
 from yarncore.transformers.dynamic.one_forward import Followed
-from yarncore.transformers.functions import ARRANGEMENTS
+from yarncore.transformers.functions import ARRANGEMENTS, tables_of_models
 from yarncore.transformers.handed import Handed, ropes_by_shape
 
 # What an instance of every module may have, and ours has of its own.
@@ -108,7 +108,7 @@ class Tables(RotaryModule):
         rope = self.ropes[layer_type]
         positions = self.placed(rope, position_ids)
         exact = torch.float64 if x.dtype == torch.float64 else torch.float32
-        cos, sin = rope.cos_sin(positions, length=self.lengths(rope, positions), dtype=exact)
+        cos, sin = tables_of_models(rope).cos_sin(positions, length=self.lengths(rope, positions), dtype=exact)
         of_cos, of_sin = ARRANGEMENTS[self.arrangement]
         if self.arrangement == "complex":
             return of_cos(cos, sin)

@@ -1,6 +1,7 @@
 """What save_pretrained writes: a configuration that says the scaling, or yarncore.json beside one that cannot."""
 
 import copy
+import dataclasses
 import inspect
 import json
 import warnings
@@ -136,8 +137,7 @@ def _generation(model: Any, before: int | None, length: int | None) -> list[Chan
 def _same_model(saved: Rope | None, own: Rope | None) -> bool:
     if saved is None or own is None:
         return saved is own
-    fields = ("head_dim", "base", "rotary_dim", "interleaved", "sections", "section_order")
-    return all(getattr(saved, name) == getattr(own, name) for name in fields)
+    return dataclasses.replace(saved, scaling=None) == dataclasses.replace(own, scaling=None)
 
 
 def _fields(record: Any) -> dict[str, Any]:
