@@ -38,13 +38,14 @@ const char* fill_inputs(Request& request, const ArrayView* inputs, int count, in
     Operand& x = request.operands[n];
     if (in.dimensions != dimensions) return "q and k differ in the number of axes";
     if (in.itemsize != element_size(in.type)) return "element type and item size differ";
-    x.in = in.data;
+    x.before = request.rotary_start;
+    x.in = in.data + x.before * in.strides[last];
     x.type = in.type;
     x.heads = heads_axis >= 0 ? in.shape[heads_axis] : 1;
     x.in_head = heads_axis >= 0 ? in.strides[heads_axis] : 0;
-    x.head_dim = in.shape[last];
+    x.head_dim = in.shape[last] - x.before;
     x.in_element = in.strides[last];
-    if (x.head_dim < 2 * request.turns.pairs) return "head_dim is smaller than rotary_dim";
+    if (x.before < 0 || x.head_dim < 2 * request.turns.pairs) return "head_dim is smaller than what turns";
     for (int axis = 0; axis < request.token_axes; ++axis) {
       const int place = axis_of(axis, heads_axis);
       if (in.shape[place] != request.extent[axis]) return "q and k differ in their tokens";
@@ -62,9 +63,9 @@ const char* fill_output(Request& request, int operand, const ArrayView& input, c
     return "input and output differ in shape";
   if (!output.writable) return "an output is read-only";
   Operand& x = request.operands[operand];
-  x.out = output.data;
   x.out_head = heads_axis >= 0 ? output.strides[heads_axis] : 0;
   x.out_element = output.strides[output.dimensions - 1];
+  x.out = output.data + x.before * x.out_element;
   for (int axis = 0; axis < request.token_axes; ++axis) x.out_token[axis] = output.strides[axis_of(axis, heads_axis)];
   return nullptr;
 }

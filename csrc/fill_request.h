@@ -1,6 +1,6 @@
 // A call, shown as views of its arrays, becomes a Request. The rules about shapes stand here once, for everyone who
-// calls. Each function answers what is wrong, or null, and reads no element of an array. In this order: `turns`, then
-// inputs, outputs, slots, then positions and rows.
+// calls. Each function answers what is wrong, or null, and reads no element of an array. In this order: `turns`
+// and `rotary_start`, then inputs, outputs, slots, then positions and rows.
 #pragma once
 
 #include "array_view.h"

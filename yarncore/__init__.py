@@ -6,6 +6,7 @@ from yarncore.backends.choice import backend_for
 from yarncore.configs.dialects import FORMATS, from_config, ropes_from_config, to_config
 from yarncore.errors import BackendUnavailable, ConfigError, ConfigWarning
 from yarncore.key_cache import packed_positions, rerotate_, shift_
+from yarncore.paged_cache import append_, move_
 from yarncore.rope.rope import Rope
 from yarncore.rotation.given_tables import rotate_by, rotate_by_
 from yarncore.rotation.rotation import Rotation
@@ -19,9 +20,11 @@ __all__ = [
     "ConfigWarning",
     "Rope",
     "Rotation",
+    "append_",
     "backend_for",
     "from_config",
     "get_num_threads",
+    "move_",
     "packed_positions",
     "rerotate_",
     "ropes_from_config",

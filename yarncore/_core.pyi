@@ -39,8 +39,22 @@ class ShortCut:
         pair_section: npt.NDArray[np.uint8] | None,
         sections: int,
         rows: npt.NDArray[np.int32] | None,
+        rotary_start: int,
         /,
     ) -> None: ...
+    def append(
+        self,
+        q: Any,
+        k: Any,
+        v: Any,
+        positions: Any,
+        key_cache: Any,
+        value_cache: Any,
+        slots: Any,
+        heads_axis: Any,
+        out: Any,
+        /,
+    ) -> Any: ...
     def attempt(self, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any, /) -> Any: ...
 
 @final
@@ -61,6 +75,7 @@ class Call:
         types: Sequence[str],
         *,
         heads_axis: int | None,
+        rotary_start: int,
         interleaved: bool,
         conjugate: bool,
         rows: _Array | None,
@@ -75,6 +90,29 @@ class Call:
 def rotate(call: Call) -> None: ...
 
 @final
+class PagedCall:
+    def __init__(
+        self,
+        turns: Turns,
+        transfers: Sequence[tuple[_Array, _Array, str, bool, bool]],
+        *,
+        grid: Sequence[int],
+        has_heads: bool,
+        rotary_start: int,
+        interleaved: bool,
+        conjugate: bool,
+        rows: _Array | None,
+        positions: _Array | None,
+        offset: int,
+        pair_section: npt.NDArray[np.uint8] | None,
+        source_slots: _Array | None,
+        target_slots: _Array | None,
+        other: PagedCall | None,
+    ) -> None: ...
+
+def move(call: PagedCall) -> None: ...
+
+@final
 class DeviceLaunch:
     @property
     def element_type(self) -> str: ...
@@ -82,6 +120,8 @@ class DeviceLaunch:
     def access_bytes(self) -> int: ...
     @property
     def interleaved(self) -> bool: ...
+    @property
+    def paged(self) -> bool: ...
     @property
     def blocks(self) -> int: ...
     @property
@@ -97,6 +137,9 @@ threads_per_block: int
 max_pairs_by_value: int
 
 def plan_on_device(call: Call, *, table: int, factors: int, multiprocessors: int) -> list[DeviceLaunch]: ...
+def plan_move_on_device(
+    call: PagedCall, *, table: tuple[int, int], other: tuple[int, int], multiprocessors: int
+) -> list[DeviceLaunch]: ...
 def why_no_cuda() -> str: ...
 def jax_handler() -> object: ...
 def fresh_like(x: Any, /) -> Any: ...

@@ -5,8 +5,10 @@
 #include <cstdint>
 
 #include "../request.h"
+#include "carry_values.h"
 #include "kernel_table.h"
 #include "load_row.h"
+#include "make_joined_row.h"
 #include "make_row.h"
 #include "place_tokens.h"
 #include "scratch.h"
@@ -16,19 +18,30 @@ namespace yarncore::cpu {
 
 // What the row that was made last belongs to: a token at the same positions is turned by it too.
 struct LastRow {
-  int32_t table_row = -1;
-  Position positions[max_sections];
+  int32_t table_row = -1, other_row = -1;
+  Position positions[2 * max_sections];
 
-  bool serves(const Token& token, const Position* others, int64_t sections) const {
-    bool same = token.table_row == table_row;
-    for (int64_t section = 0; section < sections; ++section) same &= same_position(others[section], positions[section]);
+  bool serves(const Token& token, const Position* others, int64_t numbers) const {
+    bool same = token.table_row == table_row && token.other_row == other_row;
+    for (int64_t n = 0; n < numbers; ++n) same &= same_position(others[n], positions[n]);
     return same;
   }
-  void keep(const Token& token, const Position* others, int64_t sections) {
-    for (int64_t section = 0; section < sections; ++section) positions[section] = others[section];
-    table_row = token.table_row;
+  void keep(const Token& token, const Position* others, int64_t numbers) {
+    for (int64_t n = 0; n < numbers; ++n) positions[n] = others[n];
+    table_row = token.table_row, other_row = token.other_row;
   }
 };
+
+// The row of a token.
+template <class Lanes, class Coefficients, class Factor>
+inline void make_row_of(const Part& part, const Token& token, const Position* positions, Row<Factor> row) {
+  const Request& request = part.request;
+  if (const Request* other = other_of(request))
+    make_joined_row<Lanes, Coefficients>(request, *other, row, part.scratch.phases, token.table_row, token.other_row,
+                                         positions, part.sections);
+  else
+    make_row<Lanes, Coefficients>(request, row, part.scratch.phases, token.table_row, positions, part.sections);
+}
 
 // The same where tables are given.
 static inline void load_rows(const Part& part, int64_t count) {
@@ -45,22 +58,20 @@ static inline void load_rows(const Part& part, int64_t count) {
 // The rows of the first `count` tokens of the scratch. A lone row stays where it is and may serve the next token again.
 template <class Lanes>
 inline void make_rows(const Part& part, int64_t count, LastRow& last) {
-  const auto& [request, schedule, scratch, sections, end] = part;
-  if (request.made.identity) return;
-  if (request.given.cos) return load_rows(part, count);
-  const bool one_row = schedule.tokens_per_block == 1;
+  if (part.request.made.identity) return;
+  if (part.request.given.cos) return load_rows(part, count);
+  const Scratch& scratch = part.scratch;
+  const bool one_row = part.schedule.tokens_per_block == 1;
   for (int64_t n = 0; n < count; ++n) {
     const Token& token = scratch.tokens[n];
-    const Position* positions = scratch.positions + n * sections;
-    if (token.identity || (one_row && last.serves(token, positions, sections))) continue;
-    const int64_t first = token.row * 2 * request.turns.capacity;
+    const Position* positions = scratch.positions + n * part.numbers;
+    if (token.identity || (one_row && last.serves(token, positions, part.numbers))) continue;
+    const int64_t first = token.row * 2 * part.request.turns.capacity;
     if (scratch.float_rows.cos)
-      make_row<Lanes, DoubleToFloat>(request, scratch.float_rows.from(first), scratch.phases, token.table_row,
-                                     positions, sections);
+      make_row_of<Lanes, DoubleToFloat>(part, token, positions, scratch.float_rows.from(first));
     if (scratch.double_rows.cos)
-      make_row<Lanes, DoubleToDouble>(request, scratch.double_rows.from(first), scratch.phases, token.table_row,
-                                      positions, sections);
-    if (one_row) last.keep(token, positions, sections);
+      make_row_of<Lanes, DoubleToDouble>(part, token, positions, scratch.double_rows.from(first));
+    if (one_row) last.keep(token, positions, part.numbers);
   }
 }
 
@@ -76,12 +87,17 @@ static inline Scratch scratch_of(const Request& request, int64_t tokens_per_bloc
   return scratch;
 }
 
+static inline Part part_of(const Request& request, const Schedule& schedule, const Scratch& scratch, int64_t end) {
+  const int64_t sections = section_count(request);
+  return {request, schedule, scratch, sections, other_of(request) ? 2 * sections : sections, end};
+}
+
 // Rows of tokens [begin, end) of a request without operands, into `rows`, for requests to come.
 template <class Lanes>
 void keep_rows(const Request& request, const MadeRows& rows, int64_t begin, int64_t end, char* memory) {
   Scratch scratch = scratch_of(request, 1, memory);
   const Schedule schedule{1, false, 0, 1};
-  const Part part{request, schedule, scratch, section_count(request), end};
+  const Part part = part_of(request, schedule, scratch, end);
   const int64_t capacity = request.turns.capacity;
   TokenIndex index(request, begin);
   for (int64_t token = begin; token < end; ++token) {
@@ -98,7 +114,7 @@ void keep_rows(const Request& request, const MadeRows& rows, int64_t begin, int6
 template <class Lanes>
 void rotate_tokens(const Request& request, const Schedule& schedule, int64_t begin, int64_t end, char* memory) {
   const Scratch scratch = scratch_of(request, schedule.tokens_per_block, memory);
-  const Part part{request, schedule, scratch, section_count(request), end};
+  const Part part = part_of(request, schedule, scratch, end);
   const OperandWork<Lanes> work[] = {{part, request.operands[0]}, {part, request.operands[request.operand_count - 1]}};
   LastRow last;
   TokenIndex index(request, begin);
@@ -107,6 +123,7 @@ void rotate_tokens(const Request& request, const Schedule& schedule, int64_t beg
     const int64_t count = place_tokens(part, index, block, block_end);
     make_rows<Lanes>(part, count, last);
     for (int n = 0; n < request.operand_count; ++n) work[n].turn_block(n, scratch.tokens, count);
+    carry_values<Lanes>(part, count);
   }
   if (schedule.stream_alignment) Lanes::finish_streaming();
 }

@@ -15,6 +15,7 @@ struct PlainRotation {
   MadeRows made;
   ArrayView rows;               // of turns or of what was made, for each token; `data` is null where there is one row
   int64_t head_dim;             // -1: any that is large enough
+  int64_t rotary_start;         // which element of a head is the first to turn
   const uint8_t* pair_section;  // one byte a pair; null where there is one position a token
   int64_t sections;             // some may have no pairs
   bool interleaved, conjugate;

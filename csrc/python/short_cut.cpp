@@ -5,6 +5,7 @@
 #include <structmember.h>
 
 #include "../fill_request.h"
+#include "append_call.h"
 #include "checked_call.h"
 #include "fresh_results.h"
 #include "numpy_arrays.h"
@@ -40,10 +41,10 @@ PyObject* in_python_terms(const Work& work) {
 
 PyObject* new_short_cut(PyTypeObject* type, PyObject* arguments, PyObject*) {
   PyObject *turns, *pair_section, *rows;
-  long long head_dim, sections;
+  long long head_dim, sections, rotary_start;
   int interleaved, conjugate;
-  if (!PyArg_ParseTuple(arguments, "OLppOLO", &turns, &head_dim, &interleaved, &conjugate, &pair_section, &sections,
-                        &rows))
+  if (!PyArg_ParseTuple(arguments, "OLppOLOL", &turns, &head_dim, &interleaved, &conjugate, &pair_section, &sections,
+                        &rows, &rotary_start))
     return nullptr;
   return in_python_terms([&]() -> PyObject* {
     PlainRotation rotation{};
@@ -68,6 +69,7 @@ PyObject* new_short_cut(PyTypeObject* type, PyObject* arguments, PyObject*) {
     rotation.turns = table;
     rotation.head_dim = head_dim;
     rotation.sections = sections;
+    rotation.rotary_start = rotary_start;
     rotation.interleaved = interleaved != 0;
     rotation.conjugate = conjugate != 0;
     auto* self = reinterpret_cast<ShortCut*>(type->tp_alloc(type, 0));
@@ -103,9 +105,24 @@ PyObject* short_cut_attempt(PyObject* self, PyObject* const* arguments, Py_ssize
   return result || PyErr_Occurred() ? result : Py_NewRef(Py_None);
 }
 
+PyObject* short_cut_append(PyObject* self, PyObject* const* given, Py_ssize_t count) {
+  if (count != 9) {
+    PyErr_SetString(PyExc_TypeError, "append takes q, k, v, positions, key_cache, value_cache, slots, heads_axis, out");
+    return nullptr;
+  }
+  PyObject* result = in_python_terms([&] {
+    const AppendArguments arguments{given[0], given[1], given[2], given[3], given[4],
+                                    given[5], given[6], given[7], given[8]};
+    return append_if_plain(reinterpret_cast<ShortCut*>(self)->rotation, arguments);
+  });
+  return result || PyErr_Occurred() ? result : Py_NewRef(Py_None);
+}
+
 PyMethodDef short_cut_methods[] = {
     {"attempt", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(short_cut_attempt)), METH_FASTCALL,
      "The result, or None: declined."},
+    {"append", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(short_cut_append)), METH_FASTCALL,
+     "The rotated queries, True where there are none, or None: declined."},
     {nullptr, nullptr, 0, nullptr}};
 PyType_Slot short_cut_slots[] = {{Py_tp_new, reinterpret_cast<void*>(new_short_cut)},
                                  {Py_tp_dealloc, reinterpret_cast<void*>(free_short_cut)},

@@ -165,7 +165,7 @@ def test_paths_that_cannot_be_read_say_why(tmp_path):
 )
 def test_names_of_repositories_and_urls_are_not_found_and_the_words_say_what_is(source):
     with pytest.raises(
-        FileNotFoundError, match=r"path of a config\.json, .* neither the name of a repository nor a URL"
+        FileNotFoundError, match=r"path of a config\.json, .* local cache alone, and nothing is downloaded"
     ) as caught:
         yc.from_config(source)
     assert caught.value.filename == source

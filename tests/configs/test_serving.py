@@ -198,6 +198,13 @@ class TestWriting:
         with pytest.raises(yc.ConfigError, match=words):
             yc.to_config(rope, format, config=QWEN3)
 
+    def test_a_factor_of_the_file_that_sglang_multiplies_by_is_taken_back(self):
+        """DeepSeek-R1-0528-Qwen3-8B as published has attn_factor; an override is merged into its dict."""
+        own = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768, "attn_factor": 0.8782}
+        config = QWEN3 | {"rope_scaling": own, "max_position_embeddings": 131072}
+        written = yc.to_config(self.YARN, "sglang", config=config)
+        assert yc.from_config(written, config=config).at().attention_factor == self.YARN.at().attention_factor
+
     def test_another_version_is_unverified_and_older_flags_are_written_for_an_older_one(self):
         with pytest.warns(yc.ConfigWarning, match=r"vllm 0\.10\.2: unverified; 0\.33\.0 is the version that was run"):
             written = yc.to_config(self.YARN, "vllm@0.10.2", config=QWEN3)
@@ -209,7 +216,7 @@ class TestWriting:
     def test_without_a_configuration_it_says_what_is_needed(self):
         with pytest.raises(yc.ConfigError, match="config is None"):
             yc.to_config(self.YARN, "vllm")
-        with pytest.raises(yc.ConfigError, match="is no folder here, and nothing is downloaded"):
+        with pytest.raises(yc.ConfigError, match="is neither a folder here nor in the local cache"):
             yc.from_config("vllm serve Qwen/Qwen3-8B --max-model-len 4096")
 
     def test_the_folder_that_is_named_is_read(self, tmp_path):

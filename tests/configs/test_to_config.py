@@ -227,6 +227,26 @@ class TestWholeConfigurations:
         (tmp_path / "config.json").write_text(json.dumps(LLAMA))
         assert yc.from_config(yc.to_config(rope, config=tmp_path)) == rope
 
+    @pytest.mark.parametrize("record", records("published"), ids=lambda r: r["name"])
+    def test_a_released_model_s_file_is_written_with_its_own_ropes(self, record):
+        try:
+            before = yc.ropes_from_config(record["config"])
+        except yc.ConfigError:
+            return  # two are refused by name (test_published_configs.py)
+        after = yc.ropes_from_config(yc.to_config(before, config=record["config"]))
+        assert after.keys() == before.keys()
+        for name, rope in before.items():
+            if rope is None or isinstance(rope.scaling, yc.NTKAware):  # which is a larger base there
+                assert (after[name] is None) == (rope is None)
+            else:
+                assert after[name].at(5000) == rope.at(5000)
+
+    def test_a_model_that_never_rotates_stays_as_it_is(self):
+        config = {"model_type": "nemotron_h", "hidden_size": 512, "num_attention_heads": 8}
+        assert yc.to_config(yc.ropes_from_config(config), config=config) == config
+        with pytest.raises(yc.ConfigError, match="never rotates"):
+            yc.to_config(yc.ropes_from_config(config), "vllm", config=config)
+
     def test_phi_3_has_its_original_length_beside_the_dict_where_its_class_looks_first(self):
         config = {
             "model_type": "phi3",

@@ -3,54 +3,16 @@
 import host_kernel
 import pytest
 import torch
+from host_backend import HostBackend
 from positions_of_torch import POSITIONS
 
 import yarncore as yc
 from yarncore.backends import choice
-from yarncore.backends.gpu.device import DeviceBackend
-from yarncore.backends.gpu.torch_memory import TorchDeviceMemory
 from yarncore.backends.torch.roads import rotate_by
-from yarncore.frameworks.torch import TORCH, why_not_plain
+from yarncore.frameworks.torch import TORCH
 
-ROPE = yc.Rope(32, rotary_dim=24, scaling=yc.YaRN(4.0, 64))
+ROPE = yc.Rope(32, rotary_dim=24, rotary_start=8, scaling=yc.YaRN(4.0, 64))
 STEPPED = yc.Rope(32, scaling=yc.DynamicYaRN(64, steps="doubling"))
-
-
-class HostMemory(TorchDeviceMemory):
-    def from_host(self, array, like):
-        return torch.from_numpy(array.copy())
-
-    def number(self, like):
-        return 0
-
-    def stream(self, like):
-        return 0
-
-    def multiprocessors(self, like):
-        return 8
-
-
-class HostBackend(DeviceBackend):
-    name = "host"
-    does = "the host in the place of a GPU, on"
-    launches = 0
-
-    def refusal(self, x):
-        return why_not_plain(x)
-
-    def why_unavailable(self):
-        return None
-
-    def memory_of(self, x):
-        return HostMemory()
-
-    def launch(self, plan, memory, like):
-        for one in plan:
-            self.launches += 1
-            done = host_kernel.library().run(
-                one.parameter, one.element_type.encode(), one.access_bytes, one.interleaved, one.grid, one.shared_bytes
-            )
-            assert done
 
 
 @pytest.fixture(autouse=True)

@@ -292,3 +292,13 @@ prepared.run = None  # the road of calls that the extension declines
 at.rotate_(x, None, heads_axis=-3)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_slice_in_the_middle_of_the_head(dtype):
+    rope = yc.Rope(24, rotary_start=5, rotary_dim=12, interleaved=True)
+    q, at = data(rope, dtype), rope.prepare(POSITIONS)
+    expected = rope.rotate(q, None, POSITIONS, heads_axis=-3)
+    for _ in range(2):
+        assert same(at.rotate(q, None, heads_axis=-3), expected)
+    assert same(at.rotate_(q, None, heads_axis=-3), expected)

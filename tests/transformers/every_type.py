@@ -1,6 +1,6 @@
 """Extends a small model with random weights of every type that rotates, and compares it with the untouched model.
 
-python tests/transformers/every_type.py --write      # run every type, write tests/transformers/every_type.json
+python tests/transformers/every_type.py --write      # run every type, write tests/transformers/every_type.json and the page
 python tests/transformers/every_type.py llama phi    # run some, print what they do
 """
 
@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
 
 import torch
 import transformers
+from every_type_page import page
 from rotary_classes import RotaryModel, text_models
 from running import NotRun, inputs_of, make
 from spellings import config_from
@@ -26,6 +27,7 @@ import yarncore as yc
 from yarncore.transformers import extend, restore
 
 TABLE = Path(__file__).with_name("every_type.json")
+PAGE = Path(__file__).parents[2] / "docs" / "extended_models.md"
 ROWS = ("plain", "cache", "restored", "yarn")
 TOKENS, FIRST = 40, 25
 ORIGINAL, FACTOR = 16, 4.0
@@ -211,6 +213,7 @@ def main() -> int:
             print(model_type, *(f"{name}: {row}" for name, row in rows.items()), sep="; ", flush=True)
     if arguments.write:
         TABLE.write_text(json.dumps(table, indent=1) + "\n")
+        PAGE.write_text(page(table))
     rows = [row for rows in table["types"].values() for row in rows.values()]
     return int(any(row.startswith(("differs", "raises")) for row in rows))
 

@@ -6,7 +6,8 @@ import warnings
 import pytest
 import torch
 import transformers
-from every_type import ROWS, TABLE, rows_of
+from every_type import PAGE, ROWS, TABLE, rows_of
+from every_type_page import page
 from rotary_classes import text_models
 
 # One of each kind: plain; another layout, inside and outside the function; a part of the head, cut inside and before;
@@ -57,3 +58,7 @@ def test_the_table_has_every_type_that_rotates():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert set(COMMITTED) == set(text_models())
+
+
+def test_the_page_is_made_of_the_table():
+    assert PAGE.read_text() == page(json.loads(TABLE.read_text()))

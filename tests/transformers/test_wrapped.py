@@ -111,12 +111,16 @@ def test_a_model_that_accelerate_has_hooked_keeps_its_hooks(hooked_first):
     assert len(seen) == 4
 
 
-def test_a_dispatched_model_gets_its_positions_on_each_device(tmp_path):
+@pytest.mark.parametrize("dispatched_first", [True, False])
+def test_a_dispatched_model_gets_its_positions_on_each_device(dispatched_first, tmp_path):
     theirs, ours = pair()
     devices = {"model.embed_tokens": "cpu", "model.layers.0": "cpu", "model.layers.1": "disk", "model.norm": "cpu",
                "model.rotary_emb": "cpu", "lm_head": "cpu"}  # fmt: skip
+    if not dispatched_first:
+        extend(ours, factor=4)
     ours = accelerate.dispatch_model(ours, devices, main_device="cpu", offload_dir=tmp_path)
-    extend(ours, factor=4)
+    if dispatched_first:
+        extend(ours, factor=4)
     assert (logits(ours) - logits(theirs)).abs().max() < noise(logits(theirs))
 
 

@@ -107,7 +107,7 @@ def cos_sin(record: RotationRecord, positions: Any, dtype: Any) -> tuple[Array, 
     unit = xp.zeros((*grid, 2, pairs), dtype=dtype, **device_argument(xp, given))
     ones = xp.ones_like(unit[..., :1, :])
     unit = xp.reshape(xp.concat([ones, unit[..., 1:, :]], axis=-2), (*grid, 2 * pairs))
-    plain = record.changed(interleaved=False, head_dim=None)
+    plain = record.changed(interleaved=False, head_dim=None, rotary_start=0)
     turned = run(plain, unit, None, given, heads_axis=None)
     turned = turned[0, ...] if one_token else turned
     return turned[..., :pairs], turned[..., pairs:]

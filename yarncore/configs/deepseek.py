@@ -76,7 +76,7 @@ def read(source: Source, strict: bool) -> ModelRopes:
 
 def _scaling(keys: Keys, served_length: int) -> Scaling | None:
     original = keys.length("original_seq_len") or 0
-    factor, mscale = keys.number("rope_factor", at_least=1), keys.number("mscale", at_least=0)
+    factor, mscale = keys.number("rope_factor", at_least=1), keys.number("mscale", at_least=0, below=2**53)
     betas = {
         "beta_fast": keys.number("beta_fast", above=0) or 0.0,
         "beta_slow": keys.number("beta_slow", above=0) or 0.0,

@@ -1,46 +1,45 @@
 """Configuration files -> Rope and back: the dialects that are known, in the order in which they are asked."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 from yarncore._arguments import boolean, one_of, token_count
-from yarncore.configs import (
-    deepseek,
-    genai,
-    gguf,
-    gpt_oss,
-    huggingface,
-    llama_cpp,
-    megatron,
-    mistral,
-    mlx_lm,
-    sglang,
-    torchtitan,
-    vllm,
-)
 from yarncore.configs.dialect import Dialect
 from yarncore.configs.model_ropes import ModelRopes
-from yarncore.configs.saving import save
-from yarncore.configs.source import load
+from yarncore.configs.source import Source, load
 from yarncore.configs.writing import WriteRequest
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
 
-# A format more is a module in this folder and its name here.
-DIALECTS: tuple[Dialect, ...] = (
-    gguf,
-    llama_cpp,
-    vllm,
-    sglang,
-    megatron,
-    torchtitan,
-    gpt_oss,
-    deepseek,
-    mistral,
-    huggingface,
-    mlx_lm,
-    genai,
-)
+# A format more is a module in this folder, its name here, and the module below.
+FORMATS = (
+    "gguf", "llama.cpp", "vllm", "sglang", "megatron", "torchtitan", "gpt-oss", "deepseek", "mistral", "huggingface", "mlx-lm",
+    "genai",
+)  # fmt: skip
+
+
+@functools.cache
+def dialects() -> tuple[Dialect, ...]:
+    """The dialects, in the order of FORMATS; loaded when the first configuration is read, not with the package."""
+    from yarncore.configs import (
+        deepseek,
+        genai,
+        gguf,
+        gpt_oss,
+        huggingface,
+        llama_cpp,
+        megatron,
+        mistral,
+        mlx_lm,
+        sglang,
+        torchtitan,
+        vllm,
+    )
+
+    return (
+        gguf, llama_cpp, vllm, sglang, megatron, torchtitan, gpt_oss, deepseek, mistral, huggingface, mlx_lm, genai,
+    )  # fmt: skip
 
 
 def ropes_from_config(source: Any, *, format: str | None = None, strict: bool = True, config: Any = None) -> ModelRopes:
@@ -50,7 +49,7 @@ def ropes_from_config(source: Any, *, format: str | None = None, strict: bool = 
     ----------
     source : mapping, path, command line or transformers configuration
         A path is that of a config.json or another format's file, or of a folder that holds one; "-" is the standard input.
-        A command line is a list of arguments, or one string.
+        The name of a model on the hub is looked up in the local cache. A command line is a list of arguments, or one string.
     format : str, optional, keyword-only
         One of `yarncore.FORMATS`; None: recognised.
     strict : bool, default True, keyword-only
@@ -69,15 +68,28 @@ def ropes_from_config(source: Any, *, format: str | None = None, strict: bool = 
     ConfigError
         Naming the file, the key's path, what it holds and what is accepted.
     """
+    given = load(source, None if config is None else load(config))
+    return recognised(given, format).read(given, strict)
+
+
+def recognised(given: Source, format: str | None = None) -> Dialect:
+    """The dialect of a configuration: the one insisted upon, or the first that recognises it.
+
+    Raises
+    ------
+    ConfigError
+        Where none does.
+    ValueError
+        Where `format` is none of `FORMATS`, or a model's configuration is given to one that needs none.
+    """
     if format is not None:
         one_of("format", format, FORMATS)
-    given = load(source, None if config is None else load(config))
-    for dialect in DIALECTS:
+    for dialect in dialects():
         if format == dialect.NAME or (format is None and dialect.recognises(given.mapping)):
-            if config is not None and not dialect.CHANGES_A_MODEL:
+            if given.config is not None and not dialect.CHANGES_A_MODEL:
                 raise ValueError(f"config is given, and {dialect.NAME} is a configuration itself; None is expected")
-            return dialect.read(given, strict)
-    signs = ", ".join(sign for dialect in DIALECTS for sign in dialect.SIGNS)
+            return dialect
+    signs = ", ".join(sign for dialect in dialects() for sign in dialect.SIGNS)
     raise ConfigError(f"{given.where}: not recognised as one of {', '.join(FORMATS)}: none of {signs} is there")
 
 
@@ -90,7 +102,7 @@ def from_config(
     ----------
     source : mapping, path, command line or transformers configuration
         A path is that of a config.json or another format's file, or of a folder that holds one; "-" is the standard input.
-        A command line is a list of arguments, or one string.
+        The name of a model on the hub is looked up in the local cache. A command line is a list of arguments, or one string.
     layer_type : str, optional
         Which one, for models whose layers differ.
     format : str, optional
@@ -173,15 +185,14 @@ def to_config(
         )
     if isinstance(rope, Mapping) and not all(one is None or isinstance(one, Rope) for one in rope.values()):
         raise TypeError("rope holds other values than Rope and None")
-    if name == gguf.NAME and config is None:
+    if name == "gguf" and config is None:
         config = path
     given = None if config is None else load(config)
     tokens = None if length is None else token_count("length", length)
     request = WriteRequest(rope, given, tokens, boolean("approximate", approximate), version)
-    written = next(dialect for dialect in DIALECTS if name == dialect.NAME).write(request)
+    written = next(dialect for dialect in dialects() if name == dialect.NAME).write(request)
     if path is not None:
+        from yarncore.configs.saving import save
+
         save(path, name, written)
     return written
-
-
-FORMATS = tuple(dialect.NAME for dialect in DIALECTS)

@@ -70,14 +70,16 @@ class Keys:
         except (TypeError, ValueError) as error:
             raise ConfigError(str(error)) from None
 
-    def number(self, key: str, *, at_least: float | None = None, above: float | None = None) -> float | None:
+    def number(
+        self, key: str, *, at_least: float | None = None, above: float | None = None, below: float | None = None
+    ) -> float | None:
         """A finite number within the bounds, or None when absent."""
 
         def check(name: str, value: Any) -> float:
             if not is_number(value):
                 bound = f" >= {at_least:g}" if at_least is not None else f" > {above:g}" if above is not None else ""
                 raise TypeError(f"{name} is {value!r} ({type(value).__name__}); a number{bound} is expected")
-            return float(real_number(name, value, at_least=at_least, above=above))
+            return float(real_number(name, value, at_least=at_least, above=above, below=below))
 
         return self._checked(key, check)
 
@@ -147,7 +149,7 @@ class Keys:
         )
         if strict:
             raise ConfigError(f"{message}; strict=False reads the rest with a warning")
-        warn(f"{message}; it is left out")
+        warn(f"{message}; it is left out", finding=True)
 
 
 class FlatKeys(Keys):
@@ -158,9 +160,11 @@ class FlatKeys(Keys):
         return self.mapping.get(key)
 
 
-def warn(message: str) -> None:
+def warn(message: str, *, finding: bool = False) -> None:
     """A ConfigWarning at the line that called this package, however deep within it the reason was found."""
+    warning = ConfigWarning(message)
+    warning.finding = finding
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "yarncore":
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, ConfigWarning, stacklevel=level)
+    warnings.warn(warning, stacklevel=level)

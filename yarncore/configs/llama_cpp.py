@@ -134,7 +134,10 @@ def _over(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
         and over.get("ext_factor", 1) != 0
         and over.get("method", settings.method) == "yarn"
     ):
-        warn(f"--yarn-attn-factor is {over['attn_factor']:g}: llama.cpp overwrites it while YaRN's ext-factor is not 0")
+        warn(
+            f"--yarn-attn-factor is {over['attn_factor']:g}: llama.cpp overwrites it while YaRN's ext-factor is not 0",
+            finding=True,
+        )
         del over["attn_factor"]
     return over
 
@@ -153,7 +156,8 @@ def _served(
     served = min(asked, context) if asked else context
     if asked and asked > context:
         warn(
-            f"-c is {asked}: llama-server serves {context} tokens a slot, the file's length; the library goes on with a warning"
+            f"-c is {asked}: llama-server serves {context} tokens a slot, the file's length; the library goes on with a warning",
+            finding=True,
         )
     return served
 

@@ -92,7 +92,7 @@ def _ordinary(keys: Keys, kind: str) -> Rope:
             raise keys.error("rotary_interleaved", "false, since Megatron's YaRN has no interleaved pairs,")
         for key, given in (("rotary_percent", part != 1), (_INTERPOLATION, interpolation not in (None, 1))):
             if given:
-                warn(f"{keys.name(key)}: Megatron's YaRN does not read it: all kv_channels turn")
+                warn(f"{keys.name(key)}: Megatron's YaRN does not read it: all kv_channels turn", finding=True)
         return made(keys.where, dim, base, _yarn(keys))
     if llama3 and interpolation not in (None, 1):
         raise ConfigError(f"{keys.where}: use_rope_scaling and {_INTERPOLATION} together are two scalings at once")
@@ -112,7 +112,10 @@ def _yarn(keys: Keys) -> Scaling:
     if original is None:
         raise keys.missing("yarn_original_max_position_embeddings", "the trained length, in tokens")
     rounded = keys.flag("yarn_correction_range_round_to_int")
-    mscale, all_dim = keys.number("yarn_mscale", at_least=0), keys.number("yarn_mscale_all_dim", at_least=0)
+    mscale, all_dim = (
+        keys.number("yarn_mscale", at_least=0, below=2**53),
+        keys.number("yarn_mscale_all_dim", at_least=0, below=2**53),
+    )
     both = mscale is not None and all_dim is not None  # 0 counts
     return yarn_of(
         keys.where,
@@ -132,7 +135,10 @@ def _latent(keys: Keys) -> Rope:
     kind = keys.word("rope_type", ("rope", "yarn")) or "yarn"
     factor = keys.number("rotary_scaling_factor", at_least=1) or 40.0
     original = keys.length("original_max_position_embeddings") or 4096
-    mscale, all_dim = keys.number("mscale", at_least=0), keys.number("mscale_all_dim", at_least=0)
+    mscale, all_dim = (
+        keys.number("mscale", at_least=0, below=2**53),
+        keys.number("mscale_all_dim", at_least=0, below=2**53),
+    )
     fast, slow = keys.number("beta_fast", above=0) or 32.0, keys.number("beta_slow", above=0) or 1.0
     if kind == "rope":
         return made(keys.where, dim, base)

@@ -42,19 +42,17 @@ def model_of(source: Source, flags: TypedKeys, flag: str, before: str) -> Source
         return load(named)
     except FileNotFoundError:
         raise ConfigError(
-            f"{source.where}: the model {named!r} is no folder here, and nothing is downloaded; its configuration is needed "
-            "(config=)"
+            f"{source.where}: the model {named!r} is neither a folder here nor in the local cache of the hub, and nothing is "
+            "downloaded; its configuration is needed (config=)"
         ) from None
 
 
 def with_base(mapping: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """A configuration as transformers has filled it in before the engine looks: each rope dict has its base and length."""
+    """A configuration as transformers has filled it in before the engine looks: each rope dict has its base."""
     with quiet():
         document = Document(copy.deepcopy(dict(mapping)), where)
-        beside = document.keys.lookup("original_max_position_embeddings")
-        length = {} if beside is None else {"original_max_position_embeddings": beside}
         dicts = {
-            label: None if own is None else {**own.keys.mapping, **length, "rope_theta": own.base}
+            label: None if own is None else {**own.keys.mapping, "rope_theta": own.base}
             for label, own in document.dicts.items()
         }
     return document.with_dicts(dicts)
@@ -84,6 +82,8 @@ def override_of(request: WriteRequest, engine: Engine, key: str) -> tuple[dict[s
         raise ConfigError(f"config is None; the configuration of the model that {engine.NAME} serves is expected")
     with quiet():
         composed = compose(request, request.config.mapping)
+    if not any(composed.wanted.values()):
+        raise ConfigError(f"{request.where}: the model never rotates q and k; there is nothing to override")
     if composed.nested:
         raise ConfigError(
             f"{request.where}: its language model stands within a larger one; what {engine.NAME} makes of an override there was "

@@ -59,13 +59,16 @@ def _merged(model: dict[str, Any], override: Mapping[str, Any]) -> dict[str, Any
     rope = ("rope_scaling", "rope_parameters")
     merged = {**model, **{key: value for key, value in override.items() if key not in (*rope, "rope_theta")}}
     if "rope_theta" in override:
-        warn(f"{_OVERRIDE}.rope_theta: SGLang does not read a base beside the rope dict; it belongs into it")
+        warn(
+            f"{_OVERRIDE}.rope_theta: SGLang does not read a base beside the rope dict; it belongs into it",
+            finding=True,
+        )
     for key in rope:
         if key not in override:
             continue
         given = override[key]
         if given is None:
-            warn(f"{_OVERRIDE}.{key} is null: SGLang takes the base 10000, whatever the model's own is")
+            warn(f"{_OVERRIDE}.{key} is null: SGLang takes the base 10000, whatever the model's own is", finding=True)
             merged["rope_parameters"] = {"rope_type": "default", "rope_theta": 10000.0}
         elif isinstance(given, Mapping):
             merged["rope_parameters"] = {**rope_dict_of(model), **given}
@@ -74,10 +77,17 @@ def _merged(model: dict[str, Any], override: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
+def _neutralise(request: WriteRequest, rope: dict[str, Any]) -> None:
+    """Keys of the model's own dict that SGLang multiplies by stay when an override is merged into it: they become 1."""
+    own = {} if request.config is None else rope_dict_of(with_base(request.config.mapping, request.where))
+    rope.update({key: 1.0 for key in ("attn_factor", "extrapolation_factor") if own.get(key) is not None})
+
+
 def write(request: WriteRequest) -> list[str]:
     """Flags for `sglang.launch_server --model-path MODEL` with which SGLang computes the rotation and takes the length."""
     warn_of_version(engine, request.version)
     override, composed = override_of(request, engine, "rope_scaling")
+    _neutralise(request, override["rope_scaling"])
     flags = [] if composed.length is None else ["--context-length", str(composed.length)]
     arguments = [*flags, _OVERRIDE, json.dumps(override)]
     judge_override(request, engine, composed, lambda: read(load(arguments, request.config), False))

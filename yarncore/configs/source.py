@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 from yarncore.configs.containers.arguments import parse
 from yarncore.configs.containers.gguf_header import read_float32, read_header
+from yarncore.configs.hub import cached
 from yarncore.errors import ConfigError
 
 _LARGEST_FILE = 64 * 2**20
 _NOT_FOUND = (
-    "No such file or folder. The path of a config.json, or of a folder that holds one, is expected; nothing is downloaded, so "
-    "that neither the name of a repository nor a URL is accepted"
+    "No such file or folder. The path of a config.json, or of a folder that holds one, is expected; the name of a model on the "
+    "hub is looked up in the local cache alone, and nothing is downloaded"
 )
 _OTHER_FORMATS = (".yaml", ".yml", ".toml", ".pkl", ".pickle", ".py", ".pt", ".bin")
 _PROGRAMS = ("vllm", "sglang", "llama-server", "llama-cli", "python", "python3", "torchrun")
@@ -45,8 +46,9 @@ def load(source: Any, config: Source | None = None) -> Source:
     Parameters
     ----------
     source : mapping, str, os.PathLike, list of str or configuration object
-        A path is that of a JSON or GGUF file, or of a folder with a config.json; "-" is the standard input. Nothing is
-        downloaded. A list of words, or a string with flags, is a command line.
+        A path is that of a JSON or GGUF file, or of a folder with a config.json; "-" is the standard input. A name on the
+        hub (owner/model) is that of its config.json in the local cache; nothing is downloaded. A list of words, or a string
+        with flags, is a command line.
 
     Raises
     ------
@@ -64,7 +66,7 @@ def load(source: Any, config: Source | None = None) -> Source:
         return Source(parse_json(raw, "standard input"), "standard input", config)
     if isinstance(source, (list, tuple)) and all(isinstance(word, str) for word in source):
         return Source(parse(source), "command line", config)
-    if isinstance(source, str) and _is_typed(source) and not Path(source).exists():
+    if isinstance(source, str) and _is_typed(source) and not _exists(source):
         return Source(parse(source), "command line", config)
     if isinstance(source, (str, bytes, os.PathLike)):
         return Source(*_load_file(os.fsdecode(source)), config)
@@ -83,6 +85,13 @@ def _is_typed(source: str) -> bool:
     return " -" in source or source.partition(" ")[0] in _PROGRAMS
 
 
+def _exists(source: str) -> bool:
+    try:
+        return Path(source).exists()
+    except (OSError, ValueError):  # too long for a path, or with a character that none has
+        return False
+
+
 def _load_file(source: str) -> tuple[Mapping[str, Any], str]:
     path = Path(source)
     if "\0" in source:
@@ -95,7 +104,10 @@ def _load_file(source: str) -> tuple[Mapping[str, Any], str]:
     try:
         status = path.stat()
     except FileNotFoundError:
-        raise FileNotFoundError(errno.ENOENT, _NOT_FOUND, source) from None
+        found = cached(source)
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, _NOT_FOUND, source) from None
+        path, status = found, found.stat()
     if not stat.S_ISREG(status.st_mode):
         raise ConfigError(f"{path}: not a regular file")
     if path.suffix.lower() == ".gguf":

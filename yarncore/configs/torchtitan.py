@@ -59,7 +59,7 @@ def _scaling(keys: Keys, name: str) -> Scaling | None:
         "beta_fast": keys.number("beta_fast", above=0) or 32.0,
         "beta_slow": keys.number("beta_slow", above=0) or 1.0,
     }
-    truncate, mscale = keys.flag("truncate"), keys.number("mscale", at_least=0)
+    truncate, mscale = keys.flag("truncate"), keys.number("mscale", at_least=0, below=2**53)
     if method == "llama":
         if name == SIGNS[0]:
             raise keys.error("scaling", "yarn or none, since CosSinRoPE refuses llama,")
@@ -71,7 +71,7 @@ def _scaling(keys: Keys, name: str) -> Scaling | None:
     if method == "none":
         return None
     if llama["scaling_factor"] is not None:
-        warn(f"{keys.name('scaling_factor')}: with yarn torchtitan reads rope_factor alone")
+        warn(f"{keys.name('scaling_factor')}: with yarn torchtitan reads rope_factor alone", finding=True)
     if factor is None or factor <= 1:
         return None
     on_logits = 1.0 if mscale is None else mscale

@@ -67,7 +67,8 @@ def _merged(model: dict[str, Any], override: Mapping[str, Any]) -> dict[str, Any
     merged = {**model, **{key: value for key, value in override.items() if key not in (*_ROPE, "rope_theta")}}
     if "rope_theta" in override:
         warn(
-            "--hf-overrides.rope_theta: vLLM does not read a base beside the rope dict; it belongs into rope_parameters"
+            "--hf-overrides.rope_theta: vLLM does not read a base beside the rope dict; it belongs into rope_parameters",
+            finding=True,
         )
     for key in _ROPE:
         if key not in override:
@@ -77,7 +78,10 @@ def _merged(model: dict[str, Any], override: Mapping[str, Any]) -> dict[str, Any
             raise ConfigError(f"--hf-overrides.{key} is {given!r}; an object is expected")
         nested = any(isinstance(value, Mapping) for value in given.values())
         if not nested and given.get("rope_theta") is None:
-            warn(f"--hf-overrides.{key} has no rope_theta: vLLM takes 10000, whatever the model's own base is")
+            warn(
+                f"--hf-overrides.{key} has no rope_theta: vLLM takes 10000, whatever the model's own base is",
+                finding=True,
+            )
             given = {**given, "rope_theta": 10000.0}
         if not nested and given.get("rope_type", given.get("type")) is None:
             raise ConfigError(f"--hf-overrides.{key}.rope_type is missing; vLLM fails without it")

@@ -108,6 +108,10 @@ class Framework:
         """Host index arrays as what `x` is indexed by."""
         return index
 
+    def indexable(self, x: Array) -> Array:
+        """The same memory, in a dtype whose elements index arrays can read and write."""
+        return x
+
     # What must be said before one is touched
 
     def check(self, name: str, x: Array) -> None:

@@ -68,6 +68,10 @@ class Torch(Framework):
     def at_index(self, x: Any, index: tuple[np.ndarray[Any, Any], ...]) -> Any:
         return tuple(torch.from_numpy(np.ascontiguousarray(part)).to(x.device) for part in index)
 
+    def indexable(self, x: Any) -> Any:
+        signed = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
+        return x.view(signed[x.dtype]) if x.dtype in signed else x
+
     def check(self, name: str, x: Any) -> None:
         if x.is_nested:
             raise TypeError(f"{name} is a nested tensor; rotate {name}.values() with the positions of each token")

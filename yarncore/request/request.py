@@ -90,7 +90,7 @@ def make_request(
     if k is not None:
         _check_same_home(q, k)
     for name, x in zip(names, inputs, strict=False):
-        _check_head_dim(name, x, record)
+        check_head_dim(name, x, record)
     automatic = heads_axis is AUTOMATIC_HEADS_AXIS
     axis = checked_heads_axis(-2 if automatic else heads_axis, names[0], q)
     token_shape = token_shape_of(q, axis)
@@ -106,10 +106,7 @@ def make_request(
         record = record.changed(pair_section=None, sections=1)  # a count is the same for every section
     if automatic and slots is None and placed.array is None and not isinstance(record.turns, GivenTables):
         refuse_ambiguous_heads(names[0], q, "None" if positions is None else "an offset")
-    for name, array in record.arrays.items():
-        _check_home(name, array, q)
-    for name, shape in record.shapes.items():
-        _check_lengths(name, shape, grid, axis)
+    check_lengths(record, q, grid, axis)
     outputs = inputs if in_place else checked_outputs(inputs, out, names)
     if outputs is not None:
         for name, x in zip(names if in_place else ("out[0]", "out[1]"), outputs, strict=False):
@@ -145,21 +142,28 @@ def _check_home(name: str, array: Array, q: Array) -> None:
     check_device(name, array, q)
 
 
-def _check_head_dim(name: str, x: Array, record: RotationRecord) -> None:
+def check_head_dim(name: str, x: Array, record: RotationRecord) -> None:
+    """Raise ValueError where the heads of an array are not of the size that a rotation turns."""
     if len(x.shape) == 0:
         return  # reported with heads_axis, which says how many dimensions are needed
     last = x.shape[-1]
     expected = record.head_dim
-    if (expected is not None and last != expected) or last < record.rotary_dim:
-        wanted = f"head_dim={expected}" if expected is not None else f"at least rotary_dim={record.rotary_dim}"
+    if (expected is not None and last != expected) or last < record.rotary_end:
+        start = "rotary_start + " if record.rotary_start else ""
+        wanted = f"head_dim={expected}" if expected is not None else f"at least {start}rotary_dim={record.rotary_end}"
         hint = ""
         if expected is not None and last > expected and last % expected == 0:
             hint = f" (heads flattened? reshape to (..., {last // expected}, {expected}))"
         raise ValueError(f"{name} has shape {tuple(x.shape)}: its last axis is {last}; {wanted} is expected{hint}")
 
 
-def _check_lengths(name: str, shape: tuple[int, ...], grid: tuple[int, ...], axis: int | None) -> None:
-    if not broadcasts_to(shape, grid):
+def check_lengths(record: RotationRecord, q: Array, grid: tuple[int, ...], axis: int | None) -> None:
+    """Raise TypeError or ValueError where the lengths of a rotation, or given tables, do not go with `q` and its tokens."""
+    for name, array in record.arrays.items():
+        _check_home(name, array, q)
+    for name, shape in record.shapes.items():
+        if broadcasts_to(shape, grid):
+            continue
         tables = ", before the axis of its numbers," if name != "length" else ""
         raise ValueError(
             f"{name} has shape {shape}{tables} but {token_text(grid, axis)} or one that broadcasts to it is expected"

@@ -1,7 +1,7 @@
 """Rope: a model's rotary embedding."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from yarncore._arguments import boolean, integer, real_number
@@ -39,7 +39,7 @@ class Rope:
     scaling : Scaling, optional
         The method of context extension; None is plain RoPE.
     rotary_dim : int, optional
-        How many elements of a head turn, from the first on; even. None: all.
+        How many elements of a head turn, from `rotary_start` on; even. None: all that follow.
     interleaved : bool, default False
         False: pairs (i, i + rotary_dim / 2), as Llama in transformers and GPT-NeoX. True: pairs (2i, 2i+1), as
         GPT-J, Meta's Llama and DeepSeek's checkpoints.
@@ -51,6 +51,11 @@ class Rope:
         the first dealt out in turn and then the first (ERNIE 4.5 VL: height and width by turns, time last). "axial": one
         after the other, each with a series of its own, as image and video models have it: the scaling is then applied
         to each.
+    rotary_start : int, default 0
+        Which element of a head is the first that turns. What is before and behind passes through bit for bit, and in
+        place is not touched: DeepSeek-V4's heads, or MLA's whole query, turn at their end.
+    reversed : bool, default False
+        Turn by minus the position, as nanochat does: (x2, -x1) where others have (-x2, x1).
 
     Raises
     ------
@@ -65,6 +70,8 @@ class Rope:
     interleaved: bool
     sections: tuple[int, ...] | None
     section_order: SectionOrder
+    rotary_start: int
+    reversed: bool
     _resolution: Resolution = field(init=False, repr=False, compare=False)
     _short_cut: Any = field(init=False, repr=False, compare=False)
     _name: str = field(init=False, repr=False, compare=False)
@@ -79,17 +86,24 @@ class Rope:
         interleaved: bool = False,
         sections: Sequence[int] | None = None,
         section_order: SectionOrder = "contiguous",
+        rotary_start: int = 0,
+        reversed: bool = False,
     ) -> None:
         def put(name: str, value: Any) -> Any:
             object.__setattr__(self, name, value)
             return value
 
         dim = put("head_dim", _even("head_dim", head_dim))
-        turning = put("rotary_dim", dim if rotary_dim is None else _even("rotary_dim", rotary_dim))
-        if turning > dim:
-            raise ValueError(f"rotary_dim is {turning}; at most head_dim = {dim} is expected")
+        start = put("rotary_start", integer("rotary_start", rotary_start))
+        if not 0 <= start < dim:
+            raise ValueError(f"rotary_start is {start}; an integer >= 0 and < head_dim = {dim} is expected")
+        turning = put("rotary_dim", _even("rotary_dim", dim - start if rotary_dim is None else rotary_dim))
+        if start + turning > dim:
+            most = f"head_dim = {dim}" if not start else f"head_dim - rotary_start = {dim - start}"
+            raise ValueError(f"rotary_dim is {turning}; at most {most} is expected")
         put("base", real_number("base", base, above=1))
         put("interleaved", boolean("interleaved", interleaved))
+        put("reversed", boolean("reversed", reversed))
         if scaling is not None and not isinstance(scaling, Scaling):
             raise TypeError(f"scaling is {scaling!r}; None or a scaling such as YaRN(...) is expected")
         put("scaling", scaling)
@@ -102,7 +116,8 @@ class Rope:
                 scaling.check_pairs(pairs)
         section = None if counts is None else section_of_pairs(counts, section_order)
         letters = "" if section is None else letters_of_sections(section)
-        layout = Layout(dim, interleaved, section, 1 if counts is None else len(counts), letters)
+        count = 1 if counts is None else len(counts)
+        layout = Layout(dim, interleaved, section, count, letters, start, reversed)
         series = tuple(Series.of(self.base, pairs, scaling) for pairs in lengths)
         resolution = put("_resolution", Resolution(scaling, series, layout, lambda: repr(self)))
         # torch.compile guards the name, not whose the function is: ropes of one name compute the same.
@@ -154,6 +169,30 @@ class Rope:
                 "sequence + 1, cached and new; it is never inferred from positions"
             )
         return self.at(length)._record
+
+    def of_slice(self) -> "Rope":
+        """The Rope of the slice that turns, for code that cuts the head before it rotates: Phi, GPT-J, MLA's slice.
+
+        Returns
+        -------
+        Rope
+            Its head_dim is rotary_dim; the numbers are the same.
+        """
+        return replace(self, head_dim=self.rotary_dim, rotary_start=0)
+
+    def in_halves(self) -> "Rope":
+        """The Rope of the same numbers over pairs (i, i + rotary_dim / 2).
+
+        For keys that a model with interleaved pairs stores as halves, as transformers does for DeepSeek: it de-interleaves
+        q and k and then turns halves, so that its cached keys are re-rotated in this layout. Nothing tells the layouts of
+        stored keys apart.
+
+        Returns
+        -------
+        Rope
+            With interleaved=False.
+        """
+        return replace(self, interleaved=False)
 
     # Rotating
 
@@ -283,11 +322,12 @@ class Rope:
         return self.at().inverse_frequencies
 
     def __repr__(self) -> str:
-        return as_call(self, rotary_dim=self.head_dim)
+        return as_call(self, rotary_dim=self.head_dim - self.rotary_start)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Rope, (
             self.head_dim, self.base, self.scaling, self.rotary_dim, self.interleaved, self.sections, self.section_order,
+            self.rotary_start, self.reversed,
         )  # fmt: skip
 
 

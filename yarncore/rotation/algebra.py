@@ -80,7 +80,7 @@ def check_fit(x: RotationRecord, y: RotationRecord) -> None:
         raise TypeError("a traced Rotation cannot be composed; a scaling with steps has a concrete one for each step")
     assert isinstance(x.turns, TurnsTable)
     assert isinstance(y.turns, TurnsTable)
-    for name in ("rotary_dim", "interleaved", "sections"):
+    for name in ("rotary_dim", "rotary_start", "interleaved", "sections"):
         if getattr(x, name) != getattr(y, name):
             raise ValueError(f"{name} is {getattr(x, name)} and {getattr(y, name)}; the same in both is expected")
     if None not in (x.head_dim, y.head_dim) and x.head_dim != y.head_dim:

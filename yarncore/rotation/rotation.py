@@ -19,7 +19,7 @@ from yarncore.rotation.algebra import canonical
 from yarncore.rotation.letters import NO_VALUES, letters_of
 from yarncore.rotation.numbers import Numbers, of_given
 from yarncore.rotation.prepared import Prepared
-from yarncore.rotation.unread import composed, derived
+from yarncore.rotation.unread import composed, derived, is_read
 from yarncore.turns.given import GivenTables
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
@@ -41,9 +41,11 @@ class Rotation:
     softmax_scale_factor : float or array of shape (...), default 1
         What attention multiplies its logits by; nothing here applies it. > 0.
     head_dim : int, optional
-        Elements of a head; None: any that is at least rotary_dim. What is beyond rotary_dim passes through.
+        Elements of a head; None: any that holds what turns. The rest passes through.
     interleaved : bool, default False
         Pairs (2i, 2i+1) instead of (i, i + rotary_dim / 2).
+    rotary_start : int, default 0
+        Which element of a head is the first that turns.
 
     Raises
     ------
@@ -68,8 +70,10 @@ class Rotation:
         softmax_scale_factor: Any = 1.0,
         head_dim: int | None = None,
         interleaved: bool = False,
+        rotary_start: int = 0,
     ) -> None:
-        self._adopt(of_given(inverse_frequencies, attention_factor, softmax_scale_factor, head_dim, interleaved))
+        factors = attention_factor, softmax_scale_factor
+        self._adopt(of_given(inverse_frequencies, *factors, head_dim, interleaved, rotary_start))
 
     def _adopt(self, numbers: Numbers) -> None:
         self._record, self._softmax, self._text, self._continuous = numbers
@@ -139,8 +143,13 @@ class Rotation:
 
     @property
     def head_dim(self) -> int | None:
-        """Elements of a head; None: any that is at least rotary_dim."""
+        """Elements of a head; None: any that holds what turns."""
         return self._record.head_dim
+
+    @property
+    def rotary_start(self) -> int:
+        """Which element of a head is the first that turns."""
+        return self._record.rotary_start
 
     @property
     def interleaved(self) -> bool:
@@ -210,7 +219,27 @@ class Rotation:
         return self._derived("without_factor", "without_factor()")
 
     def _derived(self, name: str, written: str) -> "Rotation":
-        return assembled(Numbers(*derived(name, self._record), lambda: f"{self!r}.{written}"))
+        kept = is_read(self._record)  # asked first: torch.compile would guard what is in the cache
+        if kept and name in self._cache:
+            return self._cache[name]  # type: ignore[no-any-return]
+        made = assembled(Numbers(*derived(name, self._record), lambda: f"{self!r}.{written}"))
+        if kept:
+            self._cache[name] = made
+        return made
+
+    def of_slice(self) -> "Rotation":
+        """The rotation of the slice that turns; see Rope.of_slice."""
+        return self._laid_out("of_slice()", head_dim=self.rotary_dim, rotary_start=0)
+
+    def in_halves(self) -> "Rotation":
+        """The same numbers over pairs (i, i + rotary_dim / 2); see Rope.in_halves."""
+        return self._laid_out("in_halves()", interleaved=False)
+
+    def _laid_out(self, written: str, **layout: Any) -> "Rotation":
+        numbers = Numbers(
+            self._record.changed(**layout), self._softmax, lambda: f"{self!r}.{written}", self._continuous
+        )
+        return assembled(numbers)
 
     def __matmul__(self, other: object) -> "Rotation":
         """The rotation that does `other` and then this one. new @ old.inverse turns keys of `old` into keys of `new`.
@@ -220,7 +249,7 @@ class Rotation:
         Raises
         ------
         ValueError
-            Where rotary_dim, head_dim, pair layout or sections differ.
+            Where rotary_dim, rotary_start, head_dim, pair layout or sections differ.
         TypeError
             Where one is traced.
         """
@@ -242,9 +271,10 @@ class Rotation:
         if place not in ("softmax", "cos_sin"):
             raise ValueError(f'place is {place!r}; "softmax" or "cos_sin" is expected')
         record = self._record
-        if record.head_dim not in (None, record.rotary_dim):
+        if record.rotary_start or record.head_dim not in (None, record.rotary_dim):
+            some = "the" if record.head_dim is None else record.head_dim
             raise ValueError(
-                f"only {record.rotary_dim} of {record.head_dim} elements turn: their factor cannot move to the whole logit"
+                f"only {record.rotary_dim} of {some} elements turn: their factor cannot move to the whole logit"
             )
         m, k = self.attention_factor, self.softmax_scale_factor
         root = k**0.5
@@ -285,6 +315,7 @@ class Rotation:
             None if record.rows is None else tuple(record.rows.ravel().tolist()),
             record.conjugate, record.interleaved, record.head_dim, turns.pairs,
             None if record.pair_section is None else record.pair_section.tobytes(),
+            *((record.rotary_start,) if record.rotary_start else ()),  # else the id of before there were any
         )  # fmt: skip
 
     def __eq__(self, other: object) -> bool:

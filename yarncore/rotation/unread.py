@@ -21,7 +21,9 @@ _FORWARDS, _BACKWARDS = "+-"
 
 def is_read(record: RotationRecord) -> bool:
     """Whether the numbers of a rotation can be read now."""
-    return not dynamo_traces() and (record.rows is None or is_numpy(record.rows))
+    if dynamo_traces() or isinstance(record.turns, TracedTurns):
+        return False
+    return record.rows is None or is_numpy(record.rows)
 
 
 def derived(name: str, record: RotationRecord) -> tuple[RotationRecord, Any]:

@@ -33,13 +33,15 @@ class RotationRecord:
     interleaved : bool
         Pairs (2i, 2i+1) instead of (i, i + rotary_dim / 2).
     head_dim : int or None
-        None: any that is at least rotary_dim.
+        None: any that holds what turns.
     pair_section : uint8 array, shape (pairs,), or None
         Which section's position turns each pair.
     sections : int
         How many positions a token has.
     section_letters : str
         pair_section in letters, which torch.compile can compare; made where it is not given.
+    rotary_start : int
+        Which element of a head is the first that turns; what is before and behind passes through.
     """
 
     turns: TurnsTable | TracedTurns | GivenTables
@@ -51,6 +53,7 @@ class RotationRecord:
     pair_section: npt.NDArray[np.uint8] | None
     sections: int
     section_letters: str = ""
+    rotary_start: int = 0
     short_cut: Any = None  # the extension's object for plain calls, made when it is first needed; False: none
 
     def __post_init__(self) -> None:
@@ -80,6 +83,11 @@ class RotationRecord:
         if isinstance(self.turns, GivenTables):
             return {name: tuple(table.shape[:-1]) for name, table in self.arrays.items()}
         return {"length": self.lengths_shape} if self.lengths_shape else {}
+
+    @property
+    def rotary_end(self) -> int:
+        """The element behind those that turn."""
+        return self.rotary_start + 2 * self.turns.pairs
 
     @property
     def position_axes(self) -> tuple[int, ...]:

@@ -6,9 +6,11 @@ import numpy as np
 
 from yarncore.backends.backend import Backend
 from yarncore.backends.native.extension import MISSING, available_extension, native_turns, type_or_shape_refusal
+from yarncore.backends.native.paged import move_on_host, terms_refusal, transfer_refusal
 from yarncore.backends.native.prepared_rows import rows_of_prepared
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_numpy, of
+from yarncore.request.paged import PagedRequest
 from yarncore.request.request import RotationRequest
 from yarncore.request.tensors import element_type
 from yarncore.turns.given import GivenTables
@@ -68,6 +70,7 @@ class NativeBackend(Backend):
             targets,
             [element_type(x) for x in request.inputs],
             heads_axis=None if request.heads_axis is None else len(request.inputs[0].shape) + request.heads_axis,
+            rotary_start=record.rotary_start,
             interleaved=record.interleaved,
             conjugate=record.conjugate,
             rows=_rows(made[1] if made else record.rows, grid),
@@ -84,6 +87,31 @@ class NativeBackend(Backend):
             for y in results:
                 bump_version(y)
         return results
+
+    def paged_refusal(self, request: PagedRequest) -> str | None:
+        if MISSING is not None:
+            return MISSING
+        for transfer in request.transfers:
+            for x in transfer.arrays:
+                reason = _why_not_plain(x)
+                if reason is not None:
+                    return reason
+            reason = transfer_refusal(transfer)
+            if reason is not None:
+                return reason
+        return terms_refusal(request)
+
+    def move(self, request: PagedRequest) -> list[Array]:
+        if request.reads_what_it_writes():
+            request = request.read_before()
+        targets = [_fresh_like(t.source) if t.target is None else t.target for t in request.transfers]
+        move_on_host(request, targets, _memory)
+        if not is_numpy(targets[0]):
+            from yarncore.frameworks.torch import bump_version
+
+            for y in targets:
+                bump_version(y)
+        return targets
 
 
 def _turns(record: RotationRecord) -> Any:

@@ -59,6 +59,7 @@ def short_cut_of(record: RotationRecord) -> Any:
                 record.pair_section,
                 record.sections,
                 record.rows,
+                record.rotary_start,
             )
     return record.short_cut
 
@@ -76,3 +77,16 @@ def know_torch() -> None:
         from yarncore.backends.native.torch_tensors import register_once
 
         register_once()
+
+
+def attempt_append(record: RotationRecord, *arguments: Any) -> Any:
+    """The rotated queries of a plain append_, True where there are none. None: declined, and nothing was written.
+
+    Arguments: q, k, v, positions, key_cache, value_cache, slots, heads_axis, out.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.compiler.is_compiling():
+        return None
+    know_torch()
+    short_cut = short_cut_of(record)
+    return short_cut.append(*arguments) if short_cut and record.rows is None else None

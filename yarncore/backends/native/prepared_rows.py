@@ -53,5 +53,7 @@ def short_cut_of_prepared(prepared: PreparedPositions, record: RotationRecord) -
         made = prepared.kept.get(("native", doubles, record.conjugate))
         if made is not None:
             head_dim = -1 if record.head_dim is None else record.head_dim
-            return _core.ShortCut(made[0], head_dim, record.interleaved, record.conjugate, None, 1, made[1])
+            return _core.ShortCut(
+                made[0], head_dim, record.interleaved, record.conjugate, None, 1, made[1], record.rotary_start
+            )
     return False

@@ -78,7 +78,8 @@ class Work:
         table, section = self.record.turns, self.record.pair_section
         assert isinstance(table, TurnsTable)
         section_bytes = None if section is None else section.tobytes()
-        return table.text, self.record.conjugate, self.record.interleaved, section_bytes, self.heads_axis
+        layout = (self.record.conjugate, self.record.interleaved, self.record.rotary_start, self.heads_axis)
+        return table.text, section_bytes, layout
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Work) and self._key == other._key
@@ -102,7 +103,7 @@ def _function() -> Any:
         assert isinstance(table, TurnsTable)
         section = record.pair_section
         results = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in arrays]
-        layout = (work.heads_axis or 0, record.interleaved, record.conjugate, rows is not None)
+        layout = (work.heads_axis or 0, record.interleaved, record.conjugate, rows is not None, record.rotary_start)
         return jax.ffi.ffi_call(_TARGET, results, vmap_method="broadcast_all")(
             *arrays, positions, *(() if rows is None else (rows,)),
             layout=np.array(layout, dtype=np.int64), words=table.words.ravel(), factors=table.factors_float64,

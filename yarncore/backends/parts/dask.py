@@ -70,7 +70,8 @@ def _rotate(x: Array, request: RotationRequest) -> Array:
                              heads_axis=request.heads_axis)  # fmt: skip
     assert isinstance(record.turns, TurnsTable)
     section = None if record.pair_section is None else record.pair_section.tobytes()
-    layout = (record.turns.text, section, record.conjugate, record.interleaved, record.head_dim, request.heads_axis)
+    layout = (record.turns.text, section, record.conjugate, record.interleaved, record.rotary_start, record.head_dim,
+              request.heads_axis)  # fmt: skip
     name = "yarncore-rotate-" + tokenize(x.name, *(getattr(part, "name", part) for part in operands[2:]), layout)
     return da.blockwise(
         work, axes, *operands, dtype=x.dtype, meta=x._meta, name=name, concatenate=True, align_arrays=True

@@ -45,5 +45,6 @@ def rotate_while_compiled(record: RotationRecord, q: Any, k: Any, positions: Any
         record.conjugate,
         record.interleaved,
         heads_axis,
+        record.rotary_start,
     )
     return results[0] if k is None else (results[0], results[1])

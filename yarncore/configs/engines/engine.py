@@ -8,10 +8,15 @@ import numpy as np
 
 from yarncore.configs.keys import Keys
 from yarncore.configs.model_ropes import Evidence
+from yarncore.errors import ConfigError
 from yarncore.scaling.scaling import Scaling
 from yarncore.scaling.yarn import temperature
 
 _BETAS = {"beta_fast": 32.0, "beta_slow": 1.0}
+
+
+class NotRun(ConfigError):
+    """What an engine does with such a model was not run."""
 
 
 class Effect(NamedTuple):
@@ -87,7 +92,7 @@ class RopeKeys(Keys):
 
     def required(self, key: str, why: str, at_least: float = 1) -> float:
         """A number without which the engine fails."""
-        value = self.number(key, at_least=at_least)
+        value = self.number(key, at_least=at_least, below=2**53)
         if value is None:
             raise self.missing(key, why)
         return value

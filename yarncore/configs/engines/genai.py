@@ -4,9 +4,8 @@ The builder of Llama has llama3 alone and turns everything else into plain RoPE 
 have yarn and linear. Other builders were not run.
 """
 
-from yarncore.configs.engines.engine import RopeKeys, Shape
+from yarncore.configs.engines.engine import NotRun, RopeKeys, Shape
 from yarncore.configs.model_ropes import Evidence
-from yarncore.errors import ConfigError
 from yarncore.scaling import Llama3, PositionInterpolation, YaRN
 from yarncore.scaling.scaling import Scaling
 
@@ -34,7 +33,7 @@ def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
     if shape.model_type in _LLAMA:
         return _of_llama(kind, keys, shape)
     if shape.model_type not in _OTHERS:
-        raise ConfigError(
+        raise NotRun(
             f"{keys.where}: the builder of model_type {shape.model_type!r} was not run; those of llama, mistral and qwen3 were"
         )
     if kind == "linear":
@@ -70,7 +69,10 @@ def _yarn(keys: RopeKeys, shape: Shape) -> Scaling:
     if keys.flag("truncate") is not False:
         keys.changed("truncate", "the bounds of the ramp are never rounded")
     keys.ignored("attention_factor", "the builder does not read it")
-    mscale, all_dim = keys.number("mscale", at_least=0), keys.number("mscale_all_dim", at_least=0)
+    mscale, all_dim = (
+        keys.number("mscale", at_least=0, below=2**53),
+        keys.number("mscale_all_dim", at_least=0, below=2**53),
+    )
     both = bool(mscale) and bool(all_dim)
     if mscale and not both:
         keys.changed("mscale", "alone it is the factor of cos and sin itself")

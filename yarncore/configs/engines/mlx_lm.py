@@ -47,7 +47,10 @@ def _yarn(keys: RopeKeys, shape: Shape) -> Scaling:
     """Each of mscale and mscale_all_dim counts on its own: 1 and 0 where absent."""
     factor = keys.required("factor", "mlx-lm fails without it")
     original = keys.original_length(shape, otherwise=4096)
-    mscale, all_dim = keys.number("mscale", at_least=0), keys.number("mscale_all_dim", at_least=0)
+    mscale, all_dim = (
+        keys.number("mscale", at_least=0, below=2**53),
+        keys.number("mscale_all_dim", at_least=0, below=2**53),
+    )
     if (mscale is None) != (all_dim is None):
         keys.changed("mscale" if all_dim is None else "mscale_all_dim", "alone it counts, too")
     mscale, all_dim = 1.0 if mscale is None else mscale, all_dim or 0.0

@@ -72,7 +72,7 @@ def warn_of(engine: Engine, effects: tuple[Effect, ...]) -> None:
     """A ConfigWarning for each key that the engine passes over or takes otherwise."""
     for effect in effects:
         verb = "does not read it" if effect.what == "ignored" else "makes something else of it"
-        warn(f"{effect.key}: {engine.NAME} {engine.VERSION} {verb}: {effect.words}")
+        warn(f"{effect.key}: {engine.NAME} {engine.VERSION} {verb}: {effect.words}", finding=True)
 
 
 def _without_scaling(document: Document, engine: Engine, where: str) -> dict[str, Any]:
@@ -89,6 +89,12 @@ def _without_scaling(document: Document, engine: Engine, where: str) -> dict[str
     return document.with_dicts(dicts)
 
 
+def _length_beside(document: Document, label: str) -> dict[str, Any]:
+    """The original length beside a dict for all layers (Phi-3), which transformers puts into it before anybody looks."""
+    given = document.keys.lookup("original_max_position_embeddings")
+    return {"original_max_position_embeddings": given} if given is not None and label == "" else {}
+
+
 def _scaled(
     engine: Engine,
     document: Document,
@@ -100,7 +106,7 @@ def _scaled(
 ) -> tuple[Rope, list[Effect], int | None]:
     own = document.dicts[label]
     assert own is not None
-    keys = RopeKeys(own.keys.mapping, own.keys.where, own.keys.path)
+    keys = RopeKeys({**own.keys.mapping, **_length_beside(document, label)}, own.keys.where, own.keys.path)
     kind = engine.kind(keys)
     latent = is_sliced(document.keys, document.facts) and document.facts.softmax_mscale
     shape = Shape(rope.rotary_dim, latent, layout.advertised_length, served, layout.model_type)

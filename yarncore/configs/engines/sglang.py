@@ -43,7 +43,10 @@ def _yarn(keys: RopeKeys, shape: Shape) -> Scaling:
         return _of_deepseek(keys, shape)
     factor = _factor(keys)
     original = keys.original_length(shape)
-    mscale, all_dim = keys.number("mscale", at_least=0), keys.number("mscale_all_dim", at_least=0)
+    mscale, all_dim = (
+        keys.number("mscale", at_least=0, below=2**53),
+        keys.number("mscale_all_dim", at_least=0, below=2**53),
+    )
     both = mscale is not None and all_dim is not None
     if both and keys.has("mrope_section"):
         raise keys.error("mscale", "none beside mrope_section, which SGLang fails on,")
@@ -69,7 +72,10 @@ def _yarn(keys: RopeKeys, shape: Shape) -> Scaling:
 def _of_deepseek(keys: RopeKeys, shape: Shape) -> Scaling:
     """m = t(s, M) / t(s, A), M = 1 and A = 0 where absent, times attn_factor; t(s, A)^2 on the logits of latent attention."""
     factor, original = _factor(keys), keys.original_length(shape)
-    mscale, all_dim = keys.number("mscale", at_least=0), keys.number("mscale_all_dim", at_least=0)
+    mscale, all_dim = (
+        keys.number("mscale", at_least=0, below=2**53),
+        keys.number("mscale_all_dim", at_least=0, below=2**53),
+    )
     mscale, all_dim = 1.0 if mscale is None else mscale, all_dim or 0.0
     keys.ignored("attention_factor", "SGLang does not read it")
     if keys.flag("truncate") is False:

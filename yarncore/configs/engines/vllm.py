@@ -68,7 +68,10 @@ def _yarn(keys: RopeKeys, shape: Shape) -> Scaling:
         return _of_deepseek(keys, shape)
     factor, original = keys.required("factor", "vLLM fails without it"), keys.original_length(shape)
     m = keys.number("attention_factor", above=0)
-    mscale, all_dim = keys.number("mscale", at_least=0), keys.number("mscale_all_dim", at_least=0)
+    mscale, all_dim = (
+        keys.number("mscale", at_least=0, below=2**53),
+        keys.number("mscale_all_dim", at_least=0, below=2**53),
+    )
     both = bool(mscale) and bool(all_dim)
     if m is None and not both and (mscale or all_dim):
         keys.ignored("mscale" if mscale else "mscale_all_dim", "alone it is passed over, as in transformers")
@@ -91,7 +94,10 @@ def _yarn(keys: RopeKeys, shape: Shape) -> Scaling:
 def _of_deepseek(keys: RopeKeys, shape: Shape) -> Scaling:
     """m = t(s, M) / t(s, A) with M = 1 and A = 0 where absent; t(s, A)^2 on the logits of latent attention."""
     factor, original = keys.required("factor", "vLLM fails without it"), keys.original_length(shape)
-    mscale, all_dim = keys.number("mscale", at_least=0), keys.number("mscale_all_dim", at_least=0)
+    mscale, all_dim = (
+        keys.number("mscale", at_least=0, below=2**53),
+        keys.number("mscale_all_dim", at_least=0, below=2**53),
+    )
     mscale, all_dim = 1.0 if mscale is None else mscale, all_dim or 0.0
     given = keys.number("attention_factor", above=0)
     if given == 1 and shape.latent:

@@ -8,8 +8,10 @@ from yarncore.configs.gguf.scaling import Settings, scaling_of, settings_of
 from yarncore.configs.keys import FlatKeys, Keys, warn
 from yarncore.configs.model_ropes import FULL, ModelRopes
 from yarncore.configs.source import Source
+from yarncore.configs.target_length import target_length
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
+from yarncore.scaling import YaRN
 
 NAME = "gguf"
 SIGNS: tuple[str, ...] = ("general.architecture",)
@@ -24,7 +26,16 @@ def recognises(mapping: Mapping[str, Any]) -> bool:
 
 def read(source: Source, strict: bool) -> ModelRopes:
     """All that the key-values of a file tell of its rotary embedding."""
-    return read_as_changed(source.mapping, source.where, strict)
+    found = read_as_changed(source.mapping, source.where, strict)
+    rope, context = found[FULL], found.advertised_length
+    target = None if rope is None or not isinstance(rope.scaling, YaRN) else target_length(rope.scaling)
+    if target is not None and context is not None and context < target:
+        warn(
+            f"{source.where}: {found.model_type}.context_length: llama-server serves {context} tokens a slot, and the scaling is "
+            f"made for {target}",
+            finding=True,
+        )
+    return found
 
 
 def read_as_changed(

@@ -61,13 +61,17 @@ def settings_of(keys: Keys, architecture: Architecture, context: int) -> Setting
     if betas != (32.0, 1.0) and not architecture.reads_betas:
         warn(
             f"{keys.name('rope.scaling.yarn_beta_fast')} and yarn_beta_slow are {betas[0]:g} and {betas[1]:g}: llama.cpp does not "
-            "read them for this architecture and runs with 32 and 1"
+            "read them for this architecture and runs with 32 and 1",
+            finding=True,
         )
         betas = (32.0, 1.0)
     for name in _EXTRA:
         given = keys.number(f"rope.scaling.{name}")
         if given not in (None, 1):
-            warn(f"{keys.name(f'rope.scaling.{name}')} is {given:g}: llama.cpp does not read it for this architecture")
+            warn(
+                f"{keys.name(f'rope.scaling.{name}')} is {given:g}: llama.cpp does not read it for this architecture",
+                finding=True,
+            )
     keys.seen.add("rope.scaling.yarn_log_multiplier")  # read where YaRN is on
     if s == 0:  # llama.cpp: no factor
         s = None
@@ -121,10 +125,11 @@ def _yarn(keys: Keys, architecture: Architecture, now: Settings, by_key: float) 
         raise keys.error("rope.scaling.factor", "a number >= 1")
     all_dim = None
     if keys.has("rope.scaling.yarn_log_multiplier"):
-        given = keys.number("rope.scaling.yarn_log_multiplier", at_least=0) or 0.0
+        given = keys.number("rope.scaling.yarn_log_multiplier", at_least=0, below=2**53) or 0.0
         if architecture.log_multiplier is None and given:
             warn(
-                f"{keys.name('rope.scaling.yarn_log_multiplier')} is {given:g}: llama.cpp does not read it for this architecture"
+                f"{keys.name('rope.scaling.yarn_log_multiplier')} is {given:g}: llama.cpp does not read it for this architecture",
+                finding=True,
             )
         elif given:
             all_dim = float(Decimal(str(given)) / Decimal(str(architecture.log_multiplier)))

@@ -66,11 +66,6 @@ def _rotates(config: Keys, facts: Facts) -> bool:
     """Whether any layer rotates: not where the type never does, a key says so, or what is to be rotated has no elements."""
     if facts.refuse is not None:
         raise ConfigError(f"{config.where}: model_type {config.raw('model_type')!r}: {facts.refuse}")
-    if facts.pairs == "reversed":
-        raise ConfigError(
-            f"{config.where}: model_type {config.raw('model_type')!r} turns every pair the other way (by -position); a Rope "
-            "cannot say that yet"
-        )
     while_ = all(config.raw(key) in values for key, values in facts.rotates_while.items())
     nothing_left = config.lookup("qk_rope_head_dim") == 0 and is_sliced(config, facts)
     return facts.rotates and while_ and not nothing_left
@@ -81,14 +76,16 @@ def _rope(config: Keys, facts: Facts, rope: RopeDict, layers: LayerNames, strict
     _check_taken(config, rope.keys, kind)
     of = head_dim(config, facts, rope.label, layers.names)
     part = of if kind == "proportional" else rotary_dim(config, facts, rope, layers.names, of)
-    scaling = METHODS[kind](rope.keys, Model(config, facts, part // 2))
-    counts, order = sections(config, rope.keys, facts, part // 2)
-    pairs = interleaved(config, facts)
-    _check_length(config, rope.keys)
-    rope.keys.report_unread(strict, IRRELEVANT)
     try:
-        return Rope(of, rope.base, scaling, part, pairs, counts, order)
-    except ValueError as error:
+        scaling = METHODS[kind](rope.keys, Model(config, facts, part // 2))
+        counts, order = sections(config, rope.keys, facts, part // 2)
+        pairs = interleaved(config, facts)
+        _check_length(config, rope.keys)
+        rope.keys.report_unread(strict, IRRELEVANT)
+        return Rope(of, rope.base, scaling, part, pairs, counts, order, reversed=facts.pairs == "reversed")
+    except ConfigError:
+        raise
+    except ValueError as error:  # what is right by itself and does not fit together
         raise ConfigError(f"{config.where}: {error}") from None
 
 
@@ -101,7 +98,7 @@ def _check_length(config: Keys, rope: Keys) -> None:
 
 def _rope_type(rope: Keys) -> str:
     for key in ("rope_type", "type"):
-        if rope.lookup(key) in NOT_EXPRESSIBLE:
+        if isinstance(rope.lookup(key), str) and rope.lookup(key) in NOT_EXPRESSIBLE:
             raise ConfigError(f"{rope.name(key)} is {rope.lookup(key)!r}: {NOT_EXPRESSIBLE[rope.lookup(key)]}")
     kinds = [rope.word(key, METHODS) for key in ("rope_type", "type")]
     canonical = {METHODS[kind] for kind in kinds if kind is not None}

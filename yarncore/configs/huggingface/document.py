@@ -53,6 +53,12 @@ class Document:
         found: dict[str, Any] = self._levels[-1]["rope_parameters"]
         return found
 
+    @property
+    def truncates_none(self) -> bool:
+        """Whether truncate: false stands beside the dicts of layer types, where transformers 5.24 looks for it."""
+        given = self.keys.lookup("rope_parameters")
+        return isinstance(given, Mapping) and given.get("truncate") is False
+
     def label_of(self, layer_type: str) -> str | None:
         """The label of a layer type's rope dict; layers of one type may differ in their base."""
         return label_of(self.facts, layer_type.partition(", base ")[0], self.dicts)

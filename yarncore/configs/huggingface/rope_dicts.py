@@ -50,7 +50,10 @@ def rope_dicts(config: Keys, facts: Facts, names: tuple[str, ...]) -> dict[str, 
         if key == "rope_parameters" or not facts.scaled:
             raise config.error(key, f"one rope dict for each of {', '.join(facts.ropes)}")
     elif given and facts.scaled == ():
-        warn(f"{config.name(key)} is {dict(given)!r}, which this model type does not read: its module does not scale")
+        warn(
+            f"{config.name(key)} is {dict(given)!r}, which this model type does not read: its module does not scale",
+            finding=True,
+        )
     found = {}
     for label in _labels(facts, names, given if by_label else {}):
         if by_label and label in given:

@@ -90,10 +90,14 @@ def compose(request: WriteRequest, config: Mapping[str, Any]) -> Composed:
     ConfigError
         Where transformers has no words that are near.
     """
+    copied = copy.deepcopy(dict(config))
     with quiet():
         before = read(config, request.where, strict=False)
-        document = Document(copy.deepcopy(dict(config)), request.where)
     wanted = _wanted(request, before)
+    if not any(before.values()) and wanted == dict(before):  # a model that never rotates has no rope dict to be changed
+        return Composed(copied, wanted, {}, {}, False, None)
+    with quiet():
+        document = Document(copied, request.where)
     by_label = document.by_label(wanted)
     keys = {
         label: None if rope is None else written(rope, request.length, document.facts.softmax_mscale)
