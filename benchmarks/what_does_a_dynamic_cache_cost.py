@@ -68,7 +68,7 @@ def ways(original):
 
 
 @torch.inference_mode()
-def token_times(original=128, layers=8, size=1024, ends=8):
+def token_times(original=64, layers=8, size=1024, ends=8):
     """Name -> for each token from L to ends * L: time inside rotation, and of the forward pass."""
     clock = Clock()
     clock.install()
@@ -143,6 +143,6 @@ if __name__ == "__main__":
     yc.set_num_threads(1)
     found, caches = token_times()
     columns = ["", "rotation, median", "largest", "mean", "of static's", "share", "token, median", "all, of static's"]
-    print_table("L = 128, tokens 128 to 1,024, one a forward", columns, time_table(found))
-    columns = ["after 1,024 tokens", "keys and values", "kept beside", "made and dropped"]
+    print_table("L = 64, tokens 64 to 512, one a forward", columns, time_table(found))
+    columns = ["after 512 tokens", "keys and values", "kept beside", "made and dropped"]
     print_table("Bytes of one row", columns, memory_table(caches))

@@ -57,7 +57,7 @@ class Request:
     end: int
     blocks: list[int] = field(default_factory=list)
     cached: int = 0  # tokens whose keys are stored
-    rotation: yc.Rotation = field(default_factory=lambda: ROPE.at(1))  # under which they are
+    rotation: yc.Rotation = field(default_factory=ROPE.at)  # under which they are
     swapped: list[tuple[torch.Tensor, torch.Tensor]] | None = None
     seen: list[tuple[int, int, torch.Tensor]] = field(default_factory=list)  # first token, tokens, logits
 
@@ -76,6 +76,8 @@ class PagedCache:
         self.users = Counter()
         self.ever_used = set()
         self.events = Counter()
+        self.tick = 0
+        self.ticks_of_steps = set()
 
     def take(self, count):
         """Blocks that nobody uses."""
@@ -128,6 +130,7 @@ class PagedCache:
         if new == old or not request.cached:
             return
         self.events["steps"] += 1
+        self.ticks_of_steps.add(self.tick)
         shared = [i for i, block in enumerate(request.blocks) if self.users[block] > 1]
         if shared:  # others read these blocks at their own scale
             self._turn_into_own(request, shared, old, new)
@@ -222,7 +225,7 @@ def run_alone(model, ids, chunks):
 
 @torch.no_grad()
 def serve(dtype=torch.float64):
-    """Serve 16 requests; returns what happened, and the largest difference of any logit from the request alone."""
+    """Serve 16 requests; returns the cache, and the largest difference of any logit from the request alone."""
     torch.manual_seed(0)
     model, cache = Decoder().to(dtype), PagedCache(dtype)
     ends = [L // 2 + i * (11 * L // 2) // 15 for i in range(16)]  # 0.5 L to 6 L
@@ -234,9 +237,9 @@ def serve(dtype=torch.float64):
     for other in (requests[5], requests[15]):
         cache.share(other, requests[10], L)
         other.seen = list(requests[10].seen)
-    tick, running = 0, list(requests)
+    running = list(requests)
     while running:
-        tick += 1
+        cache.tick += 1
         present = cache.make_room(running)
         for count in sorted({request.next_tokens() for request in present}):
             run_together(model, cache, [request for request in present if request.next_tokens() == count])
@@ -248,10 +251,11 @@ def serve(dtype=torch.float64):
         alone = run_alone(model, request.ids, [(start, count) for start, count, _ in request.seen])
         for (_, _, logits), expected in zip(request.seen, alone, strict=True):
             difference = max(difference, float((logits - expected).abs().max()))
-    return cache.events, tick, difference
+    return cache, difference
 
 
 if __name__ == "__main__":
-    events, ticks, difference = serve()
-    print(f"16 requests of {L // 2} to {6 * L} tokens in {ticks} ticks: {dict(events)}")
+    cache, difference = serve()
+    print(f"16 requests of {L // 2} to {6 * L} tokens in {cache.tick} ticks: {dict(cache.events)}")
+    print(f"steps were taken at {len(cache.ticks_of_steps)} different ticks")
     print(f"largest difference of a logit from the request alone: {difference:.1e}")
