@@ -253,3 +253,12 @@ class TestDefinedResults:
 def test_more_layers_than_any_model_has_are_an_error_and_cost_nothing(count):
     with pytest.raises(yc.ConfigError, match=r"num_hidden_layers is .*at most 65536"):
         yc.ropes_from_config(PLAIN | {"num_hidden_layers": count})
+
+
+@pytest.mark.parametrize(("config", "key"), [
+    ({"model_type": "gemma3_text", "head_dim": 64, "rope_theta": 1e6}, "sliding_window_pattern"),
+    ({"model_type": "smollm3", "head_dim": 64, "rope_theta": 1e6}, "no_rope_layer_interval"),
+])  # fmt: skip
+def test_a_period_longer_than_any_model_has_layers_is_an_error_and_costs_nothing(config, key):
+    with pytest.raises(yc.ConfigError, match=rf"{key} is .*at most 65536"):
+        yc.ropes_from_config(config | {key: 2**40})

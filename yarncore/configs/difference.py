@@ -11,6 +11,7 @@ from yarncore.rope.rope import Rope
 
 _SAME = 1e-9  # far below float32's rounding, far above that of a float64 power
 _SAME_IN_FLOAT32 = 4e-7
+_LONGEST = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,5 @@ def _lengths(*ropes: Rope) -> tuple[int | None, ...]:
         return (None,)
     originals = {getattr(scaling, "original_length", 1) for scaling in scalings}
     ends = {round((scaling.context_factor() or 1) * getattr(scaling, "original_length", 1)) for scaling in scalings}
-    return tuple(
-        sorted({*originals, *(n + 1 for n in originals), *(times * n for n in originals for times in (2, 3, 8)), *ends})
-    )
+    around = {*originals, *(n + 1 for n in originals), *(times * n for n in originals for times in (2, 3, 8)), *ends}
+    return tuple(sorted(length for length in around if length < _LONGEST))

@@ -30,6 +30,8 @@ def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
     if kind == "linear":
         return PositionInterpolation(factor)
     if kind == "dynamic":
+        if shape.rotary_dim <= 2:
+            raise keys.error("rope_type", "another type, since the layer divides by rotary_dim - 2 = 0,")
         keys.changed("rope_type", "every frequency is divided by one number: linear scaling")
         return PositionInterpolation(factor ** (shape.rotary_dim / (shape.rotary_dim - 2)))
     if kind == "yarn":

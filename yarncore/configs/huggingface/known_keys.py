@@ -172,7 +172,8 @@ def _compare(
             continue
         values = value if isinstance(value, (list, tuple)) else [value]
         for one in values:
-            if not isinstance(one, (int, float)) or not any(agrees(rope, one) for rope in ropes):
+            number = isinstance(one, (int, float)) and abs(one) < float("inf")
+            if not number or not any(agrees(rope, one) for rope in ropes):
                 listed = " and ".join(dict.fromkeys(str(read(rope)) for rope in ropes))
                 raise ConfigError(
                     f"{config.name(key)} is {one!r}, which model_type {config.raw('model_type')!r} is not known to read, and what "

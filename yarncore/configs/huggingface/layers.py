@@ -109,7 +109,7 @@ def _period(config: Keys, pattern: Mapping[str, Any], period: tuple[str, ...]) -
         if not given or set(given) - {"L", "G"}:
             raise config.error(key, "a number of layers, or letters L and G")
         return tuple(period[-1] if letter == "G" else period[0] for letter in given)
-    return (period[0],) * ((config.count(key) or 1) - 1) + (period[-1],)
+    return (period[0],) * ((config.layers(key) or 1) - 1) + (period[-1],)
 
 
 def label_of(facts: Facts, name: str, labels: Mapping[str, Any]) -> str | None:
@@ -203,7 +203,7 @@ def _flags(config: Keys, facts: Facts, layers: int | None) -> list[bool]:
         return []
     key, interval_key = facts.layer_flags["key"], facts.layer_flags.get("interval_key")
     listed = config.raw(key)
-    every = config.count(interval_key) if interval_key else None  # counts as read also where the list stands for it
+    every = config.layers(interval_key) if interval_key else None  # counts as read also where the list stands for it
     if listed:
         if not isinstance(listed, (list, tuple)) or not all(n in (0, 1) for n in listed):
             raise config.error(key, "a list of 0 (no rotation) and 1")
