@@ -10,6 +10,7 @@ import inspect
 import json
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,19 @@ NOISIER = {"diffusion_gemma_text": 5, "embedding_gemma2_text": 5}
 # What a rope dict says beside its method.
 KEPT = ("rope_theta", "partial_rotary_factor", "llama_4_scaling_beta")
 # Where the keys that make a model small make one that is none.
-KEYS: dict[str, dict[str, Any]] = {"glm4_moe": {"head_dim": 64}}
+KEYS: dict[str, dict[str, Any]] = {"glm4_moe": {"head_dim": 64}, "qwen4_exp_text": {"head_dim": 128}}
+# What a model is given beside tokens, or in their place.
+BESIDE: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "csm_depth_decoder_model": lambda config: {
+        "input_ids": torch.arange(7)[None],
+        "backbone_last_hidden_state": _random(1, config.backbone_hidden_size),
+    },
+    "dia_decoder": lambda config: {"encoder_hidden_states": _random(1, 7, config.cross_hidden_size)},
+}
+
+
+def _random(*shape: int) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(5))
 
 
 def rows_of(model_type: str, rotary: RotaryModel) -> dict[str, str]:
@@ -82,10 +95,10 @@ def weighted(model: torch.nn.Module) -> torch.nn.Module:
 
 def inputs_for(model: torch.nn.Module, config: Any) -> dict[str, Any]:
     """What the model is run with: as many tokens as fit more than the original length."""
-    inputs = inputs_of(model, config)
+    inputs = inputs_of(model, config) | BESIDE.get(config.model_type, lambda config: {})(config)
     ids = inputs.get("input_ids")
     if ids is not None and ids.ndim == 2 and set(inputs) == {"input_ids"}:
-        most = min(90, config.vocab_size - 1)
+        most = min(90, getattr(config.get_text_config(), "vocab_size", 90) - 1)
         inputs["input_ids"] = torch.randint(5, most, (1, TOKENS), generator=torch.Generator().manual_seed(4))
     return inputs
 
@@ -211,6 +224,8 @@ def main() -> int:
         if not arguments.types or model_type in arguments.types:
             table["types"][model_type] = rows = rows_of(model_type, rotary)
             print(model_type, *(f"{name}: {row}" for name, row in rows.items()), sep="; ", flush=True)
+    if arguments.write and arguments.types:
+        table["types"] = dict(sorted((json.loads(TABLE.read_text())["types"] | table["types"]).items()))
     if arguments.write:
         TABLE.write_text(json.dumps(table, indent=1) + "\n")
         PAGE.write_text(page(table))

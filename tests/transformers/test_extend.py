@@ -109,3 +109,20 @@ def test_phases_are_exact_where_those_of_transformers_are_not(start):
     wanted = logits(exact, position_ids=places)
     assert (logits(ours, position_ids=places) - wanted).abs().max() < 1e-8
     assert (logits(theirs, position_ids=places) - wanted).abs().max() > (1e-7 if start == 0 else 1e-2)
+
+
+def test_a_class_that_was_patched_in_between_is_read_anew(monkeypatch):
+    extend(loaded())
+    attention = type(loaded().model.layers[0].self_attn)
+    own = attention.forward
+
+    def patched(self, *args, **kwargs):
+        output, weights = own(self, *args, **kwargs)
+        return 2 * output, weights
+
+    monkeypatch.setattr(attention, "forward", patched)
+    model = loaded()
+    before = logits(model)
+    report = extend(model)
+    assert report.rotation == "tables of cos and sin: no method was found to call a rotation function"
+    assert (logits(model) - before).abs().max() < noise(before)

@@ -114,11 +114,10 @@ def decoder_of(model: Any) -> Decoder:
         )
     owners = {id(owner): owner for owner in (_owner(outermost, place, config) for place in places)}
     methods, custom = [], ""
+    rotating = functools.cache(_rotating_methods)  # for this model alone: somebody may patch a class afterwards
     for owner in owners.values():
         for path, module in _of_language_model(owner, config):
-            methods += [
-                Method(module, path, name, functions) for name, functions in _rotating_methods(module.__class__).items()
-            ]
+            methods += [Method(module, path, name, functions) for name, functions in rotating(module.__class__).items()]
             if _is_custom(module.__class__):
                 custom = type(module).__name__
     return Decoder(model, outermost, config, tuple(places), tuple(methods), custom)
@@ -172,7 +171,6 @@ def _of_language_model(module: torch.nn.Module, config: Any, path: str = "") -> 
         yield from _of_language_model(child, config, f"{path}.{name}" if path else name)
 
 
-@functools.lru_cache(maxsize=1024)
 def _rotating_methods(module_class: Any) -> Mapping[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
     for owner in reversed(module_class.__mro__):
