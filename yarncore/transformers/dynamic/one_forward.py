@@ -36,7 +36,7 @@ class Followed:
         The canonical length of each row.
     """
 
-    __slots__ = ("_forward", "_prepared", "before", "lengths", "positions", "scales")
+    __slots__ = ("_forward", "_turned", "before", "lengths", "positions", "scales")
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Followed:
         self.before = before
         self.positions = positions
         self.lengths = lengths
-        self._prepared: dict[tuple[int, bool], Prepared] = {}
+        self._turned: dict[tuple[int, bool], tuple[Rotation | Prepared, dict[str, torch.Tensor]]] = {}
 
     def to(self, device: Any, *args: Any, **kwargs: Any) -> "Followed":
         """The same on another device: what transformers and accelerate do to cos and sin."""
@@ -63,11 +63,7 @@ class Followed:
     def rotate(self, q: torch.Tensor, k: torch.Tensor | None, heads_axis: int, interleaved: bool, fresh: bool) -> Any:
         """q and k rotated; k as it is where the cache holds unrotated keys and turns them on read."""
         shape = q.shape[-1], interleaved
-        scales = self.scales.get(shape)
-        if scales is None:
-            widths = sorted({width for width, layout in self.scales if layout == interleaved})
-            raise ValueError(f"q has heads of {q.shape[-1]} elements; {' or '.join(map(str, widths))} are expected")
-        turned, where = self._turned(shape, scales)
+        turned, where = self._turned.get(shape) or self._turn(shape)
         rotate = turned.rotate_ if fresh and not is_recorded(q, k) else turned.rotate
         record = self._forward.record
         unrotated = record is not None and record.strategy == "unrotated"
@@ -84,14 +80,18 @@ class Followed:
         self._forward.note(self, shape, q if k is None else k, heads_axis)
         return q if k is None else (q, k)
 
-    def _turned(self, shape: tuple[int, bool], scales: Scales) -> tuple[Rotation | Prepared, dict[str, torch.Tensor]]:
-        """What rotates, and the positions where they are not in it."""
+    def _turn(self, shape: tuple[int, bool]) -> tuple[Rotation | Prepared, dict[str, torch.Tensor]]:
+        """What rotates heads of this shape, and the positions where they are not in it; once for all layers."""
+        scales = self.scales.get(shape)
+        if scales is None:
+            widths = sorted({width for width, layout in self.scales if layout == shape[1]})
+            raise ValueError(f"q has heads of {shape[0]} elements; {' or '.join(map(str, widths))} are expected")
         rotation = scales.at_rows(self.lengths)
         if self.positions.shape[-1] < WORTH_PREPARING:
-            return rotation, {"positions": self.positions}
-        if shape not in self._prepared:
-            self._prepared[shape] = rotation.prepare(self.positions)
-        return self._prepared[shape], {}
+            self._turned[shape] = rotation, {"positions": self.positions}
+        else:
+            self._turned[shape] = rotation.prepare(self.positions), {}
+        return self._turned[shape]
 
     def on_logits(self) -> Any:
         """What attention multiplies the logits of each row by: an array of shape (rows, 1), or a number."""

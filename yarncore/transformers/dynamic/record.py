@@ -124,7 +124,9 @@ class CacheRecord:
 
 def lengths_of(positions: torch.Tensor) -> tuple[int, ...]:
     """The largest position + 1 of each row, read on the host; positions (rows, tokens) or (sections, rows, tokens)."""
-    largest = positions.amax(dim=-1) if positions.shape[-1] > 1 else positions[..., 0]
+    if positions.shape[-1] == 1 and positions.ndim == 2:  # a token of each row: nothing to compute
+        return tuple(max(1, position + 1) for (position,) in positions.tolist())
+    largest = positions.amax(dim=-1)
     if largest.ndim > 1:
         largest = largest.amax(dim=0)
     return tuple(max(1, position + 1) for position in largest.tolist())

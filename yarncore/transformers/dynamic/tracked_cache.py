@@ -31,6 +31,8 @@ class Tracked:
     """What a cache does besides, once it is tracked: mixed into its class by `track`."""
 
     layers: list[Any]
+    offloading: bool
+    prefetch_stream: Any
     _record: CacheRecord
     _forward: Forward | None
 
@@ -45,6 +47,8 @@ class Tracked:
                 "the cache holds keys whose scale follows the length, and this model, or this call, knows nothing of it; "
                 "yarncore.transformers.release(cache) brings them to the model as it was before extend"
             )
+        if self.offloading:  # the keys that are about to be turned may still be on their way to the device
+            torch.cuda.default_stream(key_states.device).wait_stream(self.prefetch_stream)
         taken = forward.take()
         if taken is None and layer_idx in self._record.layers:
             raise CacheUnusable(
