@@ -125,7 +125,7 @@ class Judge:
         return Verdict(HOLDS if all(verdicts) else FAILS, numbers)
 
     def o5(self) -> Verdict:
-        if not self.found.get("tuned"):
+        if not {self.ramp("yarn:8"), "ntk:8"} <= set(self.found["tuned"]):
             return Verdict(UNDECIDED, ["no fine-tune was run"])
         rises = {}
         for name, typed in (("YaRN", self.ramp("yarn:8")), ("NTK-aware", "ntk:8")):

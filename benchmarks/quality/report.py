@@ -100,7 +100,7 @@ def _perplexity(report: dict[str, Any]) -> Figure:
     )
     axis.set_xticks([0.5, 1, 2, 4, 8], ["1/2", "1", "2", "4", "8"])
     axis.minorticks_off()
-    axis.legend(fontsize=8, handlelength=4)
+    figure.legend(fontsize=8, handlelength=4, loc="outside upper center", ncols=4, frameon=False)
     return figure
 
 
@@ -120,5 +120,5 @@ def _factors(report: dict[str, Any]) -> Figure:
         ylabel="loss at s L above the best, nats a byte",
         ylim=(-0.01, 0.3),
     )
-    axis.legend(fontsize=8, handlelength=4)
+    figure.legend(fontsize=8, handlelength=4, loc="outside upper center", ncols=4, frameon=False)
     return figure

@@ -58,6 +58,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     it.add_argument("--seeds", nargs="+", type=int, default=[0])
     it.add_argument("--minutes", type=float, default=18, help="of training and measuring, from which the steps follow")
     it.add_argument("--steps", type=int, help="of training, instead")
+    it.add_argument("--tune-steps", type=int, help="of a fine-tune; 0: none")
     it.add_argument("--dtype", choices=("float32", "bfloat16"), help="of training, instead of the faster one")
     it.add_argument("--no-compile", action="store_true")
     it.add_argument("--threads", type=int)
@@ -75,6 +76,8 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     if options.threads:
         torch.set_num_threads(options.threads)
     size, corpus = SIZES[options.size], standard_library()
+    if options.tune_steps is not None:
+        size = replace(size, tune_steps=options.tune_steps)
 
     def told(what: str) -> None:
         print(f"{time.monotonic() - started:6.0f} s  {what}", flush=True)

@@ -186,6 +186,18 @@ def test_a_wrong_call_is_an_error_before_the_model_runs(arguments, says, place, 
     assert not (place / "wrong").exists()
 
 
+def test_lengths_beyond_the_tokenizers_limit_are_served_and_said(place, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    model = save_tiny(tmp_path / "model")
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.model_max_length = 400
+    tokenizer.save_pretrained(model)
+    assert main(["evaluate", str(model), "--lengths", "448", "--depths", "0", "--out", str(tmp_path / "out")]) == 0
+    assert "lengths go to 448 tokens and the tokenizer's own limit is 400" in " ".join(capsys.readouterr().err.split())
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["runs"][0]["lm_eval"]["samples"]["yarncore_passkey"][0]["length"] == 448
+
+
 def test_without_the_extra_it_says_which_to_install(place, monkeypatch, capsys):
     import importlib.util
 

@@ -1,12 +1,14 @@
 """What is typed -> an evaluation, everything checked before a model runs."""
 
 import argparse
+import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 
+from yarncore.errors import ConfigWarning
 from yarncore.evaluate.evaluation import Evaluation, Perplexity, described, write_report
 from yarncore.evaluate.harness import Needles
 from yarncore.evaluate.perplexity import Windows
@@ -27,6 +29,13 @@ def evaluate_folder(options: argparse.Namespace) -> tuple[dict[str, Any], list[P
         raise ValueError("nothing is asked: name --needles, or --texts for perplexity")
     texts = None if options.texts is None else Perplexity(read_texts(options.texts), _windows(options, lengths))
     tokenizer = _tokenizer(options.model)
+    if max(lengths) > tokenizer.model_max_length:
+        warnings.warn(
+            f"lengths go to {max(lengths):,} tokens and the tokenizer's own limit is {tokenizer.model_max_length:,}: it cuts "
+            "nothing here, but an engine that reads its limit will",
+            ConfigWarning,
+            stacklevel=2,
+        )
     needles = None
     if options.needles:
         needles = Needles(

@@ -93,7 +93,8 @@ def _lines(runs: list[dict[str, Any]], key: str, x: str, y: str) -> Figure:
             markevery=max(len(across) // 12, 1), fillstyle="full" if ink == "black" else "none",
         )  # fmt: skip
     axis.grid(True, which="major", color="0.85", linewidth=0.5)
-    axis.legend(fontsize=8, handlelength=4)
+    # Beside the axes: nothing that is drawn is hidden.
+    figure.legend(fontsize=8, handlelength=4, loc="outside upper center", ncols=2, frameon=False)
     return figure
 
 

@@ -19,7 +19,7 @@ def tables(report: dict[str, Any]) -> list[Table]:
 def _retrieval(kind: str, runs: list[dict[str, Any]]) -> Table:
     lengths = sorted({cell["length"] for run in runs for cell in run["needles"][kind]["asked"]})
     table = Table(title=f"{kind.replace('_', '-')}: retrieved, over all depths", title_justify="left")
-    table.add_column("scaling")
+    table.add_column("scaling", overflow="fold")
     for length in lengths:
         table.add_column(f"{length:,}", justify="right")
     for run in runs:
@@ -34,7 +34,7 @@ def _retrieval(kind: str, runs: list[dict[str, Any]]) -> Table:
 
 def _by_length(title: str, runs: list[dict[str, Any]], key: str, told: Any) -> Table:
     table = Table(title=title, title_justify="left")
-    table.add_column("scaling")
+    table.add_column("scaling", overflow="fold")
     for length in sorted({point["length"] for run in runs for point in run.get(key, ())}):
         table.add_column(f"{length:,}", justify="right")
     for run in runs:
