@@ -70,6 +70,21 @@ def test_append(dtype, values, axis, both):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("start", [0, 8, 5])
+@pytest.mark.parametrize("interleaved", [False, True])
+def test_a_slice_anywhere_in_the_head(start, interleaved, both):
+    rotation = yc.Rope(64, rotary_start=start, rotary_dim=32, interleaved=interleaved).at()
+
+    def append(k, v, keys, values):
+        yc.append_(rotation, None, k, v, 7, key_cache=keys, value_cache=values, slots=[3, 11, 0], heads_axis=-2)
+
+    def move(keys, into):
+        yc.move_(keys, [3, 1, 0], [5, 0, 11], rotation, by=[4, -2, 9], into=into)
+
+    both(append, tensor(3, 2, 64), tensor(3, 2, 64), tensor(3, 4, 2, 64), tensor(3, 4, 2, 64))
+    both(move, tensor(3, 4, 2, 64), tensor(3, 4, 2, 64))
+
+
 @pytest.mark.parametrize("offset", [0, 1, 2])
 def test_addresses_that_are_not_aligned_and_keys_alone(offset, both):
     def call(k, keys):
