@@ -171,3 +171,11 @@ def test_what_an_interrupted_forward_left_open_lets_no_other_model_in(model, cac
     plain(input_ids=tokens(2, 5), cache=fresh)
     with pytest.raises(CacheUnusable):
         model(input_ids=tokens(2, 5), cache=fresh)
+
+
+def test_unrotated_keys_that_no_layer_caches_are_an_error(model):
+    extend(model, yc.DynamicYaRN(L), replace=True, keys="unrotated")
+    attention = model.model.layers[1].self_attn
+    attention.register_forward_pre_hook(lambda module, args, kwargs: (args, kwargs | {"cache": None}), with_kwargs=True)
+    with pytest.raises(ValueError, match="did not write its keys"):
+        model(input_ids=tokens(1, 5), cache=DynamicCache(config=model.config))

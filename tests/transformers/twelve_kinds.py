@@ -105,7 +105,7 @@ _GEMMA_TYPES = {
     "sliding_attention": {"rope_type": "default", "rope_theta": 50.0},
 }
 _DEEPSEEK = {
-    "kv_lora_rank": 16,
+    "kv_lora_rank": 12,  # smaller than what is rotated, as no real one is
     "q_lora_rank": 16,
     "qk_rope_head_dim": 16,
     "qk_nope_head_dim": 8,

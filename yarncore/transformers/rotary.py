@@ -59,7 +59,9 @@ class RotaryModule(torch.nn.Module):  # type: ignore[misc]
         rope = self.ropes[layer_type]
         positions = self.placed(rope, position_ids)
         if self.following is not None:
-            followed = self.following.followed(layer_type, positions, x.shape[0])
+            followed = self.following.followed(
+                layer_type, positions, x.shape[-3]
+            )  # Gemma 3n has more axes before the batch's
             if followed is not None:
                 return followed
         return Handed(self.by_shape[layer_type], positions, self.lengths(rope, positions))

@@ -62,6 +62,7 @@ class CacheFollower:
 
     @outside_graphs
     def _end(self, forward: Forward, record: CacheRecord) -> None:
+        forward.check_cached()
         cache, self._thread.cache = self._thread.cache, None
         cache._forward = None
         if forward.positions is not None:

@@ -54,7 +54,7 @@ def locate(candidates: list[torch.Tensor], keys: torch.Tensor, values: torch.Ten
         for candidate in candidates:
             width = candidate.shape[-1]
             for start in {0, whole.shape[-1] - width}:
-                if start >= 0 and _same(candidate, whole[..., start : start + width]):
+                if 0 <= start <= whole.shape[-1] - width and _same(candidate, whole[..., start : start + width]):
                     return Location(name, start, start + width)
     shapes = ", ".join(str(tuple(candidate.shape)) for candidate in candidates)
     raise ValueError(

@@ -173,10 +173,19 @@ class Forward:
         """Take note of what a layer's rotary function gives back."""
         if self.record is None:
             return
+        self.check_cached()
         keys = keys.transpose(-3, -2) if heads_axis == -2 else keys
         if self._rotated is None or self._rotated.followed is not followed:
             self._rotated = Rotated(followed, followed.scales[shape], followed.before[shape], [])
         self._rotated.candidates.append(keys)
+
+    def check_cached(self) -> None:
+        """Raise where keys were left unrotated for a cache that a layer then did not write to."""
+        if self._rotated is not None and self.record is not None and self.record.strategy == "unrotated":
+            raise ValueError(
+                'keys="unrotated": a layer was given a cache and did not write its keys to it, so that they would be read without '
+                'rotation. Use keys="rerotated", or use_cache=False'
+            )
 
     def take(self) -> Rotated | None:
         """What was rotated since a layer last cached; None: nothing, the layer is without such a rotation."""
