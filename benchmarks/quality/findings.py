@@ -18,6 +18,8 @@ STATEMENTS = {
     "O8": "without a fine-tune retrieval is clearly worse than with a short one",
     "O9": "YaRN without its temperature is NTK-by-parts, is worse than YaRN, and moves towards NTK-aware",
 }
+# The paper's beta_slow, told apart: below 1, pairs of less than a turn within L are partly extrapolated.
+SLOW_ONE = "yarn:8,beta_fast=4,beta_slow=1"
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided at this size"
 _CLEAR = 3.0  # standard errors of a paired difference
 
@@ -128,7 +130,13 @@ class Judge:
         if not {self.ramp("yarn:8"), "ntk:8"} <= set(self.found["tuned"]):
             return Verdict(UNDECIDED, ["no fine-tune was run"])
         rises = {}
-        for name, typed in (("YaRN", self.ramp("yarn:8")), ("NTK-aware", "ntk:8")):
+        for name, typed in (
+            ("YaRN", self.ramp("yarn:8")),
+            ("NTK-aware", "ntk:8"),
+            ("apart, YaRN with beta_slow = 1", SLOW_ONE),
+        ):
+            if typed not in self.found["tuned"]:
+                continue
             tuned = {key: np.array(value) for key, value in self.found["tuned"][typed].items()}
             rises[name] = paired(f"{name}: 8 L - 4 L", tuned[str(8 * self.length)], tuned[str(4 * self.length)])
         ratio = {name: math.expm1(each.mean) for name, each in rises.items()}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from corpus import Corpus
+from findings import SLOW_ONE
 from lookup import LADDER
 from measuring import losses_under, retrieved_under, windows_of
 from training import Recipe
@@ -125,7 +126,7 @@ def retrieval_and_tunes(
     def retrieval(of: Any, typed: str) -> dict[str, list[float]]:
         return listed(retrieved_under(of, typed, windows, lengths, LADDER[rung], recipe.seed))
 
-    for typed in (f"yarn:4,{betas}", f"yarn:8,{betas}", "ntk:8", "pi:8"):
+    for typed in (f"yarn:4,{betas}", f"yarn:8,{betas}", "ntk:8", "pi:8", SLOW_ONE):
         path = cache / f"{recipe.key(corpus)}-{typed.replace(':', '-')}-{size.tune_steps}.pt"
         tuned = partial(fine_tune, model, corpus, recipe, typed, 4 * length, size.tune_steps, path, told)
         found.part(f"tuned {typed}", lambda t=typed, m=tuned: listed(losses_under(m(), t, windows, lengths)))

@@ -9,6 +9,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from findings import SLOW_ONE
+
 _DASHES = ["-", "--", ":", "-.", (0, (5, 1)), (0, (1, 3)), (0, (3, 1, 1, 1))]
 _MARKERS = "os^DvPX"
 
@@ -25,6 +27,9 @@ def write(report: dict[str, Any], folder: Path) -> None:
 
 
 def _named(typed: str) -> str:
+    """A scaling without the betas that a seed chose, which differ between seeds."""
+    if typed == SLOW_ONE:
+        return typed
     return ",".join(part for part in typed.split(",") if not part.startswith("beta_"))
 
 
@@ -34,7 +39,8 @@ def page(report: dict[str, Any]) -> str:
     lines = [
         "# The paper's findings on small models", "",
         f"{report['date']}, {report['machine']}; {', '.join(f'{k} {v}' for k, v in report['versions'].items())}.", "",
-        f"`python benchmarks/quality/{report['command']}`: {report['seconds']:.0f} s in this call. {len(report['seeds'])} seeds of "
+        f"`python benchmarks/quality/{report['command']}`: {report['seconds']:.0f} s in this call, what was kept of earlier "
+        f"ones apart. {len(report['seeds'])} seeds of "
         f"{recipe['layers']} layers of {recipe['hidden']}, L = {recipe['length']} bytes, {recipe['tokens']:,} tokens each "
         f"({recipe['dtype']}). Betas by seed, chosen on files that are not reported: "
         + ", ".join(f"{name}: {seed['betas']}" for name, seed in report["seeds"].items()) + ".", "",

@@ -71,6 +71,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     return options
 
 
+def processor() -> str:
+    """Its name, where the system tells one."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
+
+
 def main(arguments: list[str] | None = None) -> dict[str, Any]:
     options, started = parse(arguments), time.monotonic()
     if options.threads:
@@ -93,7 +101,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         seeds[str(seed)] = made | {"verdicts": {name: asdict(verdict) for name, verdict in verdicts.items()}}
     report = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPUs, {torch.get_num_threads()} threads, "
+        "machine": f"{processor()}, {os.cpu_count()} CPUs, {torch.get_num_threads()} threads, "
         f"{options.device}",
         "versions": {"yarncore": __version__, "torch": torch.__version__, "transformers": transformers.__version__},
         "recipe": asdict(recipe) | {"tokens": recipe.tokens},
