@@ -1,6 +1,6 @@
 // A call, shown as views of its arrays, becomes a Request. The rules about shapes stand here once, for everyone who
-// calls. Each function answers what is wrong, or null, and reads no element of an array. In this order: `turns`, then
-// inputs, outputs, slots, then positions and rows.
+// calls. Each function answers what is wrong, or null, and reads no element of an array. In this order: `turns`
+// and `rotary_start`, then inputs, outputs, slots, then positions and rows.
 #pragma once
 
 #include "array_view.h"
@@ -27,6 +27,12 @@ void fill_offset(Request& request, int64_t offset);
 
 // int32, broadcast against the token axes.
 const char* fill_rows(Request& request, const ArrayView& rows);
+
+// Whether rows that were made, if there are any, are of the type that every operand is turned by.
+bool fit_rows(const Request& request);
+
+// cos and sin instead of positions, (..., pairs), broadcast against the token axes.
+const char* fill_tables(Request& request, const ArrayView& cos, const ArrayView& sin);
 
 // How many sections the pairs name.
 int64_t count_sections(const uint8_t* pair_section, int64_t pairs);

@@ -43,6 +43,21 @@ YARNCORE_HOST_DEVICE inline Phase<U64> phase_of(U64 m0, U64 f0, U64 f1, U64 f2, 
   return {(word3 << 32) | (word2 & mask), word1 & mask};
 }
 
+// The phase of a turn backwards where `negative` has all bits, the same where it has none.
+template <class Ops, class U64>
+YARNCORE_HOST_DEVICE inline Phase<U64> turned_back(Phase<U64> phase, U64 negative) {
+  const U64 mask = Ops::u64(0xffffffffu);
+  const U64 low = ((phase.low ^ negative) & mask) + (negative & Ops::u64(1));
+  return {(phase.high ^ negative) + (low >> 32), low & mask};
+}
+
+// The phase of two turns, one after the other.
+template <class Ops, class U64>
+YARNCORE_HOST_DEVICE inline Phase<U64> sum_of(Phase<U64> a, Phase<U64> b) {
+  const U64 low = a.low + b.low;
+  return {a.high + b.high + (low >> 32), low & Ops::u64(0xffffffffu)};
+}
+
 // sin x = x + x z Q(z) and cos x = 1 - z/2 + z^2 P(z) with z = x^2 and |x| <= pi/4. Chebyshev fits in 50 digits.
 // For results that are rounded to float32: relative errors 1.7e-11 and 1.3e-12, 0.0003 ulp of float32.
 // (In functions: device code may not index an array that is a member.)

@@ -139,6 +139,13 @@ def test_a_cache_that_holds_nothing_yet_is_left_alone():
         yc.rerotate_(torch.ones(3), None, old, new, heads_axis=None)
 
 
+def test_no_slots_are_no_keys(keys):
+    before = keys.copy()
+    yc.rerotate_(keys, [], ROPE.at(100), ROPE.at(400), slots=[])
+    yc.shift_(keys, 3, ROPE.at(100), slots=[])
+    assert np.array_equal(keys, before)
+
+
 def test_wrong_slots_and_shifts_leave_the_keys(keys):
     before = keys.copy()
     rotation = ROPE.at(100)

@@ -11,7 +11,7 @@ import yarncore as yc
 
 def test_it_begins_with_code_that_prints_a_result_and_the_figure():
     text = README.read_text()
-    (_, printed), (numpy_example, _) = examples(README)
+    (_, printed), (numpy_example, _), _ = examples(README)
     assert printed is not None
     assert text.index("```output") < text.index("docs/figures/wavelengths.svg") < text.index("## Install")
     # The example of NumPy is the one that stands among the others.

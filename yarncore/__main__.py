@@ -7,12 +7,12 @@ import warnings
 from collections.abc import Sequence
 
 from yarncore._version import __version__
-from yarncore.commands import evaluate, show
+from yarncore.commands import doctor, evaluate, show
 from yarncore.commands.command import Command
 from yarncore.errors import ConfigWarning
 
 # A command more is a file in commands/ and a row here.
-COMMANDS: dict[str, Command] = {"evaluate": evaluate, "show": show}
+COMMANDS: dict[str, Command] = {"doctor": doctor, "evaluate": evaluate, "show": show}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,22 +15,51 @@ class Turns:
     def __init__(self, words: npt.NDArray[np.uint32], factors: npt.NDArray[np.float64]) -> None: ...
 
 @final
-class ShortCut:
+class Rows:
     def __init__(
         self,
         turns: Turns,
+        *,
+        shape: Sequence[int],
+        doubles: bool,
+        conjugate: bool,
+        rows: npt.NDArray[np.int32] | None,
+        positions: npt.NDArray[Any],
+        pair_section: npt.NDArray[np.uint8] | None,
+    ) -> None: ...
+
+@final
+class ShortCut:
+    def __init__(
+        self,
+        turns: Turns | Rows,
         head_dim: int,
         interleaved: bool,
         conjugate: bool,
         pair_section: npt.NDArray[np.uint8] | None,
         sections: int,
+        rows: npt.NDArray[np.int32] | None,
+        rotary_start: int,
         /,
     ) -> None: ...
+    def append(
+        self,
+        q: Any,
+        k: Any,
+        v: Any,
+        positions: Any,
+        key_cache: Any,
+        value_cache: Any,
+        slots: Any,
+        heads_axis: Any,
+        out: Any,
+        /,
+    ) -> Any: ...
     def attempt(self, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any, /) -> Any: ...
 
 @final
 class Method:
-    def __init__(self, function: Callable[..., Any], in_place: bool) -> None: ...
+    def __init__(self, function: Callable[..., Any], in_place: bool, prepared: bool) -> None: ...
     def __get__(self, instance: Any, owner: Any = None) -> Callable[..., Any]: ...
 
 _DeviceArray = tuple[int, str, Sequence[int], Sequence[int]]
@@ -40,12 +69,13 @@ _Array = npt.NDArray[Any] | _DeviceArray
 class Call:
     def __init__(
         self,
-        turns: Turns,
+        turns: Turns | Rows | None,
         inputs: Sequence[_Array],
         outputs: Sequence[_Array],
         types: Sequence[str],
         *,
         heads_axis: int | None,
+        rotary_start: int,
         interleaved: bool,
         conjugate: bool,
         rows: _Array | None,
@@ -53,9 +83,34 @@ class Call:
         offset: int,
         pair_section: npt.NDArray[np.uint8] | None,
         slots: _Array | None,
+        tables: tuple[_Array, _Array] | None = None,
+        table_types: Sequence[str] = (),
     ) -> None: ...
 
 def rotate(call: Call) -> None: ...
+
+@final
+class PagedCall:
+    def __init__(
+        self,
+        turns: Turns,
+        transfers: Sequence[tuple[_Array, _Array, str, bool, bool]],
+        *,
+        grid: Sequence[int],
+        has_heads: bool,
+        rotary_start: int,
+        interleaved: bool,
+        conjugate: bool,
+        rows: _Array | None,
+        positions: _Array | None,
+        offset: int,
+        pair_section: npt.NDArray[np.uint8] | None,
+        source_slots: _Array | None,
+        target_slots: _Array | None,
+        other: PagedCall | None,
+    ) -> None: ...
+
+def move(call: PagedCall) -> None: ...
 
 @final
 class DeviceLaunch:
@@ -65,6 +120,8 @@ class DeviceLaunch:
     def access_bytes(self) -> int: ...
     @property
     def interleaved(self) -> bool: ...
+    @property
+    def paged(self) -> bool: ...
     @property
     def blocks(self) -> int: ...
     @property
@@ -80,6 +137,9 @@ threads_per_block: int
 max_pairs_by_value: int
 
 def plan_on_device(call: Call, *, table: int, factors: int, multiprocessors: int) -> list[DeviceLaunch]: ...
+def plan_move_on_device(
+    call: PagedCall, *, table: tuple[int, int], other: tuple[int, int], multiprocessors: int
+) -> list[DeviceLaunch]: ...
 def why_no_cuda() -> str: ...
 def jax_handler() -> object: ...
 def fresh_like(x: Any, /) -> Any: ...

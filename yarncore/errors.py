@@ -6,7 +6,15 @@ class ConfigError(ValueError):
 
 
 class ConfigWarning(UserWarning):
-    """A configuration is read, and there is something in it that the reader should know."""
+    """A configuration is read, and there is something in it that the reader should know.
+
+    Attributes
+    ----------
+    finding : bool
+        It makes somebody compute another thing than the file says, or serve another length.
+    """
+
+    finding: bool = False
 
 
 class BackendUnavailable(ValueError):

@@ -12,7 +12,7 @@ from yarncore.errors import ConfigWarning
 from yarncore.frameworks.expressions import constant, device_argument, namespace_of
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_array, is_numpy, of
-from yarncore.frameworks.tracers import extents_may_be_compared
+from yarncore.frameworks.tracers import constant_in_a_trace, extents_may_be_compared
 from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
 from yarncore.request.tensors import check_array, element_type
 from yarncore.rotation.rotation import Rotation
@@ -66,22 +66,31 @@ def rerotate_(
     -----
     The result equals a cache of unrotated keys rotated on read. It does not equal recomputing the prompt, whose
     deeper hidden states belong to the old scale.
+
+    Inside torch.compile `old` and `new` may be made outside, or inside from an int; each other pair is compiled anew. Of
+    lengths that are tensors a scaling with steps makes one graph for all. There, write `rerotate_`, or
+    `new.after(old.inverse)`: the compiler does not look into `@`.
     """
     check_array("keys", keys)
     for name, rotation in (("old", old), ("new", new)):
         if not isinstance(rotation, Rotation):
             raise TypeError(f"{name} is {rotation!r}; a Rotation is expected, such as rope.at(length)")
-    record = (new @ old.inverse)._record
+    record = new.after(old.inverse)._record
     if _holds_nothing_yet(keys) and slots is None:
         return keys
     if (old._continuous or new._continuous) and element_type(keys) not in ("float64", "float32"):
-        warnings.warn(
-            f"re-rotating {element_type(keys)} keys under a scale that changes with every token wears them away; "
-            'use steps="doubling"',
-            ConfigWarning,
-            stacklevel=2,
-        )
+        _warn_of_wear(str(element_type(keys)))
     return run(record, keys, None, positions, heads_axis=heads_axis, in_place=True, slots=slots, names=_NAMES)
+
+
+@constant_in_a_trace  # which then warns while it traces
+def _warn_of_wear(kind: str) -> bool:
+    warnings.warn(
+        f're-rotating {kind} keys under a scale that changes with every token wears them away; use steps="doubling"',
+        ConfigWarning,
+        stacklevel=3,
+    )
+    return True
 
 
 def _holds_nothing_yet(keys: Array) -> bool:
@@ -121,9 +130,12 @@ def shift_(
     sections = record.position_axes
     if sections and (not is_array(by) or by.shape[:1] != sections):
         raise ValueError(f"by is {by!r}; with sections an array of shape ({sections[0]}, ...) is expected")
-    if not is_array(by):
-        by = np.asarray([integer("by", by)]) if not isinstance(by, (list, tuple)) else np.asarray(by)
-    elif len(by.shape) == 0:
+    if isinstance(by, (list, tuple)):
+        by = np.asarray(by)
+    elif not is_array(by):
+        by = of(keys).symbol_as_array("by", integer("by", by), keys)
+        by = by if is_array(by) else np.asarray([by])
+    if len(by.shape) == 0:
         by = namespace_of(by).reshape(by, (1,))
     if not of(by).is_traced(by) and not of(by).is_integer(by):
         raise TypeError(f"by has dtype {by.dtype}; integers are expected")

@@ -16,13 +16,14 @@ def rotate_reference(
     inverse_frequencies: npt.NDArray[np.float64],
     attention_factor: float = 1.0,
     interleaved: bool = False,
+    rotary_start: int = 0,
 ) -> npt.NDArray[np.float64]:
     """Rotate tokens by their positions (Su et al., arXiv:2104.09864, eq. 34).
 
     Parameters
     ----------
     x : array, shape (..., head_dim)
-        The first 2 * pairs elements of a head turn, the rest passes.
+        2 * pairs elements of a head turn, from rotary_start on; the rest passes.
     positions : array, shape that broadcasts against x.shape[:-1]
         In tokens: (..., seq, 1) for x of shape (..., seq, heads, head_dim).
     inverse_frequencies : array, shape (pairs,), or (..., pairs) that broadcasts likewise
@@ -31,13 +32,16 @@ def rotate_reference(
         Multiplies what turns.
     interleaved : bool
         Pairs (2i, 2i+1) instead of (i, i + pairs).
+    rotary_start : int
+        Which element of a head is the first that turns.
 
     Returns
     -------
     float64 array, shape of x
     """
     angle = np.asarray(positions, dtype=np.float64)[..., None] * inverse_frequencies
-    return turn_by(x, np.cos(angle) * attention_factor, np.sin(angle) * attention_factor, interleaved)
+    cos, sin = np.cos(angle) * attention_factor, np.sin(angle) * attention_factor
+    return turn_by(x, cos, sin, interleaved, rotary_start)
 
 
 def turn_by(
@@ -45,12 +49,13 @@ def turn_by(
     cos: npt.NDArray[np.floating],
     sin: npt.NDArray[np.floating],
     interleaved: bool = False,
+    rotary_start: int = 0,
 ) -> npt.NDArray[np.float64]:
     """Turn the pairs of x by given cos and sin, whose shape (..., pairs) broadcasts against x.shape[:-1].
 
     y0 = x0 cos - x1 sin, y1 = x1 cos + x0 sin, in float64.
     """
-    first, second = members(cos.shape[-1], interleaved)
+    first, second = members(cos.shape[-1], interleaved, rotary_start)
     y = x.astype(np.float64)
     x0, x1 = y[..., first].copy(), y[..., second].copy()
     y[..., first] = x0 * cos - x1 * sin
@@ -58,8 +63,9 @@ def turn_by(
     return y
 
 
-def members(pairs: int, interleaved: bool = False) -> tuple[slice, slice]:
+def members(pairs: int, interleaved: bool = False, rotary_start: int = 0) -> tuple[slice, slice]:
     """Where the first and the second member of each pair stand within a head."""
+    end = rotary_start + 2 * pairs
     if interleaved:
-        return slice(0, 2 * pairs, 2), slice(1, 2 * pairs, 2)
-    return slice(0, pairs), slice(pairs, 2 * pairs)
+        return slice(rotary_start, end, 2), slice(rotary_start + 1, end, 2)
+    return slice(rotary_start, rotary_start + pairs), slice(rotary_start + pairs, end)

@@ -7,6 +7,7 @@ import sys
 from within_time import ROOT, run
 
 BUILT = ROOT / "build" / "gpu"
+TESTS = ("on_gpu.py", "paged_on_gpu.py", "test_torch_road.py")
 SECONDS = {"build": 120, "tests": 150, "sanitizer": 75}
 
 
@@ -45,7 +46,7 @@ def test():
         "--rootdir",
         ROOT,
     ]
-    results = {"tests": run([*pytest, folder / "on_gpu.py", folder / "test_torch_road.py"], SECONDS["tests"])}
+    results = {"tests": run([*pytest, *(folder / name for name in TESTS)], SECONDS["tests"])}
     results["tests"]["summary"] = (results["tests"]["said"].strip().splitlines() or [""])[-1]
     sanitizer = shutil.which("compute-sanitizer")
     for tool in ("memcheck", "racecheck"):

@@ -20,6 +20,7 @@ def _library():
     library = ctypes.CDLL(str(target))
     pointer, size = ctypes.c_void_p, ctypes.c_int64
     library.scale.argtypes = [pointer, size, ctypes.c_float, ctypes.c_int]
+    library.copy_slots.argtypes = [*[pointer] * 4, size, size, ctypes.c_int, ctypes.c_int]
     library.copy.argtypes = library.copy_past_the_caches.argtypes = [pointer, pointer, size, ctypes.c_int]
     return library
 
@@ -57,6 +58,28 @@ def passes(arrays, sources, targets, threads):
                 library.copy_past_the_caches(_memory(y)[0], *_memory(x), count)
 
         competitors |= {f"scale, {count}": scale, f"copy, {count}": copy, f"copy, streamed, {count}": stream}
+    return competitors
+
+
+def copies_by_slots(pairs, source, target, threads):
+    """Competitors that copy tokens of one pool to another by slots: (from, into) pairs of contiguous arrays.
+
+    `source` may be None: the tokens in their order. Each way to copy has arrays of its own.
+    """
+    library, count = _library(), len(target)
+    competitors = {}
+    for how, name in enumerate(("plain", "fetched ahead", "streamed")):
+        own = [(_copy(x), _copy(y)) for x, y in pairs]
+
+        def copy(own=own, how=how):
+            for x, y in own:
+                bytes_a_token = _memory(y)[1] // (y.shape[0] * y.shape[1])
+                library.copy_slots(
+                    _memory(y)[0], _memory(x)[0], target.ctypes.data, None if source is None else source.ctypes.data,
+                    count, bytes_a_token, how, threads,
+                )  # fmt: skip
+
+        competitors[f"copy, {name}"] = copy
     return competitors
 
 

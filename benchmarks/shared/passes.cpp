@@ -37,3 +37,28 @@ extern "C" void copy_past_the_caches(char* to, const char* from, int64_t bytes, 
     _mm_sfence();
   });
 }
+
+// Tokens by slots: of each, `bytes` from place source[n] (or n, where there is none) to place target[n]; plain, with the
+// one after the next fetched, or past the caches.
+extern "C" void copy_slots(char* to, const char* from, const int64_t* target, const int64_t* source, int64_t count,
+                           int64_t bytes, int how, int threads) {
+  const auto place = [=](int64_t n) { return from + (source ? source[n] : n) * bytes; };
+  yarncore::cpu::parallel_for(count, threads, 1, [=](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n) {
+      const char* in = place(n);
+      char* out = to + target[n] * bytes;
+      for (int64_t at = 0; how == 1 && n + 2 < end && at < bytes; at += line) {
+        __builtin_prefetch(place(n + 2) + at, 0);
+        __builtin_prefetch(to + target[n + 2] * bytes + at, 1);
+      }
+      if (how != 2) {
+        std::memcpy(out, in, bytes);
+        continue;
+      }
+      for (int64_t at = 0; at < bytes; at += 16)
+        _mm_stream_si128(reinterpret_cast<__m128i*>(out + at),
+                         _mm_load_si128(reinterpret_cast<const __m128i*>(in + at)));
+    }
+    if (how == 2) _mm_sfence();
+  });
+}

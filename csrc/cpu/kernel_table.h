@@ -12,6 +12,8 @@ struct KernelTable {
   const char* name;
   // Turns tokens [begin, end). `scratch` has the size that lay_out_scratch says, aligned to a cache line.
   void (*rotate_tokens)(const Request&, const Schedule&, int64_t begin, int64_t end, char* scratch);
+  // Makes the rows of tokens [begin, end), of a request without operands.
+  void (*keep_rows)(const Request&, const MadeRows&, int64_t begin, int64_t end, char* scratch);
 };
 
 // One exported table a unit, constant-initialised: a constructor would run that unit's instructions at load.

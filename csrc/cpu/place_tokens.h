@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "../request.h"
+#include "place_pools.h"
 #include "schedule.h"
 #include "scratch.h"
 #include "token_positions.h"
@@ -17,6 +18,7 @@ struct Part {
   const Schedule& schedule;
   const Scratch& scratch;
   int64_t sections;
+  int64_t numbers;  // positions of a token: one a section, and as many again for the other turns
   int64_t end;
 };
 
@@ -72,12 +74,30 @@ static inline int64_t place_tokens(const Part& part, TokenIndex& index, int64_t 
     const int64_t* at = index.at;
     Token& to = part.scratch.tokens[count];
     to = {};
+    if (request.paged) {
+      if (!place_in_pools(request, at, token, to)) continue;
+      if (part.schedule.fetch_ahead) look_ahead(request, token, part.end, to);
+      if (part.schedule.fetch_ahead && !part.schedule.stream_alignment) fetch_target(request, token, part.end);
+    }
     to.row = count;
     to.table_row = read_table_row(request, at, token);
-    const bool origin =
-        read_positions(request, at, token, part.sections, part.scratch.positions + count * part.sections);
-    to.identity = origin && request.turns.factors[to.table_row] == 1.0;
-    for (int n = 0; n < request.operand_count; ++n)
+    Position* positions = part.scratch.positions + count * part.numbers;
+    if (request.made.identity) {
+      to.row = to.table_row;
+      to.identity = request.made.identity[to.row];
+    } else if (request.given.cos) {
+      to.cos = offset_of(request, at, token, request.given.cos_token);
+      to.sin = offset_of(request, at, token, request.given.sin_token);
+    } else {
+      const bool origin = read_positions(request, at, token, part.sections, positions);
+      to.identity = origin && request.turns.factors[to.table_row] == 1.0;
+    }
+    if (const Request* other = other_of(request)) {
+      to.other_row = read_table_row(*other, at, token);
+      const bool other_origin = read_positions(*other, at, token, part.sections, positions + part.sections);
+      to.identity &= other_origin && other->turns.factors[to.other_row] == 1.0;
+    }
+    for (int n = 0; n < request.operand_count && !request.paged; ++n)
       for (int axis = 0; axis < request.token_axes; ++axis) {
         to.in[n] += at[axis] * request.operands[n].in_token[axis];
         to.out[n] += at[axis] * request.operands[n].out_token[axis];

@@ -89,16 +89,28 @@ void rotate(const Request& request) {
   const int64_t tokens = request.tokens();
   int64_t most_heads = 0;
   for (int n = 0; n < request.operand_count; ++n) most_heads = std::max(most_heads, request.operands[n].heads);
+  if (request.paged) most_heads = std::max(most_heads, request.paged->values.heads);
   if (tokens == 0 || most_heads == 0) return;
   const Decision decision = decide(request, tokens);
   const int threads = decision.first.threads;
   const KernelTable& kernels = current_kernels();
   if (threads == 1 && !decision.trial)
     rotate_range(kernels, request, decision.first, 0, tokens);
-  else if (threads == 1 || tokens >= 2 * threads)
+  else if (threads == 1 || request.paged || tokens >= 2 * threads)
     share_tokens(kernels, request, decision, tokens);
   else
     share_heads(kernels, request, decision.first, tokens, most_heads);
+}
+
+void make_rows(const Request& request, const MadeRows& rows) {
+  const int64_t tokens = request.tokens();
+  if (tokens == 0) return;
+  const Decision decision = decide(request, tokens);
+  const KernelTable& kernels = current_kernels();
+  parallel_for(tokens, decision.first.threads, 1, [&](int64_t begin, int64_t end) {
+    const DefaultFloatMode mode;
+    with_scratch(request, decision.first, [&](char* memory) { kernels.keep_rows(request, rows, begin, end, memory); });
+  });
 }
 
 }  // namespace yarncore::cpu

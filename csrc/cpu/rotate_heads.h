@@ -33,26 +33,30 @@ struct Heads {
   const char* in;
   char* out;
   int64_t count, in_stride, out_stride;
-  const void *cos, *sin;  // the token's row, in the factor type of the elements
-  int64_t pairs, head_dim;
+  const void *cos, *sin;            // the token's row, in the factor type of the elements
+  int64_t pairs, before, head_dim;  // head_dim: from `in` on
   Prefetch prefetch;
 };
 
 // Turns heads whose elements are contiguous.
 using RotateHeads = void (*)(const Heads&);
 
-// What does not turn is passed through.
+// What does not turn is passed through: what follows in a head, and what comes before.
 template <int64_t size>
-inline void copy_rest(const char* in, char* out, int64_t pairs, int64_t head_dim) {
-  if (in != out && 2 * pairs < head_dim)
-    __builtin_memcpy(out + 2 * pairs * size, in + 2 * pairs * size, static_cast<size_t>((head_dim - 2 * pairs) * size));
+inline void copy_rest(const Heads& heads, const char* in, char* out) {
+  if (in == out) return;
+  const int64_t turning = 2 * heads.pairs;
+  if (turning < heads.head_dim)
+    __builtin_memcpy(out + turning * size, in + turning * size, static_cast<size_t>((heads.head_dim - turning) * size));
+  if (heads.before)
+    __builtin_memcpy(out - heads.before * size, in - heads.before * size, static_cast<size_t>(heads.before * size));
 }
 
 template <int64_t size>
 inline void copy_rests(const Heads& heads) {
-  if (heads.in == heads.out || 2 * heads.pairs == heads.head_dim) return;
+  if (heads.in == heads.out || (2 * heads.pairs == heads.head_dim && !heads.before)) return;
   for (int64_t n = 0; n < heads.count; ++n)
-    copy_rest<size>(heads.in + n * heads.in_stride, heads.out + n * heads.out_stride, heads.pairs, heads.head_dim);
+    copy_rest<size>(heads, heads.in + n * heads.in_stride, heads.out + n * heads.out_stride);
 }
 
 // Blocks [first, first + blocks) of every head, whose factors stay in registers for all heads.
@@ -130,7 +134,7 @@ void rotate_in_blocks(const Heads& heads) {
     if (rotate_from<Lanes, type, interleaved>(0, pairs, in, out, apart, cos, sin) < pairs)
       Last::template store<Store::plain>(out + last_offset, apart,
                                          Last::turned(tail, Last::factors(cos + last, sin + last)));
-    copy_rest<size>(in, out, pairs, heads.head_dim);
+    copy_rest<size>(heads, in, out);
   }
 }
 
@@ -163,7 +167,7 @@ void rotate_few_pairs(const Heads& heads) {
     copy(in, pairs * size, block, apart);
     B::template store<Store::plain>(block, apart, B::turned(B::load(block, apart), B::factors(cos, sin)));
     copy(block, apart, out, pairs * size);
-    copy_rest<size>(in, out, pairs, heads.head_dim);
+    copy_rest<size>(heads, in, out);
   }
 }
 

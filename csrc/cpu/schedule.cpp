@@ -15,8 +15,10 @@ int64_t token_bytes(const Request& request) {
   int64_t bytes = request.turns.pairs * 16;
   for (int n = 0; n < request.operand_count; ++n) {
     const Operand& x = request.operands[n];
-    bytes += x.heads * x.head_dim * static_cast<int64_t>(element_size(x.type));
+    const int64_t elements = x.head_dim + (x.in == x.out ? 0 : x.before);
+    bytes += x.heads * elements * static_cast<int64_t>(element_size(x.type));
   }
+  if (request.paged) bytes += request.paged->values.heads * request.paged->values.head_dim * request.paged->value_size;
   return bytes;
 }
 
@@ -41,9 +43,11 @@ int64_t stream_alignment(const Request& request) {
   for (int n = 0; n < request.operand_count; ++n) {
     const Operand& x = request.operands[n];
     const auto size = static_cast<int64_t>(element_size(x.type));
-    if (x.in == x.out || x.out_element != size || request.turns.pairs * size % 64 != 0) return 0;
+    const bool stays = x.in == x.out && !x.to_pool;
+    if (stays || x.out_element != size || request.turns.pairs * size % 64 != 0) return 0;
     addresses |= reinterpret_cast<uintptr_t>(x.out) | static_cast<uint64_t>(x.out_head);
-    for (int axis = 0; axis < request.token_axes; ++axis) addresses |= static_cast<uint64_t>(x.out_token[axis]);
+    const int axes = x.to_pool ? request.paged->target.axes : request.token_axes;
+    for (int axis = 0; axis < axes; ++axis) addresses |= static_cast<uint64_t>(x.out_token[axis]);
   }
   const auto alignment = static_cast<int64_t>(addresses & (~addresses + 1));
   return alignment >= 16 ? alignment : 0;
@@ -52,7 +56,7 @@ int64_t stream_alignment(const Request& request) {
 // Where heads lie further apart than tokens, as in (batch, heads, seq, dim), and the data is not in a cache, a
 // token's heads are more streams than a processor follows: then tokens are taken in blocks, a few heads at a time.
 bool should_block(const Request& request, int64_t bytes_a_thread) {
-  if (request.slots || request.token_axes == 0 || bytes_a_thread <= own_cache()) return false;
+  if (request.slots || request.paged || request.token_axes == 0 || bytes_a_thread <= own_cache()) return false;
   for (int n = 0; n < request.operand_count; ++n) {
     const Operand& x = request.operands[n];
     if (x.heads < 2 || std::abs(x.in_head) <= std::abs(x.in_token[request.token_axes - 1])) return false;
@@ -81,9 +85,9 @@ Decision decide(const Request& request, int64_t tokens) {
     decision.trial = stream.trial;
     first.stream_alignment = 0, decision.second.stream_alignment = alignment;
   } else if (first.tokens_per_block == 1) {  // in blocks there are few streams, which processors follow
-    const Answer fetch = ask(request.slots       ? Question::fetch_slots
-                             : in_place(request) ? Question::fetch_in_place
-                                                 : Question::fetch_to_output,
+    const Answer fetch = ask(request.slots || request.paged ? Question::fetch_slots
+                             : in_place(request)            ? Question::fetch_in_place
+                                                            : Question::fetch_to_output,
                              bytes_a_thread);
     first.fetch_ahead = fetch.yes;
     if (fetch.trial) decision.trial = fetch.trial, first.fetch_ahead = false, decision.second.fetch_ahead = true;

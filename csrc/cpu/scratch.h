@@ -11,12 +11,18 @@
 
 namespace yarncore::cpu {
 
+constexpr int values_place = 2;
+
 // A token of the block that is being worked on.
 struct Token {
-  int64_t in[2], out[2];  // byte offset in each operand
+  int64_t in[3], out[3];  // byte offset in each operand, and at `values_place` in the values
+  int64_t ahead[3];       // bytes from it to the token of the pool that is to be fetched meanwhile; 0: none
   int64_t row;            // which of the block's rows
-  int32_t table_row;      // of the table of turns, from which it is made
+  int32_t table_row;      // of the table of turns, from which it is made; or of the rows that were made before
+  int32_t other_row;      // of the table of the other turns
+  int64_t cos, sin;       // byte offset in tables that are given
   bool identity;
+  bool absent[3];  // it is not in this operand's pool
 };
 
 struct Scratch {
@@ -35,6 +41,8 @@ static inline Row<Factor> rows_at(Factor* memory, int64_t capacity) {
   return {memory, memory + capacity};
 }
 
+static inline const Request* other_of(const Request& request) { return request.paged ? request.paged->other : nullptr; }
+
 // With a null `memory`, only `bytes` counts.
 static inline Scratch lay_out_scratch(const Request& request, int64_t tokens_per_block, char* memory) {
   Scratch scratch{};
@@ -43,7 +51,7 @@ static inline Scratch lay_out_scratch(const Request& request, int64_t tokens_per
     scratch.bytes += (bytes + 63) / 64 * 64;
     return taken;
   };
-  const int64_t numbers = 2 * request.turns.capacity * tokens_per_block;
+  const int64_t numbers = request.made.identity ? 0 : 2 * request.turns.capacity * tokens_per_block;
   int64_t head_bytes = 0;
   bool floats = false, doubles = false;
   for (int n = 0; n < request.operand_count; ++n) {
@@ -56,7 +64,7 @@ static inline Scratch lay_out_scratch(const Request& request, int64_t tokens_per
   if (doubles) scratch.double_rows = rows_at(reinterpret_cast<double*>(take(8 * numbers)), request.turns.capacity);
   take(64);  // a block may read a register beyond its row
   scratch.tokens = reinterpret_cast<Token*>(take(static_cast<int64_t>(sizeof(Token)) * tokens_per_block));
-  const int64_t positions = tokens_per_block * (request.pair_section ? max_sections : 1);
+  const int64_t positions = tokens_per_block * (request.pair_section ? max_sections : 1) * (other_of(request) ? 2 : 1);
   scratch.positions = reinterpret_cast<Position*>(take(static_cast<int64_t>(sizeof(Position)) * positions));
   scratch.head = take(head_bytes);
   if (request.pair_section || is_fractional(request.position_kind)) {

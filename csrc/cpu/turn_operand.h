@@ -28,8 +28,15 @@ static inline void copy_heads(const Operand& x, const Heads& heads) {
   if (heads.in == heads.out) return;
   const char* in = heads.in;
   char* out = heads.out;
+  const int64_t size = element_size(x.type);
+  const bool contiguous = x.in_element == size && x.out_element == size;
   for (int64_t n = 0; n < heads.count; ++n, in += heads.in_stride, out += heads.out_stride)
-    copy_elements(x.type, in, x.in_element, out, x.out_element, x.head_dim);
+    if (contiguous)
+      __builtin_memcpy(out - x.before * size, in - x.before * size,
+                       static_cast<size_t>((x.before + x.head_dim) * size));
+    else
+      copy_elements(x.type, in - x.before * x.in_element, x.in_element, out - x.before * x.out_element, x.out_element,
+                    x.before + x.head_dim);
 }
 
 // Elements that are not contiguous: gather a head, turn it, scatter it.
@@ -41,16 +48,21 @@ static inline void rotate_scattered(const Operand& x, const Heads& heads, Rotate
   one.prefetch = {};
   const char* in = heads.in;
   char* out = heads.out;
+  const bool in_place = in == out;
+  const int64_t count = in_place ? 2 * heads.pairs : x.head_dim;
   for (int64_t n = 0; n < heads.count; ++n, in += heads.in_stride, out += heads.out_stride) {
-    copy_elements(x.type, in, x.in_element, gathered, size, x.head_dim);
+    if (!in_place && x.before)
+      copy_elements(x.type, in - x.before * x.in_element, x.in_element, out - x.before * x.out_element, x.out_element,
+                    x.before);
+    copy_elements(x.type, in, x.in_element, gathered, size, count);
     rotate(one);
-    copy_elements(x.type, gathered, size, out, x.out_element, x.head_dim);
+    copy_elements(x.type, gathered, size, out, x.out_element, count);
   }
 }
 
 static inline Prefetch prefetch_of(const Part& part, const Operand& x) {
   const Request& request = part.request;
-  if (!part.schedule.fetch_ahead || request.slots) return {};
+  if (!part.schedule.fetch_ahead || request.slots || x.from_pool) return {};
   const TokenIndex last(request, part.end - 1);
   const char* part_end = x.in + (x.heads - 1) * x.in_head + x.head_dim * x.in_element;
   for (int axis = 0; axis < request.token_axes; ++axis) part_end += last.at[axis] * x.in_token[axis];
@@ -64,6 +76,11 @@ static inline Prefetch prefetch_of(const Part& part, const Operand& x) {
     prefetch.wrap_at = width - ahead % width, prefetch.wrap_by = step - width;
   }
   return prefetch;
+}
+
+// What is fetched where a later token lies so many bytes from the one at hand, in the same pool.
+static inline Prefetch fetch_at(int64_t ahead) {
+  return {reinterpret_cast<const char*>(UINTPTR_MAX), ahead, INT64_MAX, 0, nullptr};
 }
 
 // (A template so that no other unit shares its code.)
@@ -87,12 +104,14 @@ struct OperandWork {
 
   // `count` heads of a token, from head `first` on. `n`: which operand this is.
   void turn(int n, const Token& token, int64_t first, int64_t count) const {
+    if (token.absent[n]) return;
     Heads heads{};
     heads.in = x.in + token.in[n] + first * x.in_head;
     heads.out = x.out + token.out[n] + first * x.out_head;
     heads.count = count, heads.in_stride = x.in_head, heads.out_stride = x.out_head;
-    heads.pairs = pairs, heads.head_dim = x.head_dim;
+    heads.pairs = pairs, heads.before = x.before, heads.head_dim = x.head_dim;
     heads.prefetch = prefetch;
+    if (token.ahead[n]) heads.prefetch = fetch_at(token.ahead[n]);
     heads.prefetch.token = x.in + token.in[n];
     const int64_t row = token.row * 2 * capacity;
     if (has_double_rows(x.type))

@@ -16,7 +16,10 @@ struct KernelOperand {
   int64_t in_head, out_head, in_element, out_element;
   uint32_t heads;
   uint32_t turning;   // accesses of a head (or pairs of them) that turn ...
-  uint32_t accesses;  // ... and all, with those that only copy
+  uint32_t behind;    // ... with those that copy what follows ...
+  uint32_t accesses;  // ... and all, with those that copy what comes before
+  uint32_t before;    // elements before those that turn
+  bool in_place;      // each token stays where it is
 };
 
 struct KernelRequest {
@@ -46,12 +49,35 @@ struct KernelRequest {
   uint32_t words[4 * max_pairs_by_value];  // row 0: word w of pair i at [w * pairs + i]
   uint8_t pair_section[max_pairs_by_value];
 
+  static constexpr bool paged = false;
   // Words that come by value are copied to shared memory, where each thread of a warp may read another one at once.
   YARNCORE_HOST_DEVICE uint32_t shared_words() const { return table ? 0 : 4 * pairs; }
   // Rows in shared memory begin at multiples of so many floats, so that an access to 4 of them is one.
   YARNCORE_HOST_DEVICE uint32_t row_stride_in_floats() const { return (pairs + 3) / 4 * 4; }
 };
-static_assert(sizeof(KernelRequest) <= 4000, "parameters of a kernel have 4 KiB");
+
+// What tokens are turned by too.
+struct KernelTurns {
+  const uint32_t* table;  // on the device; null: there is nothing else
+  const double* factors;
+  const char* positions;
+  int64_t offset, section_stride;
+  int64_t position_stride[max_token_axes], row_stride[max_token_axes];
+  const char* row_index;
+  PositionKind position_kind;
+  bool conjugate;
+};
+
+// Tokens that are on their way out of pools or into them. Slots live on the device; those out of range are skipped.
+struct PagedKernelRequest : KernelRequest {
+  KernelOperand values;  // without heads where there are none; its elements are of the size of an operand's
+  Pool source, target;
+  KernelTurns other;
+  bool from_pool[3], to_pool[3];  // of both operands and the values
+
+  static constexpr bool paged = true;
+};
+static_assert(sizeof(PagedKernelRequest) <= 4000, "parameters of a kernel have 4 KiB");
 
 // Where a token lies, made once by the thread of its first pair.
 struct TokenPlace {
@@ -59,9 +85,25 @@ struct TokenPlace {
   int64_t in[2], out[2];
   State state;
 };
+struct PagedTokenPlace {
+  int64_t in[3], out[3];
+  TokenPlace::State state;
+  uint32_t absent;  // bit n: it is not in a pool of operand n
+};
 
-YARNCORE_HOST_DEVICE inline uint32_t shared_bytes(const KernelRequest& request) {
-  const uint32_t places = static_cast<uint32_t>(sizeof(TokenPlace) + 15) / 16 * 16;
+// What the kernel calls the place of a token of a request.
+template <bool paged>
+struct PlaceOf {
+  using Type = TokenPlace;
+};
+template <>
+struct PlaceOf<true> {
+  using Type = PagedTokenPlace;
+};
+
+template <class R>
+YARNCORE_HOST_DEVICE inline uint32_t shared_bytes(const R& request) {
+  const uint32_t places = static_cast<uint32_t>(sizeof(typename PlaceOf<R::paged>::Type) + 15) / 16 * 16;
   return request.tokens_per_block * (places + 2 * 4 * request.row_stride_in_floats()) + 4 * request.shared_words();
 }
 

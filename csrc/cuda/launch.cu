@@ -5,35 +5,43 @@
 #include <cstdlib>
 #include <stdexcept>
 
-#include "rotate.cuh"
+#include "paged.cuh"
 
 namespace yarncore::cuda {
 namespace {
 
-using Kernel = void (*)(KernelRequest);
+// A kernel, whose one parameter is a KernelRequest or a PagedKernelRequest.
+using Kernel = const void*;
 
-template <ElementType type, int bytes>
+template <ElementType type, int bytes, class R>
 Kernel kernel_of(bool interleaved) {
-  return interleaved ? rotate<type, bytes, true> : rotate<type, bytes, false>;
+  return interleaved ? reinterpret_cast<Kernel>(rotate<type, bytes, true, R>)
+                     : reinterpret_cast<Kernel>(rotate<type, bytes, false, R>);
 }
 
-template <ElementType type>
+template <ElementType type, class R>
 Kernel kernel_of(int bytes, bool interleaved) {
   switch (bytes) {
-    case 16: return kernel_of<type, 16>(interleaved);
-    case 8: return kernel_of<type, 8>(interleaved);
-    case 4: return kernel_of<type, 4>(interleaved);
+    case 16: return kernel_of<type, 16, R>(interleaved);
+    case 8: return kernel_of<type, 8, R>(interleaved);
+    case 4: return kernel_of<type, 4, R>(interleaved);
     default:
-      if constexpr (element_size(type) == 2) return kernel_of<type, 2>(interleaved);
+      if constexpr (element_size(type) == 2) return kernel_of<type, 2, R>(interleaved);
       return nullptr;
   }
 }
 
+template <ElementType type>
+Kernel kernel_of_type(const Launch& launch) {
+  return launch.paged ? kernel_of<type, PagedKernelRequest>(launch.bytes, launch.interleaved)
+                      : kernel_of<type, KernelRequest>(launch.bytes, launch.interleaved);
+}
+
 Kernel kernel_of(const Launch& launch) {
   switch (launch.type) {
-    case ElementType::float32: return kernel_of<ElementType::float32>(launch.bytes, launch.interleaved);
-    case ElementType::bfloat16: return kernel_of<ElementType::bfloat16>(launch.bytes, launch.interleaved);
-    case ElementType::float16: return kernel_of<ElementType::float16>(launch.bytes, launch.interleaved);
+    case ElementType::float32: return kernel_of_type<ElementType::float32>(launch);
+    case ElementType::bfloat16: return kernel_of_type<ElementType::bfloat16>(launch);
+    case ElementType::float16: return kernel_of_type<ElementType::float16>(launch);
     case ElementType::float64: return nullptr;
   }
   return nullptr;
@@ -86,12 +94,11 @@ void launch(const Launch& launch, int device, void* stream) {
   check(cudaPeekAtLastError(), launch, "of an earlier call, found before");
   const Kernel kernel = kernel_of(launch);
   if (!kernel) throw std::invalid_argument("there is no kernel for these elements");
-  KernelRequest request = launch.request;
+  PagedKernelRequest request = launch.request;  // begins with what is a KernelRequest
   void* arguments[] = {&request};
   const auto on = static_cast<cudaStream_t>(stream);
-  check(cudaLaunchKernel(reinterpret_cast<const void*>(kernel), dim3(launch.grid), dim3(threads_per_block), arguments,
-                         launch.shared, on),
-        launch, "when launching");
+  check(cudaLaunchKernel(kernel, dim3(launch.grid), dim3(threads_per_block), arguments, launch.shared, on), launch,
+        "when launching");
   // Asked to by CUDA's own switch, so that an error shows at the call that caused it.
   if (waits_for_kernels()) {
     cudaStreamCaptureStatus captured = cudaStreamCaptureStatusNone;

@@ -27,7 +27,8 @@ constexpr bool has_kernel(ElementType type) {
 
 // One launch: which kernel, with how many blocks, and its parameter.
 struct Launch {
-  KernelRequest request;
+  PagedKernelRequest request;  // where it is not `paged`, the kernel takes the part that is a KernelRequest
+  bool paged;
   ElementType type;
   int bytes;  // of an access
   bool interleaved;
@@ -38,5 +39,10 @@ struct Launch {
 // The launches that carry out a request whose pointers are a device's: one where q and k have one type, none where
 // there is nothing to turn. Throws std::invalid_argument for what the kernel does not do.
 std::vector<Launch> plan(const Request& request, const DeviceTable& table, int multiprocessors);
+
+// The same for a request whose tokens are on their way out of pools or into them. `other`: of the other turns, where
+// there are any, always on the device.
+std::vector<Launch> plan_paged(const Request& request, const DeviceTable& table, const DeviceTable& other,
+                               int multiprocessors);
 
 }  // namespace yarncore::cuda

@@ -5,6 +5,8 @@
 //   copy_words   once: the turns, which are parameters of the kernel, into shared memory
 //   make_rows    cos and sin of the block's tokens into shared memory, once for all heads of q and k
 //   turn_heads   the accesses of those heads, each read, turned and written by one thread
+//
+// Templates over the request: KernelRequest, or PagedKernelRequest, whose rows and places paged.cuh makes.
 #pragma once
 
 #include "../rotation_math.h"
@@ -36,22 +38,25 @@ struct ThreadLane {
 };
 
 // The shared memory of a block.
+template <class R>
 struct Shared {
-  TokenPlace* places;
+  using Place = typename PlaceOf<R::paged>::Type;
+  Place* places;
   float *cos, *sin;
   uint32_t* words;
   uint32_t row_stride;
 
-  YARNCORE_HOST_DEVICE Shared(const KernelRequest& request, char* memory) : row_stride(request.row_stride_in_floats()) {
+  YARNCORE_HOST_DEVICE Shared(const R& request, char* memory) : row_stride(request.row_stride_in_floats()) {
     cos = reinterpret_cast<float*>(memory);
     sin = cos + request.tokens_per_block * row_stride;
-    places = reinterpret_cast<TokenPlace*>(sin + request.tokens_per_block * row_stride);
+    places = reinterpret_cast<Place*>(sin + request.tokens_per_block * row_stride);
     words = reinterpret_cast<uint32_t*>(places + request.tokens_per_block);
   }
 };
 
-YARNCORE_HOST_DEVICE inline void copy_words(const KernelRequest& request, uint32_t thread, char* memory) {
-  uint32_t* to = Shared(request, memory).words;
+template <class R>
+YARNCORE_HOST_DEVICE inline void copy_words(const R& request, uint32_t thread, char* memory) {
+  uint32_t* to = Shared<R>(request, memory).words;
   for (uint32_t n = thread; n < request.shared_words(); n += threads_per_block) to[n] = request.words[n];
 }
 
@@ -72,20 +77,37 @@ struct Magnitude {
   bool negative;
 };
 
-YARNCORE_HOST_DEVICE inline Magnitude position_at(const KernelRequest& request, int64_t index, const char* from) {
+// T: KernelRequest or KernelTurns.
+template <class T>
+YARNCORE_HOST_DEVICE inline Magnitude position_at(const T& turns, int64_t index, const char* from) {
   int64_t value;
-  if (request.position_kind == PositionKind::arange)
-    value = request.offset + index;
-  else if (request.position_kind == PositionKind::int32)
+  if (turns.position_kind == PositionKind::arange)
+    value = turns.offset + index;
+  else if (turns.position_kind == PositionKind::int32)
     value = *reinterpret_cast<const int32_t*>(from);
   else
     value = *reinterpret_cast<const int64_t*>(from);
   return {value < 0 ? uint64_t{0} - static_cast<uint64_t>(value) : static_cast<uint64_t>(value), value < 0};
 }
 
+YARNCORE_HOST_DEVICE inline Phase<uint64_t> phase_at(const Magnitude& position, const uint32_t* words, uint32_t pairs) {
+  const uint64_t f0 = words[0], f1 = words[pairs], f2 = words[2 * pairs], f3 = words[3 * pairs];
+  const uint64_t m0 = position.value & 0xffffffffu, m1 = position.value >> 32;
+  return m1 == 0 ? phase_of<ThreadLane>(m0, f0, f1, f2, f3) : phase_of<ThreadLane>(m0, m1, f0, f1, f2, f3);
+}
+
+// cos and sin of one pair of a token, rounded once.
+template <class R>
+YARNCORE_HOST_DEVICE inline void store_row(const Shared<R>& shared, uint32_t local, uint32_t pair,
+                                           const Phase<uint64_t>& phase, double factor, double sin_factor) {
+  const CosSin<double> turned = cos_sin_of<ThreadLane, DoubleToFloat>(phase);
+  shared.cos[local * shared.row_stride + pair] = static_cast<float>(turned.cos * factor);
+  shared.sin[local * shared.row_stride + pair] = static_cast<float>(turned.sin * sin_factor);
+}
+
 // The place of a token and the row of one of its pairs.
-YARNCORE_HOST_DEVICE inline void make_row_of_pair(const KernelRequest& request, const Shared& shared, uint32_t local,
-                                                  uint32_t pair, uint64_t token) {
+YARNCORE_HOST_DEVICE inline void make_row_of_pair(const KernelRequest& request, const Shared<KernelRequest>& shared,
+                                                  uint32_t local, uint32_t pair, uint64_t token) {
   uint64_t cell = token;
   bool skipped = false;
   if (request.slots) {
@@ -127,18 +149,13 @@ YARNCORE_HOST_DEVICE inline void make_row_of_pair(const KernelRequest& request, 
   const uint32_t section = request.sections > 1 ? request.pair_section[pair] : 0;
   const Magnitude position = position_at(request, last, from + section * request.section_stride);
   const uint32_t* words = (request.table ? request.table + row * 5 * request.pairs : shared.words) + pair;
-  const uint64_t f0 = words[0], f1 = words[request.pairs], f2 = words[2 * request.pairs], f3 = words[3 * request.pairs];
-  const uint64_t m0 = position.value & 0xffffffffu, m1 = position.value >> 32;
-  const Phase<uint64_t> phase =
-      m1 == 0 ? phase_of<ThreadLane>(m0, f0, f1, f2, f3) : phase_of<ThreadLane>(m0, m1, f0, f1, f2, f3);
-  const CosSin<double> turned = cos_sin_of<ThreadLane, DoubleToFloat>(phase);
-  const double sin_factor = position.negative != request.conjugate ? -factor : factor;
-  shared.cos[local * shared.row_stride + pair] = static_cast<float>(turned.cos * factor);
-  shared.sin[local * shared.row_stride + pair] = static_cast<float>(turned.sin * sin_factor);
+  store_row(shared, local, pair, phase_at(position, words, request.pairs), factor,
+            position.negative != request.conjugate ? -factor : factor);
 }
 
-YARNCORE_HOST_DEVICE inline void make_rows(const KernelRequest& request, int64_t block, uint32_t thread, char* memory) {
-  const Shared shared(request, memory);
+template <class R>
+YARNCORE_HOST_DEVICE inline void make_rows(const R& request, int64_t block, uint32_t thread, char* memory) {
+  const Shared<R> shared(request, memory);
   const int64_t first = block / request.parts * request.tokens_per_block;
   for (uint32_t n = thread; n < request.tokens_per_block * request.pairs; n += threads_per_block) {
     const uint32_t local = n / request.pairs;
@@ -181,7 +198,8 @@ YARNCORE_HOST_DEVICE inline void turn_access(const KernelOperand& x, const char*
                                              uint32_t pairs, bool copied, const float* cos, const float* sin) {
   using A = Access<type, bytes>;
   if (number >= x.turning) {
-    const int64_t element = 2 * int64_t{pairs} + int64_t{number - x.turning} * A::count;
+    const int64_t element = number < x.behind ? 2 * int64_t{pairs} + int64_t{number - x.turning} * A::count
+                                              : int64_t{number - x.behind} * A::count - int64_t{x.before};
     A::at(in + element * x.in_element).to(out + element * x.out_element);
   } else if constexpr (interleaved && A::count > 1) {
     const int64_t element = int64_t{number} * A::count;
@@ -204,25 +222,40 @@ YARNCORE_HOST_DEVICE inline void turn_access(const KernelOperand& x, const char*
   }
 }
 
-template <ElementType type, int bytes, bool interleaved>
-YARNCORE_HOST_DEVICE inline void turn_heads(const KernelRequest& request, int64_t block, uint32_t thread,
-                                            char* memory) {
-  const Shared shared(request, memory);
+// The operand that a task of a token belongs to, and the number of the task among those of the operand.
+template <class R>
+YARNCORE_HOST_DEVICE inline const KernelOperand& operand_of_task(const R& request, uint32_t& task, uint32_t& n) {
+  const uint32_t of_first = request.operands[0].heads * request.operands[0].accesses;
+  n = task >= of_first;
+  if (n) task -= of_first;
+  if constexpr (R::paged) {
+    const uint32_t of_second = request.operands[1].heads * request.operands[1].accesses;
+    if (n && task >= of_second) {
+      task -= of_second;
+      n = 2;
+      return request.values;
+    }
+  }
+  return request.operands[n];
+}
+
+template <ElementType type, int bytes, bool interleaved, class R>
+YARNCORE_HOST_DEVICE inline void turn_heads(const R& request, int64_t block, uint32_t thread, char* memory) {
+  const Shared<R> shared(request, memory);
   const int64_t group = block / request.parts, first_token = group * request.tokens_per_block;
   const int64_t left = request.tokens - first_token;
   const uint32_t tokens = left < request.tokens_per_block ? static_cast<uint32_t>(left) : request.tokens_per_block;
   const uint32_t part = static_cast<uint32_t>(block - group * request.parts);
   const uint32_t all = tokens * request.tasks, of_part = (all + request.parts - 1) / request.parts;
   const uint32_t end = (part + 1) * of_part < all ? (part + 1) * of_part : all;
-  const uint32_t of_first = request.operands[0].heads * request.operands[0].accesses;
   for (uint32_t task = part * of_part + thread; task < end; task += threads_per_block) {
     const uint32_t local = tokens == 1 ? 0 : task / request.tasks;
-    uint32_t rest = task - local * request.tasks;
-    const TokenPlace& place = shared.places[local];
-    const int n = rest >= of_first;
-    const KernelOperand& x = request.operands[n];
-    if (place.state == TokenPlace::skipped || (place.state == TokenPlace::copied && x.in == x.out)) continue;
-    if (n) rest -= of_first;
+    uint32_t rest = task - local * request.tasks, n;
+    const auto& place = shared.places[local];
+    const KernelOperand& x = operand_of_task(request, rest, n);
+    if (place.state == TokenPlace::skipped || (place.state == TokenPlace::copied && x.in_place)) continue;
+    if constexpr (R::paged)
+      if (place.absent >> n & 1) continue;
     const uint32_t head = rest / x.accesses, number = rest - head * x.accesses;
     turn_access<type, bytes, interleaved>(x, x.in + place.in[n] + head * x.in_head,
                                           x.out + place.out[n] + head * x.out_head, number, request.pairs,
@@ -232,8 +265,8 @@ YARNCORE_HOST_DEVICE inline void turn_heads(const KernelRequest& request, int64_
 }
 
 #ifdef __CUDACC__
-template <ElementType type, int bytes, bool interleaved>
-__global__ void __launch_bounds__(threads_per_block, 4) rotate(const __grid_constant__ KernelRequest request) {
+template <ElementType type, int bytes, bool interleaved, class R = KernelRequest>
+__global__ void __launch_bounds__(threads_per_block, 4) rotate(const __grid_constant__ R request) {
   extern __shared__ __align__(16) char memory[];
   copy_words(request, threadIdx.x, memory);
   __syncthreads();

@@ -89,12 +89,13 @@ void rotate(const CallFrame& frame) {
   const auto words = attribute<uint32_t>(frame.attributes, "words", u32);
   const auto factors = attribute<double>(frame.attributes, "factors", f64);
   const auto section = attribute<uint8_t>(frame.attributes, "pair_section", u8);
-  require(layout.size == 4 && factors.size > 0 && words.size % (5 * factors.size) == 0, "the attributes do not fit");
+  require(layout.size == 5 && factors.size > 0 && words.size % (5 * factors.size) == 0, "the attributes do not fit");
   const OwnedTurns turns(words.data, factors.data, factors.size, words.size / (5 * factors.size));
 
   Request request{};
   request.turns = turns.table();
   request.interleaved = layout.data[1], request.conjugate = layout.data[2];
+  request.rotary_start = layout.data[4];
   const bool rows = layout.data[3];
   const int64_t count = frame.results.size;
   require((count == 1 || count == 2) && frame.arguments.size == count + 1 + rows, "one or two arrays are turned");

@@ -22,8 +22,6 @@ OwnedTurns checked_turns(const Words& words, const Factors& factors) {
   return {words.data(), factors.data(), words.shape(0), words.shape(2)};
 }
 
-bool is_on_device(const py::handle& array) { return py::isinstance<py::tuple>(array); }
-
 // An array of a device: (address, code of the dtype, shape, strides).
 void view_address(const py::tuple& array, ArrayView& view) {
   const py::tuple shape = array[2], strides = array[3];
@@ -41,27 +39,20 @@ void view_address(const py::tuple& array, ArrayView& view) {
                      view.kind);
 }
 
-// A tensor, of whose dtype only the size counts: `type` names its elements.
-ArrayView tensor(const py::handle& array, const std::string& type) {
-  ArrayView view{};
-  if (is_on_device(array))
-    view_address(py::reinterpret_borrow<py::tuple>(array), view);
-  else
-    require(view_memory(py::cast<py::array>(array), view), "there are too many axes");
-  require(find_element_type([&](const ElementInfo& info) { return info.name == type; }, view.type),
-          "there are elements that are not turned");
-  return view;
-}
-
-// Positions or rows.
-ArrayView numbers(const py::handle& array) {
-  ArrayView view{};
-  if (is_on_device(array))
-    view_address(py::reinterpret_borrow<py::tuple>(array), view);
-  else
-    require(view_positions(py::cast<py::array>(array), view), "positions of this dtype cannot be read");
-  require(view.kind != PositionKind::arange, "positions of this dtype cannot be read");
-  return view;
+// The turns of a request, or rows that were made of them, or nothing but how many pairs a table has.
+void fill_turns(Request& request, const py::object& turns, const py::object& tables) {
+  if (py::isinstance<Rows>(turns)) {
+    const auto& rows = py::cast<const Rows&>(turns);
+    request.turns = rows.shape();
+    request.made = rows.rows();
+  } else if (!tables.is_none()) {
+    const auto cos = py::cast<py::array>(py::cast<py::tuple>(tables)[0]);
+    require(cos.ndim() > 0, "a table has no row of pairs");
+    const int64_t pairs = cos.shape(cos.ndim() - 1);
+    request.turns = {nullptr, nullptr, nullptr, 0, pairs, turns_capacity(pairs)};
+  } else {
+    request.turns = py::cast<const Turns&>(turns).table();
+  }
 }
 
 void fill_tensors(Request& request, const std::vector<py::object>& inputs, const std::vector<py::object>& outputs,
@@ -72,22 +63,10 @@ void fill_tensors(Request& request, const std::vector<py::object>& inputs, const
   require(!heads_axis || *heads_axis >= 0, "heads_axis is out of range");
   const int axis = heads_axis.value_or(-1);
   ArrayView views[2];
-  for (size_t n = 0; n < count; ++n) views[n] = tensor(inputs[n], types[n]);
+  for (size_t n = 0; n < count; ++n) views[n] = view_tensor(inputs[n], types[n]);
   require(fill_inputs(request, views, static_cast<int>(count), axis));
   for (size_t n = 0; n < count; ++n)
-    require(fill_output(request, static_cast<int>(n), views[n], tensor(outputs[n], types[n]), axis));
-}
-
-void fill_list_of_slots(Request& request, const py::object& slots) {
-  if (slots.is_none()) return;
-  const ArrayView list = numbers(slots);
-  require(list.kind == PositionKind::int64 && list.dimensions == 1 && (list.strides[0] == 8 || list.shape[0] < 2),
-          "slots are contiguous int64");
-  const int64_t tokens = request.tokens();
-  fill_slots(request, reinterpret_cast<const int64_t*>(list.data), list.shape[0]);
-  if (is_on_device(slots)) return;
-  for (int64_t i = 0; i < request.slot_count; ++i)
-    require(request.slots[i] >= -1 && request.slots[i] < tokens, "a slot is out of range");
+    require(fill_output(request, static_cast<int>(n), views[n], view_tensor(outputs[n], types[n]), axis));
 }
 
 const uint8_t* checked_sections(const std::optional<py::array>& pair_section, int64_t pairs) {
@@ -96,6 +75,13 @@ const uint8_t* checked_sections(const std::optional<py::array>& pair_section, in
       pair_section->itemsize() == 1 && pair_section->size() == pairs && (pair_section->flags() & py::array::c_style),
       "pair_section has one byte a pair");
   return static_cast<const uint8_t*>(pair_section->data());
+}
+
+int64_t count_of(const std::vector<int64_t>& shape) {
+  require(shape.size() <= static_cast<size_t>(max_token_axes), "there are too many axes");
+  int64_t count = 1;
+  for (const int64_t extent : shape) count *= extent;
+  return count;
 }
 
 void rotate(const Call& call) {
@@ -108,32 +94,105 @@ void rotate(const Call& call) {
   without_gil([&] { cpu::rotate(request); });
 }
 
+void fill_list_of_slots(Request& request, const py::object& slots) {
+  if (slots.is_none()) return;
+  const ArrayView list = view_slots(slots);
+  const int64_t tokens = request.tokens();
+  fill_slots(request, reinterpret_cast<const int64_t*>(list.data), list.shape[0]);
+  if (is_on_device(slots)) return;
+  for (int64_t i = 0; i < request.slot_count; ++i)
+    require(request.slots[i] >= -1 && request.slots[i] < tokens, "a slot is out of range");
+}
+
 }  // namespace
+
+bool is_on_device(const py::handle& array) { return py::isinstance<py::tuple>(array); }
+
+ArrayView view_tensor(const py::handle& array) {
+  ArrayView view{};
+  if (is_on_device(array))
+    view_address(py::reinterpret_borrow<py::tuple>(array), view);
+  else
+    require(view_memory(py::cast<py::array>(array), view), "there are too many axes");
+  return view;
+}
+
+ArrayView view_tensor(const py::handle& array, const std::string& type) {
+  ArrayView view = view_tensor(array);
+  require(find_element_type([&](const ElementInfo& info) { return info.name == type; }, view.type),
+          "there are elements that are not turned");
+  return view;
+}
+
+ArrayView view_numbers(const py::handle& array) {
+  ArrayView view{};
+  if (is_on_device(array))
+    view_address(py::reinterpret_borrow<py::tuple>(array), view);
+  else
+    require(view_positions(py::cast<py::array>(array), view), "positions of this dtype cannot be read");
+  require(view.kind != PositionKind::arange, "positions of this dtype cannot be read");
+  return view;
+}
+
+ArrayView view_slots(const py::handle& slots) {
+  const ArrayView list = view_numbers(slots);
+  require(list.kind == PositionKind::int64 && list.dimensions == 1 && (list.strides[0] == 8 || list.shape[0] < 2),
+          "slots are contiguous int64");
+  return list;
+}
+
+void fill_turning(Request& request, const py::object& positions, int64_t offset,
+                  const std::optional<py::array>& pair_section, const py::object& rows) {
+  const int64_t pairs = request.turns.pairs;
+  const uint8_t* sections = checked_sections(pair_section, pairs);
+  if (positions.is_none())
+    fill_offset(request, offset);
+  else
+    require(fill_positions(request, view_numbers(positions), sections, sections ? count_sections(sections, pairs) : 1));
+  if (!rows.is_none()) require(fill_rows(request, view_numbers(rows)));
+}
 
 Turns::Turns(const Words& words, const Factors& factors) : OwnedTurns(checked_turns(words, factors)) {}
 
-Call::Call(const Turns& turns, std::vector<py::object> inputs, std::vector<py::object> outputs,
-           const std::vector<std::string>& types, std::optional<int> heads_axis, bool interleaved, bool conjugate,
-           py::object rows, py::object positions, int64_t offset, std::optional<py::array> pair_section,
-           py::object slots)
+Rows::Rows(const Turns& turns, const std::vector<int64_t>& shape, bool doubles, bool conjugate, const py::object& rows,
+           const py::object& positions, const std::optional<py::array>& pair_section)
+    : OwnedRows(count_of(shape), turns.table().pairs, doubles) {
+  Request request{};
+  request.turns = turns.table();
+  request.conjugate = conjugate;
+  request.token_axes = static_cast<int>(shape.size());
+  std::copy(shape.begin(), shape.end(), request.extent);
+  fill_turning(request, positions, 0, pair_section, rows);
+  const MadeRows made = this->rows();
+  without_gil([&] { cpu::make_rows(request, made); });
+}
+
+Call::Call(const py::object& turns, std::vector<py::object> inputs, std::vector<py::object> outputs,
+           const std::vector<std::string>& types, std::optional<int> heads_axis, int64_t rotary_start, bool interleaved,
+           bool conjugate, py::object rows, py::object positions, int64_t offset, std::optional<py::array> pair_section,
+           py::object slots, py::object tables, const std::vector<std::string>& table_types)
     : inputs_(std::move(inputs)),
       outputs_(std::move(outputs)),
+      turns_(turns),
       rows_(std::move(rows)),
       positions_(std::move(positions)),
       slots_(std::move(slots)),
+      tables_(std::move(tables)),
       pair_section_(std::move(pair_section)) {
-  request_.turns = turns.table();
+  fill_turns(request_, turns, tables_);
   request_.interleaved = interleaved;
   request_.conjugate = conjugate;
+  request_.rotary_start = rotary_start;
   fill_tensors(request_, inputs_, outputs_, types, heads_axis);
   fill_list_of_slots(request_, slots_);
-  const int64_t pairs = request_.turns.pairs;
-  const uint8_t* sections = checked_sections(pair_section_, pairs);
-  if (positions_.is_none())
-    fill_offset(request_, offset);
-  else
-    require(fill_positions(request_, numbers(positions_), sections, sections ? count_sections(sections, pairs) : 1));
-  if (!rows_.is_none()) require(fill_rows(request_, numbers(rows_)));
+  if (tables_.is_none()) {
+    fill_turning(request_, positions_, offset, pair_section_, rows_);
+  } else {
+    const py::tuple both = tables_;
+    require(both.size() == 2 && table_types.size() == 2, "there are two tables");
+    require(fill_tables(request_, view_tensor(both[0], table_types[0]), view_tensor(both[1], table_types[1])));
+  }
+  require(fit_rows(request_), "the rows that were made are of another type");
 }
 
 bool Call::on_device() const { return is_on_device(inputs_[0]); }
@@ -141,13 +200,19 @@ bool Call::on_device() const { return is_on_device(inputs_[0]); }
 void add_checked_calls(py::module_& module) {
   py::class_<Turns>(module, "Turns", "Rows of fixed-point turns with their factors; immutable.")
       .def(py::init<const Words&, const Factors&>(), py::arg("words"), py::arg("factors"));
+  py::class_<Rows>(module, "Rows", "Rows of cos and sin, made once for many calls; immutable.")
+      .def(py::init<const Turns&, const std::vector<int64_t>&, bool, bool, const py::object&, const py::object&,
+                    const std::optional<py::array>&>(),
+           py::arg("turns"), py::kw_only(), py::arg("shape"), py::arg("doubles"), py::arg("conjugate"), py::arg("rows"),
+           py::arg("positions"), py::arg("pair_section"));
   py::class_<Call>(module, "Call", "Arrays to turn into others, which may be the same, and how; immutable.")
-      .def(py::init<const Turns&, std::vector<py::object>, std::vector<py::object>, const std::vector<std::string>&,
-                    std::optional<int>, bool, bool, py::object, py::object, int64_t, std::optional<py::array>,
-                    py::object>(),
+      .def(py::init<const py::object&, std::vector<py::object>, std::vector<py::object>,
+                    const std::vector<std::string>&, std::optional<int>, int64_t, bool, bool, py::object, py::object,
+                    int64_t, std::optional<py::array>, py::object, py::object, const std::vector<std::string>&>(),
            py::arg("turns"), py::arg("inputs"), py::arg("outputs"), py::arg("types"), py::kw_only(),
-           py::arg("heads_axis"), py::arg("interleaved"), py::arg("conjugate"), py::arg("rows"), py::arg("positions"),
-           py::arg("offset"), py::arg("pair_section"), py::arg("slots"), py::keep_alive<1, 2>());
+           py::arg("heads_axis"), py::arg("rotary_start"), py::arg("interleaved"), py::arg("conjugate"),
+           py::arg("rows"), py::arg("positions"), py::arg("offset"), py::arg("pair_section"), py::arg("slots"),
+           py::arg("tables") = py::none(), py::arg("table_types") = std::vector<std::string>{});
   module.def("rotate", &rotate, py::arg("call"), "Turn the inputs of a call on NumPy arrays into its outputs.");
 }
 

@@ -7,6 +7,7 @@
 #include "../cuda/launch.h"
 #include "../cuda/rotate.cuh"
 #include "checked_call.h"
+#include "paged_call.h"
 #include "without_gil.h"
 
 namespace yarncore::python {
@@ -19,6 +20,15 @@ std::vector<cuda::Launch> plan_on_device(const Call& call, uintptr_t table, uint
   return cuda::plan(call.request(), on_device, multiprocessors);
 }
 
+std::vector<cuda::Launch> plan_move_on_device(const PagedCall& call, std::pair<uintptr_t, uintptr_t> table,
+                                              std::pair<uintptr_t, uintptr_t> other, int multiprocessors) {
+  const auto on_device = [](const std::pair<uintptr_t, uintptr_t>& addresses) {
+    return cuda::DeviceTable{reinterpret_cast<const uint32_t*>(addresses.first),
+                             reinterpret_cast<const double*>(addresses.second)};
+  };
+  return cuda::plan_paged(call.request(), on_device(table), on_device(other), multiprocessors);
+}
+
 const char* type_name(const cuda::Launch& launch) { return info_of(launch.type).name; }
 
 }  // namespace
@@ -28,12 +38,15 @@ void add_device_calls(py::module_& module) {
       .def_property_readonly("element_type", &type_name)
       .def_property_readonly("access_bytes", [](const cuda::Launch& launch) { return launch.bytes; })
       .def_property_readonly("interleaved", [](const cuda::Launch& launch) { return launch.interleaved; })
+      .def_property_readonly("paged", [](const cuda::Launch& launch) { return launch.paged; })
       .def_property_readonly("blocks", [](const cuda::Launch& launch) { return launch.request.blocks; })
       .def_readonly("grid", &cuda::Launch::grid)
       .def_property_readonly("shared_bytes", [](const cuda::Launch& launch) { return launch.shared; })
       .def_property_readonly("parameter",
                              [](const cuda::Launch& launch) {
-                               return py::bytes(reinterpret_cast<const char*>(&launch.request), sizeof launch.request);
+                               const cuda::KernelRequest& first = launch.request;
+                               return py::bytes(reinterpret_cast<const char*>(&first),
+                                                launch.paged ? sizeof launch.request : sizeof first);
                              })
       .def(
           "launch",
@@ -49,6 +62,8 @@ void add_device_calls(py::module_& module) {
   module.attr("max_pairs_by_value") = cuda::max_pairs_by_value;
   module.def("plan_on_device", &plan_on_device, py::arg("call"), py::kw_only(), py::arg("table"), py::arg("factors"),
              py::arg("multiprocessors"), "The launches that carry out a call on arrays of a device.");
+  module.def("plan_move_on_device", &plan_move_on_device, py::arg("call"), py::kw_only(), py::arg("table"),
+             py::arg("other"), py::arg("multiprocessors"), "The same for a paged call.");
   module.def("why_no_cuda", &cuda::why_unavailable,
              "Why no kernel of the extension can be launched; empty where one can.");
 }

@@ -9,7 +9,13 @@ namespace yarncore::python::dlpack {
 
 constexpr uint32_t major_version = 1;
 constexpr int32_t cpu_device = 1;
-enum TypeCode : uint8_t { signed_integer = 0, unsigned_integer = 1, floating = 2, brain_floating = 4 };
+enum TypeCode : uint8_t {
+  signed_integer = 0,
+  unsigned_integer = 1,
+  floating = 2,
+  brain_floating = 4,
+  complex_floating = 5
+};
 
 struct Version {
   uint32_t major, minor;

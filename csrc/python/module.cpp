@@ -10,6 +10,7 @@
 #include "../jax/handler.h"
 #include "checked_call.h"
 #include "device_call.h"
+#include "paged_call.h"
 #include "short_cut.h"
 
 namespace py = pybind11;
@@ -31,6 +32,7 @@ PYBIND11_MODULE(_core, m) {
   using namespace yarncore;
   m.doc() = "The compiled rotation of yarncore. Private: arguments are checked by yarncore.request.";
   python::add_checked_calls(m);
+  python::add_paged_calls(m);
   python::add_short_cut(m);
   python::add_device_calls(m);
   m.def(

@@ -52,6 +52,11 @@ bool view_elements(const py::array& array, ArrayView& view) {
   return is_native(array) && view_memory(array, view);
 }
 
+bool view_bits(const py::array& array, ArrayView& view) {
+  constexpr char holds_references = 1;  // NPY_ITEM_REFCOUNT
+  return !(array.dtype().flags() & holds_references) && view_memory(array, view);
+}
+
 bool view_positions(const py::array& array, ArrayView& view) {
   const char code = array.dtype().kind();
   const int64_t size = array.itemsize();

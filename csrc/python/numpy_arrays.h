@@ -16,6 +16,9 @@ bool view_memory(const pybind11::array& array, ArrayView& view);
 // The same with the type of the elements; false for another one, or for a foreign byte order.
 bool view_elements(const pybind11::array& array, ArrayView& view);
 
+// The same whatever its elements are, but references to objects.
+bool view_bits(const pybind11::array& array, ArrayView& view);
+
 // The same with the kind of the positions; false for what is no number, or for a foreign byte order.
 bool view_positions(const pybind11::array& array, ArrayView& view);
 

@@ -4,13 +4,13 @@
 #include <pybind11/pybind11.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "../cpu/rotate.h"
 #include "../fill_request.h"
 #include "checked_call.h"
 #include "fresh_results.h"
 #include "numpy_arrays.h"
+#include "plain_arrays.h"
 #include "torch_tensors.h"
 #include "without_gil.h"
 
@@ -18,102 +18,6 @@ namespace yarncore::python {
 namespace {
 
 namespace py = pybind11;
-
-struct Memory {
-  const char *first, *last;
-  bool meets(const Memory& other) const { return first < other.last && other.first < last; }
-};
-
-// The bytes from the first to the last element; false unless no two elements share one, shown by nested strides.
-bool memory_of(const ArrayView& view, Memory& memory) {
-  int64_t strides[max_axes], extents[max_axes];
-  int axes = 0;
-  auto& [first, last] = memory;
-  first = view.data;
-  last = first + view.itemsize;
-  for (int axis = 0; axis < view.dimensions; ++axis) {
-    const int64_t extent = view.shape[axis], stride = view.strides[axis];
-    if (extent == 0) return false;
-    if (extent == 1) continue;
-    (stride < 0 ? first : last) += stride * (extent - 1);
-    int place = axes++;
-    for (; place > 0 && strides[place - 1] > std::abs(stride); --place)
-      strides[place] = strides[place - 1], extents[place] = extents[place - 1];
-    strides[place] = std::abs(stride), extents[place] = extent;
-  }
-  int64_t span = view.itemsize;
-  for (int axis = 0; axis < axes; ++axis) {
-    if (strides[axis] < span) return false;
-    span += strides[axis] * (extents[axis] - 1);
-  }
-  return true;
-}
-
-// The axis of heads counted from the front, or -1 for none; false where it is not given and cannot be guessed.
-bool heads_axis_of(PyObject* given, int dimensions, bool counted, int& axis) {
-  if (given == Py_None) {
-    axis = -1;
-    return true;
-  }
-  long value = -2;
-  if (PyLong_CheckExact(given)) {
-    value = PyLong_AsLong(given);
-    if (value == -1 && PyErr_Occurred()) {
-      PyErr_Clear();
-      return false;
-    }
-  } else if (given != Py_Ellipsis || (counted && dimensions >= 4)) {
-    return false;
-  }
-  if (value < 0) value += dimensions;
-  axis = static_cast<int>(value);
-  return value >= 0 && value < dimensions - 1;
-}
-
-// Positions that broadcast against the token axes, or an offset; false for anything else. Tensors serve tensors only.
-// With sections there is one more leading axis, but a count is the same for each.
-bool place_positions(PyObject* given, bool torch, const PlainRotation& rotation, Request& request) {
-  if (given == Py_None) {
-    fill_offset(request, 0);
-    return true;
-  }
-  if (PyLong_CheckExact(given)) {
-    const long long offset = PyLong_AsLongLong(given);
-    if (offset == -1 && PyErr_Occurred()) {
-      PyErr_Clear();
-      return false;
-    }
-    constexpr int64_t far = int64_t{1} << 62;  // so that counting on cannot overflow
-    fill_offset(request, offset);
-    return offset > -far && offset < far;
-  }
-  ArrayView view;
-  if (is_plain_array(given)) {
-    if (!view_positions(py::reinterpret_borrow<py::array>(given), view) || is_fractional(view.kind)) return false;
-  } else if (!torch || !is_torch_tensor(given) || !view_torch_positions(given, view, view.kind)) {
-    return false;
-  }
-  // One without axes is an offset.
-  return view.dimensions > 0 && !fill_positions(request, view, rotation.pair_section, rotation.sections) &&
-         (!rotation.pair_section || view.shape[0] == rotation.sections);
-}
-
-// Weak references forbid ndarray.resize, even with refcheck=False, while the GIL is given up.
-class Pinned {
- public:
-  void add(PyObject* array) {
-    if (!is_plain_array(array)) return;
-    references_[count_++] = PyWeakref_NewRef(array, nullptr);
-    PyErr_Clear();
-  }
-  ~Pinned() {
-    while (count_) Py_XDECREF(references_[--count_]);
-  }
-
- private:
-  PyObject* references_[5];
-  int count_ = 0;
-};
 
 // What a call turns into what; all borrowed. k and k_out are null where there is no k.
 struct Arrays {
@@ -126,8 +30,10 @@ class Check {
  public:
   Check(const PlainRotation& rotation, const Arrays& arrays) : rotation_(rotation), arrays_(arrays) {
     request.turns = rotation.turns;
+    request.made = rotation.made;
     request.interleaved = rotation.interleaved;
     request.conjugate = rotation.conjugate;
+    request.rotary_start = rotation.rotary_start;
   }
 
   bool inputs(PyObject* positions, PyObject* heads_axis) {
@@ -135,13 +41,18 @@ class Check {
     if (torch_ && !(state_ = torch_state()).plain) return false;
     for (int n = 0; n < arrays_.count; ++n)
       if (!view_of(arrays_.in[n], arrays_.in[n] == arrays_.out[n], in_[n])) return false;
-    const bool counted = positions == Py_None || PyLong_CheckExact(positions);
+    const bool counted = positions && (positions == Py_None || PyLong_CheckExact(positions));
     if (!heads_axis_of(heads_axis, in_[0].dimensions, counted, heads_axis_) ||
         fill_inputs(request, in_, arrays_.count, heads_axis_))
       return false;
     for (int n = 0; n < arrays_.count; ++n)
-      if (rotation_.head_dim >= 0 && request.operands[n].head_dim != rotation_.head_dim) return false;
-    return place_positions(positions, torch_, rotation_, request);
+      if (rotation_.head_dim >= 0 && request.operands[n].before + request.operands[n].head_dim != rotation_.head_dim)
+        return false;
+    if (!positions)
+      fill_offset(request, 0);
+    else if (!place_positions(positions, torch_, rotation_, request))
+      return false;
+    return (!rotation_.rows.data || !fill_rows(request, rotation_.rows)) && fit_rows(request);
   }
 
   bool outputs() {

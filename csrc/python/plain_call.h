@@ -4,21 +4,25 @@
 
 #include <Python.h>
 
+#include "../array_view.h"
 #include "../request.h"
 
 namespace yarncore::python {
 
-// A rotation with one row of turns.
+// A rotation at positions that a call has, or by rows that were made for those of many calls.
 struct PlainRotation {
   TurnsTable turns;
+  MadeRows made;
+  ArrayView rows;               // of turns or of what was made, for each token; `data` is null where there is one row
   int64_t head_dim;             // -1: any that is large enough
+  int64_t rotary_start;         // which element of a head is the first to turn
   const uint8_t* pair_section;  // one byte a pair; null where there is one position a token
   int64_t sections;             // some may have no pairs
   bool interleaved, conjugate;
 };
 
-// The result, a new reference; null with no error set where it declines. `k`, `out` may be None; `heads_axis`
-// Ellipsis stands for one that is not given.
+// The result, a new reference; null with no error set where it declines. `positions` is null where rows were made. `k`,
+// `out` may be None; `heads_axis` Ellipsis stands for one that is not given.
 PyObject* rotate_if_plain(const PlainRotation& rotation, PyObject* q, PyObject* k, PyObject* positions,
                           PyObject* heads_axis, bool in_place, PyObject* out);
 

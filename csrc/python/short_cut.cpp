@@ -5,8 +5,10 @@
 #include <structmember.h>
 
 #include "../fill_request.h"
+#include "append_call.h"
 #include "checked_call.h"
 #include "fresh_results.h"
+#include "numpy_arrays.h"
 #include "plain_call.h"
 #include "torch_tensors.h"
 
@@ -18,7 +20,7 @@ namespace py = pybind11;
 // Immutable after it is made.
 struct ShortCut {
   PyObject_HEAD
-  PyObject *turns, *pair_section;  // keep the memory of `rotation` alive
+  PyObject *turns, *pair_section, *rows;  // keep the memory of `rotation` alive
   PlainRotation rotation;
 };
 
@@ -38,15 +40,24 @@ PyObject* in_python_terms(const Work& work) {
 }
 
 PyObject* new_short_cut(PyTypeObject* type, PyObject* arguments, PyObject*) {
-  PyObject *turns, *pair_section;
-  long long head_dim, sections;
+  PyObject *turns, *pair_section, *rows;
+  long long head_dim, sections, rotary_start;
   int interleaved, conjugate;
-  if (!PyArg_ParseTuple(arguments, "OLppOL", &turns, &head_dim, &interleaved, &conjugate, &pair_section, &sections))
+  if (!PyArg_ParseTuple(arguments, "OLppOLOL", &turns, &head_dim, &interleaved, &conjugate, &pair_section, &sections,
+                        &rows, &rotary_start))
     return nullptr;
   return in_python_terms([&]() -> PyObject* {
-    const TurnsTable table = py::cast<const Turns&>(py::handle(turns)).table();
-    if (table.rows != 1) throw std::invalid_argument("the short cut is for a single row of turns");
     PlainRotation rotation{};
+    const bool made = py::isinstance<Rows>(py::handle(turns));
+    const TurnsTable table =
+        made ? py::cast<const Rows&>(py::handle(turns)).shape() : py::cast<const Turns&>(py::handle(turns)).table();
+    if (made) rotation.made = py::cast<const Rows&>(py::handle(turns)).rows();
+    if (rows != Py_None) {
+      if (!is_plain_array(rows) || !view_positions(py::reinterpret_borrow<py::array>(rows), rotation.rows))
+        throw std::invalid_argument("rows are an array of int32");
+    } else if (made || table.rows != 1) {
+      throw std::invalid_argument("without an index there is a single row of turns");
+    }
     if (pair_section != Py_None) {
       const auto array = py::cast<py::array_t<uint8_t, py::array::c_style>>(py::handle(pair_section));
       if (array.size() != table.pairs || array.ptr() != pair_section)
@@ -58,12 +69,14 @@ PyObject* new_short_cut(PyTypeObject* type, PyObject* arguments, PyObject*) {
     rotation.turns = table;
     rotation.head_dim = head_dim;
     rotation.sections = sections;
+    rotation.rotary_start = rotary_start;
     rotation.interleaved = interleaved != 0;
     rotation.conjugate = conjugate != 0;
     auto* self = reinterpret_cast<ShortCut*>(type->tp_alloc(type, 0));
     if (!self) return nullptr;
     self->turns = Py_NewRef(turns);
     self->pair_section = Py_NewRef(pair_section);
+    self->rows = Py_NewRef(rows);
     self->rotation = rotation;
     return reinterpret_cast<PyObject*>(self);
   });
@@ -74,6 +87,7 @@ void free_short_cut(PyObject* object) {
   auto* self = reinterpret_cast<ShortCut*>(object);
   Py_DECREF(self->turns);
   Py_DECREF(self->pair_section);
+  Py_DECREF(self->rows);
   type->tp_free(object);
   Py_DECREF(type);
 }
@@ -84,8 +98,22 @@ PyObject* short_cut_attempt(PyObject* self, PyObject* const* arguments, Py_ssize
     return nullptr;
   }
   PyObject* result = in_python_terms([&] {
-    return rotate_if_plain(reinterpret_cast<ShortCut*>(self)->rotation, arguments[0], arguments[1], arguments[2],
+    const PlainRotation& rotation = reinterpret_cast<ShortCut*>(self)->rotation;
+    return rotate_if_plain(rotation, arguments[0], arguments[1], rotation.made.identity ? nullptr : arguments[2],
                            arguments[3], arguments[4] == Py_True, arguments[5]);
+  });
+  return result || PyErr_Occurred() ? result : Py_NewRef(Py_None);
+}
+
+PyObject* short_cut_append(PyObject* self, PyObject* const* given, Py_ssize_t count) {
+  if (count != 9) {
+    PyErr_SetString(PyExc_TypeError, "append takes q, k, v, positions, key_cache, value_cache, slots, heads_axis, out");
+    return nullptr;
+  }
+  PyObject* result = in_python_terms([&] {
+    const AppendArguments arguments{given[0], given[1], given[2], given[3], given[4],
+                                    given[5], given[6], given[7], given[8]};
+    return append_if_plain(reinterpret_cast<ShortCut*>(self)->rotation, arguments);
   });
   return result || PyErr_Occurred() ? result : Py_NewRef(Py_None);
 }
@@ -93,6 +121,8 @@ PyObject* short_cut_attempt(PyObject* self, PyObject* const* arguments, Py_ssize
 PyMethodDef short_cut_methods[] = {
     {"attempt", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(short_cut_attempt)), METH_FASTCALL,
      "The result, or None: declined."},
+    {"append", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(short_cut_append)), METH_FASTCALL,
+     "The rotated queries, True where there are none, or None: declined."},
     {nullptr, nullptr, 0, nullptr}};
 PyType_Slot short_cut_slots[] = {{Py_tp_new, reinterpret_cast<void*>(new_short_cut)},
                                  {Py_tp_dealloc, reinterpret_cast<void*>(free_short_cut)},
@@ -108,7 +138,7 @@ struct Method {
   PyObject_HEAD
   vectorcallfunc vectorcall;
   PyObject *function, *name, *qualname, *module, *doc;
-  char in_place;
+  char in_place, prepared;  // prepared: a call has no positions
   // Where objects of this type keep `_short_cut`, a slot of the class; null until the first call.
   PyTypeObject* known_type;
   Py_ssize_t offset;
@@ -135,19 +165,19 @@ PyObject* call_method(PyObject* object, PyObject* const* arguments, size_t flags
   Method& method = *reinterpret_cast<Method*>(object);
   const Py_ssize_t count = PyVectorcall_NARGS(flags), named = names ? PyTuple_GET_SIZE(names) : 0;
   PyObject *positions = count == 4 ? arguments[3] : nullptr, *heads_axis = Py_Ellipsis, *out = Py_None;
-  bool known = count == 3 || count == 4;
+  bool known = count == 3 || (count == 4 && !method.prepared);
   for (Py_ssize_t n = 0; n < named && known; ++n) {
     PyObject *name = PyTuple_GET_ITEM(names, n), *value = arguments[count + n];
     if (name == heads_axis_name)
       heads_axis = value;
-    else if (name == positions_name && !positions)
+    else if (name == positions_name && !positions && !method.prepared)
       positions = value;
     else if (name == out_name && !method.in_place)
       out = value;
     else
       known = false;
   }
-  if (known && positions) {
+  if (known && (positions || method.prepared)) {
     PyObject* short_cut = short_cut_of(method, arguments[0]);
     if (short_cut && Py_TYPE(short_cut) == short_cut_type) {
       Py_INCREF(short_cut);
@@ -164,12 +194,13 @@ PyObject* call_method(PyObject* object, PyObject* const* arguments, size_t flags
 
 PyObject* new_method(PyTypeObject* type, PyObject* arguments, PyObject*) {
   PyObject* function;
-  int in_place;
-  if (!PyArg_ParseTuple(arguments, "Op", &function, &in_place)) return nullptr;
+  int in_place, prepared;
+  if (!PyArg_ParseTuple(arguments, "Opp", &function, &in_place, &prepared)) return nullptr;
   auto* self = reinterpret_cast<Method*>(type->tp_alloc(type, 0));
   if (!self) return nullptr;
   self->vectorcall = call_method;
   self->in_place = static_cast<char>(in_place);
+  self->prepared = static_cast<char>(prepared);
   self->function = Py_NewRef(function);
   self->name = PyObject_GetAttrString(function, "__name__");
   self->qualname = PyObject_GetAttrString(function, "__qualname__");

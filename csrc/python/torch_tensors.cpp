@@ -98,6 +98,14 @@ bool view_memory(PyObject* object, dlpack::Tensor& tensor, ArrayView& view) {
   return true;
 }
 
+// A negated view's memory holds other values; a gradient would be lost; an inference tensor may be written in inference
+// mode only.
+bool may_be_touched(PyObject* object, const TorchState& state, bool write, ArrayView& view) {
+  view.writable = true;
+  return !(state.grad_enabled && is_true(get(torch.requires_grad, object))) && !holds(torch.is_negated, object) &&
+         !(write && !state.inference_mode && !has_version(object));
+}
+
 }  // namespace
 
 void register_torch(PyObject* types, PyObject* capsule, PyObject* functions, PyObject* forward_ad) {
@@ -155,12 +163,13 @@ bool view_torch_tensor(PyObject* object, const TorchState& state, bool write, Ar
   const auto is = [&](const ElementInfo& info) {
     return info.dlpack_code == tensor.dtype.code && info.size * 8 == tensor.dtype.bits;
   };
-  if (!find_element_type(is, view.type)) return false;
-  view.writable = true;
-  // A negated view's memory holds other values; a gradient would be lost; an inference tensor may be written in
-  // inference mode only.
-  return !(state.grad_enabled && is_true(get(torch.requires_grad, object))) && !holds(torch.is_negated, object) &&
-         !(write && !state.inference_mode && !has_version(object));
+  return find_element_type(is, view.type) && may_be_touched(object, state, write, view);
+}
+
+bool view_torch_bits(PyObject* object, const TorchState& state, bool write, ArrayView& view) {
+  dlpack::Tensor tensor;
+  return view_memory(object, tensor, view) && tensor.dtype.bits % 8 == 0 &&
+         tensor.dtype.code != dlpack::complex_floating && may_be_touched(object, state, write, view);
 }
 
 bool view_torch_positions(PyObject* object, ArrayView& view, PositionKind& kind) {

@@ -23,6 +23,9 @@ TorchState torch_state();
 // The memory of a tensor; false where it must not be read (or written) directly. Leaves no Python error.
 bool view_torch_tensor(PyObject* tensor, const TorchState& state, bool write, ArrayView& view);
 
+// The same whatever its elements are, but complex: a conjugate view holds other values.
+bool view_torch_bits(PyObject* tensor, const TorchState& state, bool write, ArrayView& view);
+
 // The same for integer positions, with their kind.
 bool view_torch_positions(PyObject* tensor, ArrayView& view, PositionKind& kind);
 

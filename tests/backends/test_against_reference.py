@@ -12,7 +12,8 @@ from yarncore.reference import rotate_reference
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 DTYPES = [np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.float16), BFLOAT16]
-DIMS = [(2, 2), (6, 6), (20, 6), (64, 64), (80, 48), (80, 80), (96, 96), (128, 32), (128, 128), (256, 256)]
+DIMS = [(2, 2, 0), (6, 6, 0), (20, 6, 0), (64, 64, 0), (80, 48, 0), (80, 80, 0), (96, 96, 0), (128, 32, 0), (128, 128, 0),
+        (256, 256, 0), (5, 2, 3), (20, 6, 7), (80, 48, 16), (80, 64, 16), (128, 64, 64), (192, 64, 128), (512, 64, 448)]  # fmt: skip
 
 
 def close(y, reference, dtype, farthest=5000):
@@ -30,22 +31,61 @@ def close(y, reference, dtype, farthest=5000):
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.name)
 @pytest.mark.parametrize("interleaved", [False, True])
-@pytest.mark.parametrize(("head_dim", "rotary_dim"), DIMS)
+@pytest.mark.parametrize(("head_dim", "rotary_dim", "start"), DIMS)
 @pytest.mark.parametrize("backend", ["native", "generic"])
-def test_every_dimension(dtype, interleaved, head_dim, rotary_dim, backend, rng):
+def test_every_dimension(dtype, interleaved, head_dim, rotary_dim, start, backend, rng):
     rotation = yc.Rotation(
-        np.geomspace(1, 1e-3, rotary_dim // 2), attention_factor=1.25, head_dim=head_dim, interleaved=interleaved
-    )
+        np.geomspace(1, 1e-3, rotary_dim // 2), attention_factor=1.25, head_dim=head_dim, interleaved=interleaved,
+        rotary_start=start,
+    )  # fmt: skip
     q = rng.standard_normal((2, 5, 3, head_dim)).astype(dtype)
     k = rng.standard_normal((2, 5, 1, head_dim)).astype(dtype)
     positions = rng.integers(-50, 5000, (2, 5))
     turned = rotation.rotate(q, k, positions, backend=backend)
     for x, y in zip((q, k), turned, strict=True):
         assert y.dtype == dtype
-        reference = rotate_reference(x, positions[..., None], rotation.inverse_frequencies, 1.25, interleaved)
+        reference = rotate_reference(x, positions[..., None], rotation.inverse_frequencies, 1.25, interleaved, start)
         assert close(y, reference, dtype)
-        rest = (..., slice(rotary_dim, None))
-        assert np.array_equal(y[rest].view(np.uint8), x[rest].view(np.uint8))
+        for rest in (slice(None, start), slice(start + rotary_dim, None)):
+            assert y[..., rest].tobytes() == x[..., rest].tobytes()
+
+
+@pytest.mark.parametrize("backend", ["native", "generic"])
+@pytest.mark.parametrize("interleaved", [False, True])
+def test_a_slice_anywhere_is_what_the_slice_alone_is_and_nothing_else_is_touched(interleaved, backend, rng):
+    rope = yc.Rope(80, rotary_dim=48, rotary_start=24, interleaved=interleaved, scaling=yc.YaRN(4.0, 64))
+    alone = rope.of_slice()
+    whole = rng.standard_normal((2, 5, 3, 160)).astype(np.float32)
+    for x in (whole[..., :80], whole[..., ::2], whole[..., ::-2], whole[..., 80:]):  # contiguous, apart, backwards
+        positions = rng.integers(0, 3, (2, 5))  # 0 among them: a slice that stays where it is
+        expected = x.copy()
+        expected[..., 24:72] = alone.rotate(x[..., 24:72].copy(), None, positions)
+        assert np.array_equal(rope.rotate(x, None, positions, backend=backend), expected)
+        out = np.full_like(whole, 7)[..., ::2]
+        rope.rotate(x, None, positions, out=out, backend=backend)
+        assert np.array_equal(out, expected)
+        before = whole.copy()
+        kept = x[..., 24:72].copy()
+        assert rope.rotate_(x, None, positions, backend=backend) is x
+        assert np.array_equal(x, expected)
+        x[..., 24:72] = kept
+        assert np.array_equal(whole, before)
+
+
+def test_reversed_turns_by_minus_the_position(rng):
+    plain, back = (yc.Rope(32, scaling=yc.DynamicYaRN(64), reversed=reversed) for reversed in (False, True))
+    x = rng.standard_normal((2, 5, 3, 32)).astype(np.float32)
+    positions = rng.integers(-50, 5000, (2, 5))
+    for length in (5000, [[64], [5000]]):
+        y = back.rotate(x, None, positions, length=length)
+        assert np.array_equal(y, plain.rotate(x, None, -positions, length=length))
+        assert back.at(length) == plain.at(length).adjoint
+    cos, sin = plain.cos_sin(positions, length=100)
+    assert all(map(np.array_equal, back.cos_sin(positions, length=100), (cos, -sin)))
+    steps = yc.Rope(32, scaling=yc.DynamicYaRN(64, steps="doubling"), reversed=True)
+    q, n = torch.from_numpy(x), torch.tensor([[64], [5000]])
+    traced = torch.compile(lambda q, n: steps.rotate(q, None, None, heads_axis=-2, length=n), backend="eager")
+    assert torch.equal(traced(q, n), steps.rotate(q, None, None, heads_axis=-2, length=[[64], [5000]]))
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.name)

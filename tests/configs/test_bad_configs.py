@@ -165,7 +165,7 @@ def test_paths_that_cannot_be_read_say_why(tmp_path):
 )
 def test_names_of_repositories_and_urls_are_not_found_and_the_words_say_what_is(source):
     with pytest.raises(
-        FileNotFoundError, match=r"path of a config\.json, .* neither the name of a repository nor a URL"
+        FileNotFoundError, match=r"path of a config\.json, .* local cache alone, and nothing is downloaded"
     ) as caught:
         yc.from_config(source)
     assert caught.value.filename == source
@@ -184,8 +184,8 @@ def test_sources_that_are_none():
 
     with pytest.raises(yc.ConfigError, match=r"model\.config"):
         yc.from_config(Model())
-    with pytest.raises(ValueError, match="format is 'gguf'"):
-        yc.from_config(PLAIN, format="gguf")
+    with pytest.raises(ValueError, match="format is 'yaml'"):
+        yc.from_config(PLAIN, format="yaml")
 
 
 class TestDefinedResults:
@@ -247,3 +247,9 @@ class TestDefinedResults:
             "rope_parameters": {"a": same, "b": dict(same)}
         }
         assert yc.from_config(nested) == yc.Rope(64, 1e6)
+
+
+@pytest.mark.parametrize("count", [2**17, 2**52])
+def test_more_layers_than_any_model_has_are_an_error_and_cost_nothing(count):
+    with pytest.raises(yc.ConfigError, match=r"num_hidden_layers is .*at most 65536"):
+        yc.ropes_from_config(PLAIN | {"num_hidden_layers": count})

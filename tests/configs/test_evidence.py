@@ -106,9 +106,10 @@ def test_a_model_that_never_rotates_has_no_rope_and_from_config_says_so(model_ty
 
 
 @pytest.mark.parametrize("strict", [True, False])
-def test_a_model_that_turns_backwards_is_refused_by_name(strict):
-    with pytest.raises(yc.ConfigError, match="'nanochat' turns every pair the other way"):
-        yc.from_config({"model_type": "nanochat", "hidden_size": 512, "num_attention_heads": 8}, strict=strict)
+def test_a_model_that_turns_backwards_is_read_so(strict):
+    config = {"model_type": "nanochat", "hidden_size": 512, "num_attention_heads": 8, "rope_theta": 10_000.0}
+    assert yc.from_config(config, strict=strict) == yc.Rope(64, 10_000.0, reversed=True)
+    assert yc.ropes_from_config(config).evidence.kind == "run"
 
 
 @pytest.mark.parametrize(("model_type", "layer_types", "turning"), [
@@ -223,3 +224,9 @@ def test_hunyuan_vl_is_refused_by_name():
         yc.from_config(
             {"model_type": "hunyuan_vl_text", "hidden_size": 1024, "num_attention_heads": 16, "rope_theta": 1e4}
         )
+
+
+def test_the_formats_are_those_of_the_dialects_in_their_order():
+    from yarncore.configs.dialects import dialects
+
+    assert tuple(dialect.NAME for dialect in dialects()) == yc.FORMATS

@@ -20,7 +20,7 @@ def call(**changes):
     x = np.ones((2, 3, 8), np.float32)
     arguments = {
         "turns": turns_of(), "inputs": [x], "outputs": [x.copy()], "types": ["float32"], "heads_axis": 1,
-        "interleaved": False, "conjugate": False, "rows": None, "positions": None, "offset": 5, "pair_section": None,
+        "rotary_start": 0, "interleaved": False, "conjugate": False, "rows": None, "positions": None, "offset": 5, "pair_section": None,
         "slots": None,
     }  # fmt: skip
     return _core.Call(**arguments | changes)
@@ -61,6 +61,9 @@ READ_ONLY.flags.writeable = False
         ({"inputs": [X, X[:1]], "outputs": [X, X[:1]], "types": ["float32"] * 2}, "tokens"),
         ({"inputs": [X, X[0]], "outputs": [X, X[0]], "types": ["float32"] * 2}, "number of axes"),
         ({"turns": turns_of(5)}, "head_dim"),
+        ({"rotary_start": 1}, "head_dim"),
+        ({"rotary_start": -1}, "head_dim"),
+        ({"rotary_start": 2**62}, "head_dim"),
         ({"positions": np.zeros((2, 2), np.int64)}, "number of axes"),
         ({"positions": np.zeros(3, np.int64)}, "shape"),
         ({"positions": np.zeros(2, "M8[s]")}, "dtype"),
@@ -88,12 +91,12 @@ def test_the_arrays_of_a_device_are_not_read_here():
 
 def test_the_short_cut_counts_sections_without_pairs():
     pair_section = np.array([0, 0, 1, 1], np.uint8)
-    short_cut = _core.ShortCut(turns_of(), -1, False, False, pair_section, 3)
+    short_cut = _core.ShortCut(turns_of(), -1, False, False, pair_section, 3, None, 0)
     x = np.ones((2, 3, 8), np.float32)
     assert short_cut.attempt(x, None, np.zeros((2, 2), np.int64), -2, False, None) is None
     assert short_cut.attempt(x, None, np.zeros((3, 2), np.int64), -2, False, None) is not None
     with pytest.raises(RuntimeError, match="more sections than said"):
-        _core.ShortCut(turns_of(), -1, False, False, pair_section, 1)
+        _core.ShortCut(turns_of(), -1, False, False, pair_section, 1, None, 0)
 
 
 @pytest.mark.parametrize("positions", [None, 7])
@@ -101,7 +104,7 @@ def test_a_count_is_the_same_for_every_section(positions):
     sectioned, plain = yc.Rope(8, sections=(2, 2)).at(), yc.Rope(8).at()
     x = np.linspace(0, 1, 48, dtype=np.float32).reshape(2, 3, 8)
     short_cut = _core.ShortCut(
-        native_turns(sectioned._record.turns), -1, False, False, sectioned._record.pair_section, 2
+        native_turns(sectioned._record.turns), -1, False, False, sectioned._record.pair_section, 2, None, 0
     )
     assert np.array_equal(short_cut.attempt(x, None, positions, -2, False, None), plain.rotate(x, None, positions))
 

@@ -36,15 +36,18 @@ def library(compiler="c++"):
         check=True, capture_output=True,
     )  # fmt: skip
     loaded = ctypes.CDLL(path)
-    loaded.run.argtypes = [
-        ctypes.c_char_p,
-        ctypes.c_char_p,
-        ctypes.c_int,
-        ctypes.c_int,
-        ctypes.c_uint32,
-        ctypes.c_uint32,
-    ]
+    for function in (loaded.run, loaded.run_paged):
+        function.argtypes = [ctypes.c_char_p, ctypes.c_char_p, *[ctypes.c_int] * 2, *[ctypes.c_uint32] * 2]
     return loaded
+
+
+def run(one, compiler="c++"):
+    """One launch, block by block and thread by thread."""
+    kernel = library(compiler).run_paged if one.paged else library(compiler).run
+    done = kernel(
+        one.parameter, one.element_type.encode(), one.access_bytes, one.interleaved, one.grid, one.shared_bytes
+    )
+    assert done, (one.element_type, one.access_bytes)
 
 
 class HostMemory:
@@ -78,9 +81,6 @@ def rotate(
     results = request.outputs if request.outputs is not None else [np.empty_like(x) for x in request.inputs]
     plan, kept = launches(request, results, HostMemory(multiprocessors))
     for one in plan:
-        done = library(compiler).run(
-            one.parameter, one.element_type.encode(), one.access_bytes, one.interleaved, one.grid, one.shared_bytes
-        )
-        assert done, (one.element_type, one.access_bytes)
+        run(one, compiler)
     del kept
     return results, plan

@@ -4,15 +4,15 @@
 #include <cstring>
 #include <memory>
 
-#include "../../csrc/cuda/rotate.cuh"
+#include "../../csrc/cuda/paged.cuh"
 
 using namespace yarncore;
 using namespace yarncore::cuda;
 
 namespace {
 
-template <ElementType type, int bytes, bool interleaved>
-void run_blocks(const KernelRequest& request, uint32_t grid, uint32_t shared) {
+template <ElementType type, int bytes, bool interleaved, class R>
+void run_blocks(const R& request, uint32_t grid, uint32_t shared) {
   std::unique_ptr<char, decltype(&std::free)> memory(
       static_cast<char*>(std::aligned_alloc(16, (shared + 15) / 16 * 16)), &std::free);
   for (uint32_t launched = 0; launched < grid; ++launched) {
@@ -27,14 +27,14 @@ void run_blocks(const KernelRequest& request, uint32_t grid, uint32_t shared) {
   }
 }
 
-template <ElementType type, int bytes>
-void run_layout(const KernelRequest& request, bool interleaved, uint32_t grid, uint32_t shared) {
+template <ElementType type, int bytes, class R>
+void run_layout(const R& request, bool interleaved, uint32_t grid, uint32_t shared) {
   interleaved ? run_blocks<type, bytes, true>(request, grid, shared)
               : run_blocks<type, bytes, false>(request, grid, shared);
 }
 
-template <ElementType type>
-bool run_access(const KernelRequest& request, int bytes, bool interleaved, uint32_t grid, uint32_t shared) {
+template <ElementType type, class R>
+bool run_access(const R& request, int bytes, bool interleaved, uint32_t grid, uint32_t shared) {
   switch (bytes) {
     case 16: return run_layout<type, 16>(request, interleaved, grid, shared), true;
     case 8: return run_layout<type, 8>(request, interleaved, grid, shared), true;
@@ -47,15 +47,24 @@ bool run_access(const KernelRequest& request, int bytes, bool interleaved, uint3
 
 }  // namespace
 
-extern "C" int run(const void* parameter, const char* type, int bytes, int interleaved, uint32_t grid,
-                   uint32_t shared) {
-  KernelRequest request;
+template <class R>
+bool run_request(const void* parameter, const char* type, int bytes, bool interleaved, uint32_t grid, uint32_t shared) {
+  R request;
   std::memcpy(&request, parameter, sizeof request);
   if (!std::strcmp(type, "float32")) return run_access<ElementType::float32>(request, bytes, interleaved, grid, shared);
   if (!std::strcmp(type, "bfloat16"))
     return run_access<ElementType::bfloat16>(request, bytes, interleaved, grid, shared);
   if (!std::strcmp(type, "float16")) return run_access<ElementType::float16>(request, bytes, interleaved, grid, shared);
   return false;
+}
+
+extern "C" int run(const void* parameter, const char* type, int bytes, int interleaved, uint32_t grid,
+                   uint32_t shared) {
+  return run_request<KernelRequest>(parameter, type, bytes, interleaved, grid, shared);
+}
+extern "C" int run_paged(const void* parameter, const char* type, int bytes, int interleaved, uint32_t grid,
+                         uint32_t shared) {
+  return run_request<PagedKernelRequest>(parameter, type, bytes, interleaved, grid, shared);
 }
 
 // The conversions of elements by themselves.

@@ -34,7 +34,8 @@ def test_registers_and_spills(architecture, tmp_path):
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     registers = [int(n) for n in re.findall(r"Used (\d+) registers", run.stderr)]
-    assert len(registers) == 22  # float32 in 16, 8, 4 bytes an access, two types in 16, 8, 4, 2; two layouts
+    # float32 in 16, 8, 4 bytes an access, two types in 16, 8, 4, 2; two layouts; tokens in place or in pools
+    assert len(registers) == 44
     assert max(registers) <= 64
     spilled = re.findall(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", run.stderr)
     assert len(spilled) == len(registers)
@@ -50,7 +51,7 @@ def test_the_ptx_reads_16_bytes_at_once_and_contracts_nothing(tmp_path):
     ptx = (tmp_path / "launch.ptx").read_text()
     assert "fma.rn" not in ptx
     wide = [kernel for kernel in ptx.split(".entry")[1:] if re.match(r"[^(]*Li16E", kernel)]
-    assert len(wide) == 6
+    assert len(wide) == 12
     for kernel in wide:
         assert "ld.global.v4" in kernel
         assert "st.global.v4" in kernel
@@ -59,7 +60,7 @@ def test_the_ptx_reads_16_bytes_at_once_and_contracts_nothing(tmp_path):
 
 def test_the_sources_that_cupy_compiles_are_installed():
     folder = cupy_backend.source_folder()
-    todo, seen = ["cuda/rotate.cuh"], set()
+    todo, seen = ["cuda/paged.cuh"], set()
     while todo:
         name = todo.pop()
         seen.add(name)
@@ -80,12 +81,13 @@ def test_nvrtc_compiles_what_cupy_gives_it(architecture):
     nvrtc = ctypes.CDLL(str(next((folder / "lib").glob("libnvrtc.so.*"))))
     program = ctypes.c_void_p()
     assert (
-        nvrtc.nvrtcCreateProgram(ctypes.byref(program), b'#include "cuda/rotate.cuh"', b"rotate.cu", 0, None, None) == 0
+        nvrtc.nvrtcCreateProgram(ctypes.byref(program), b'#include "cuda/paged.cuh"', b"rotate.cu", 0, None, None) == 0
     )
     names = [
-        cupy_backend.kernel_name(element, width, interleaved).encode()
+        cupy_backend.kernel_name(element, width, interleaved, paged).encode()
         for element, width in (("float32", 16), ("bfloat16", 16), ("float16", 2))
         for interleaved in (False, True)
+        for paged in (False, True)
     ]
     for name in names:
         assert nvrtc.nvrtcAddNameExpression(program, name) == 0
@@ -137,12 +139,13 @@ class FakeCupy(types.ModuleType):
         self.launched = []
 
     def RawModule(self, code, options, name_expressions, backend):
-        assert code == '#include "cuda/rotate.cuh"'
+        assert code == '#include "cuda/paged.cuh"'
         assert "-fmad=false" in options
         folder = next(option[2:] for option in options if option.startswith("-I"))
-        assert (Path(folder) / "cuda" / "rotate.cuh").exists()
+        assert (Path(folder) / "cuda" / "paged.cuh").exists()
         element, width, interleaved = re.fullmatch(
-            r"yarncore::cuda::rotate<yarncore::ElementType::(\w+), (\d+), (\w+)>", name_expressions[0]
+            r"yarncore::cuda::rotate<yarncore::ElementType::(\w+), (\d+), (\w+), yarncore::cuda::KernelRequest>",
+            name_expressions[0],
         ).groups()
 
         def kernel(grid, block, arguments, shared_mem):

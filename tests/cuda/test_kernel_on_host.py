@@ -39,18 +39,19 @@ def surrounded(rng, shape, dtype, offset, room=64):
 @pytest.mark.parametrize("interleaved", [False, True])
 def test_the_bits_of_the_cpu_over_layouts_widths_and_tails(name, interleaved, compiler, rng):
     dtype, widths = DTYPES[name], set()
-    for (pairs, rest), offset, in_place in itertools.product(
-        ((64, 0), (32, 64), (40, 16), (12, 8), (10, 4), (6, 3), (5, 1), (1, 0)), (0, 2, 1), (False, True)
-    ):
+    for (start, pairs, rest), offset, in_place in itertools.product(
+        ((0, 64, 0), (0, 32, 64), (0, 40, 16), (0, 12, 8), (0, 10, 4), (0, 6, 3), (0, 5, 1), (0, 1, 0), (64, 32, 0),
+         (8, 12, 4), (3, 5, 2)), (0, 2, 1), (False, True)
+    ):  # fmt: skip
+        dim = start + 2 * pairs + rest
         rotation = yc.Rotation(
-            1e4 ** -np.linspace(0, 1, pairs), 1.1, head_dim=2 * pairs + rest, interleaved=interleaved
+            1e4 ** -np.linspace(0, 1, pairs), 1.1, head_dim=dim, interleaved=interleaved, rotary_start=start
         )
         for q_shape, k_shape, axis in (
             ((2, 3, 5, -1), (2, 3, 2, -1), -2),
             ((2, 5, 3, -1), (2, 2, 3, -1), -3),
             ((7, -1), None, None),
         ):
-            dim = 2 * pairs + rest
             buffer, q, (start, end) = surrounded(rng, (*q_shape[:-1], dim), dtype, offset)
             k = None if k_shape is None else array(rng, *k_shape[:-1], dim, dtype=dtype)
             tokens = (7,) if axis is None else (2, 3)
@@ -218,9 +219,10 @@ cases = 0
 for dtype in map(np.dtype, (np.float32, np.float16, ml_dtypes.bfloat16)):
     for pairs in (*range(1, 18), 20, 32, 48, 64):
         for interleaved in (False, True):
-            for rest in (0, 1, 3, 8):
-                rotation = yc.Rotation(np.full(pairs, 0.1), head_dim=2 * pairs + rest, interleaved=interleaved)
-                shape = (3, 2, 2 * pairs + rest)
+            for start, rest in ((0, 0), (0, 1), (0, 3), (0, 8), (8, 0), (3, 2)):
+                dim = start + 2 * pairs + rest
+                rotation = yc.Rotation(np.full(pairs, 0.1), head_dim=dim, interleaved=interleaved, rotary_start=start)
+                shape = (3, 2, dim)
                 ones = np.ones(shape, dtype)
                 expected = rotation.rotate(ones, None, 5)
                 for end in (False, True):

@@ -3,54 +3,16 @@
 import host_kernel
 import pytest
 import torch
+from host_backend import HostBackend
 from positions_of_torch import POSITIONS
 
 import yarncore as yc
 from yarncore.backends import choice
-from yarncore.backends.gpu.device import DeviceBackend
-from yarncore.backends.gpu.torch_memory import TorchDeviceMemory
 from yarncore.backends.torch.roads import rotate_by
-from yarncore.frameworks.torch import TORCH, why_not_plain
+from yarncore.frameworks.torch import TORCH
 
-ROPE = yc.Rope(32, rotary_dim=24, scaling=yc.YaRN(4.0, 64))
+ROPE = yc.Rope(32, rotary_dim=24, rotary_start=8, scaling=yc.YaRN(4.0, 64))
 STEPPED = yc.Rope(32, scaling=yc.DynamicYaRN(64, steps="doubling"))
-
-
-class HostMemory(TorchDeviceMemory):
-    def from_host(self, array, like):
-        return torch.from_numpy(array.copy())
-
-    def number(self, like):
-        return 0
-
-    def stream(self, like):
-        return 0
-
-    def multiprocessors(self, like):
-        return 8
-
-
-class HostBackend(DeviceBackend):
-    name = "host"
-    does = "the host in the place of a GPU, on"
-    launches = 0
-
-    def refusal(self, x):
-        return why_not_plain(x)
-
-    def why_unavailable(self):
-        return None
-
-    def memory_of(self, x):
-        return HostMemory()
-
-    def launch(self, plan, memory, like):
-        for one in plan:
-            self.launches += 1
-            done = host_kernel.library().run(
-                one.parameter, one.element_type.encode(), one.access_bytes, one.interleaved, one.grid, one.shared_bytes
-            )
-            assert done
 
 
 @pytest.fixture(autouse=True)
@@ -86,14 +48,14 @@ def test_the_bits_of_the_extension(name, dtype, host):
 def test_lengths_of_rows_by_a_table_that_is_copied_once(host):
     q, k = pair()
     for lengths in (torch.tensor([[64], [1000]]), torch.tensor([[70], [10**6]])):
-        rotation = STEPPED._resolution._by_steps(lengths)  # as lengths on a device are served: no value is read
+        rotation = STEPPED._resolution.at_traced(lengths)  # as lengths on a device are served: no value is read
         results = rotation.rotate(q, k, None, heads_axis=-2, backend="host")
         for y, e in zip(results, STEPPED.rotate(q, k, None, heads_axis=-2, length=lengths), strict=True):
             assert torch.equal(y, e)
         copies = rotation._record.turns.copies
         assert len(copies.kernel) == len(copies.steps) == 1  # the rows, and the lengths at which they change
         words = copies.kernel[q.device][0]
-    assert STEPPED._resolution._by_steps(lengths)._record.turns.copies.kernel[q.device][0] is words
+    assert STEPPED._resolution.at_traced(lengths)._record.turns.copies.kernel[q.device][0] is words
 
 
 def test_gradients_of_both_orders_and_both_modes(host):

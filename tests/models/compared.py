@@ -65,15 +65,13 @@ def _pairs(rope: Any, length: int) -> dict[int, tuple[int, float, int | None]]:
     half = rope.rotary_dim // 2
     sections = _sections(rope)
     frequencies = rope.at(length).inverse_frequencies
-    return {
-        (2 * i if rope.interleaved else i): (
-            2 * i + 1 if rope.interleaved else i + half,
-            float(frequencies[i]),
-            sections[i],
-        )
-        for i in range(half)
-        if frequencies[i] != 0
-    }
+    pairs = {}
+    for i in range(half):
+        members = (2 * i, 2 * i + 1) if rope.interleaved else (i, i + half)
+        first, second = members if frequencies[i] > 0 else members[::-1]  # the one that turns towards the other
+        if frequencies[i] != 0:
+            pairs[first] = second, abs(float(frequencies[i])), sections[i]
+    return pairs
 
 
 def _sections(rope: Any) -> list[int | None]:

@@ -38,6 +38,19 @@ REJECTED = [
         )
     ),
     *(
+        case("rotary_start", e, "rotary_start", lambda v=v: yc.Rope(8, rotary_start=v), repr(v))
+        for v, e in (
+            (-1, ValueError),
+            (8, ValueError),
+            (2.0, TypeError),
+            (True, TypeError),
+            (None, TypeError),
+        )
+    ),
+    case("rotary_start", ValueError, "rotary_dim", lambda: yc.Rope(8, rotary_start=3), "an odd rest"),
+    case("rotary_start", ValueError, "rotary_dim", lambda: yc.Rope(8, rotary_dim=6, rotary_start=4), "too long"),
+    *(case("reversed", TypeError, "reversed", lambda v=v: yc.Rope(8, reversed=v), repr(v)) for v in (1, None, "yes")),
+    *(
         case("base", e, "base", lambda v=v: yc.Rope(8, v), repr(v))
         for v, e in (
             (1, ValueError),

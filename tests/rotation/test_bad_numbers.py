@@ -41,6 +41,11 @@ REJECTED = [
         case("numbers", e, "head_dim", lambda v=v: yc.Rotation([1.0, 0.5], head_dim=v), f"head_dim {v!r}")
         for v, e in ((2, ValueError), (4.0, TypeError), (True, TypeError))
     ),
+    *(
+        case("numbers", e, "rotary_start", lambda v=v: yc.Rotation([1.0], rotary_start=v), f"rotary_start {v!r}")
+        for v, e in ((-1, ValueError), (1.0, TypeError), (True, TypeError), (None, TypeError))
+    ),
+    case("numbers", ValueError, "head_dim", lambda: yc.Rotation([1.0], head_dim=4, rotary_start=3), "slice beyond"),
     case("numbers", TypeError, "interleaved", lambda: yc.Rotation([1.0], interleaved=1), "interleaved"),
     case("numbers", TypeError, "@", lambda: yc.Rotation([1.0]) @ 2, "matmul"),
     case("numbers", ValueError, "head_dim", lambda: ROPE.at().softmax_scale(0), "softmax_scale"),

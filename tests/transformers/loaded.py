@@ -1,5 +1,7 @@
 """Models small enough for a test, with weights large enough that a wrong rotation shows."""
 
+import copy
+
 import torch
 import transformers
 
@@ -7,6 +9,7 @@ LENGTH = 64
 SIZES = {
     "vocab_size": 96, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
     "num_key_value_heads": 2, "max_position_embeddings": LENGTH, "initializer_range": 0.2, "attn_implementation": "eager",
+    "eos_token_id": None,
 }  # fmt: skip
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": LENGTH, "rope_theta": 10_000.0}
 
@@ -14,7 +17,8 @@ YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 
 def loaded(model_type="llama", seed=0, **keys):
     """A model with a head that generates, as from_pretrained would give it."""
     torch.manual_seed(seed)
-    config = transformers.AutoConfig.for_model(model_type, **{**SIZES, **keys})
+    keys = copy.deepcopy({**SIZES, **keys})  # a configuration completes the rope dict that it is given
+    config = transformers.AutoConfig.for_model(model_type, **keys)
     return transformers.AutoModelForCausalLM.from_config(config).eval()
 
 

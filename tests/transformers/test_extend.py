@@ -1,6 +1,7 @@
 """extend and restore: the very model with another rotation, and then the very model again."""
 
 import copy
+import io
 import pickle
 
 import pytest
@@ -54,7 +55,14 @@ def test_other_models_of_the_family_stay_as_they_are():
     assert torch.equal(logits(other), before)
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def through_a_file(model):
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model)), through_a_file])
 def test_a_copy_is_extended_and_can_be_restored_alone(copied):
     model = loaded()
     before = logits(model)
@@ -81,3 +89,40 @@ def test_a_scaling_may_be_given():
     extend(model, yc.PositionInterpolation(2.0))
     theirs = loaded(rope_parameters={"rope_type": "linear", "factor": 2.0, "rope_theta": 10_000.0})
     assert (logits(model) - logits(theirs)).abs().max() < noise(logits(theirs))
+
+
+class ExactTables(torch.nn.Module):
+    """cos and sin in float64, of angles that are rounded once."""
+
+    def forward(self, x, position_ids):
+        frequencies = 10_000.0 ** (-torch.arange(0, 16, 2, dtype=torch.float64) / 16)
+        angles = position_ids[..., None].double() * frequencies
+        return torch.cat([angles.cos()] * 2, -1), torch.cat([angles.sin()] * 2, -1)
+
+
+@pytest.mark.parametrize("start", [0, 1_000_000])
+def test_phases_are_exact_where_those_of_transformers_are_not(start):
+    places = start + torch.arange(48)[None]
+    theirs, ours, exact = (loaded().double() for _ in range(3))
+    exact.model.rotary_emb = ExactTables()
+    extend(ours)
+    wanted = logits(exact, position_ids=places)
+    assert (logits(ours, position_ids=places) - wanted).abs().max() < 1e-8
+    assert (logits(theirs, position_ids=places) - wanted).abs().max() > (1e-7 if start == 0 else 1e-2)
+
+
+def test_a_class_that_was_patched_in_between_is_read_anew(monkeypatch):
+    extend(loaded())
+    attention = type(loaded().model.layers[0].self_attn)
+    own = attention.forward
+
+    def patched(self, *args, **kwargs):
+        output, weights = own(self, *args, **kwargs)
+        return 2 * output, weights
+
+    monkeypatch.setattr(attention, "forward", patched)
+    model = loaded()
+    before = logits(model)
+    report = extend(model)
+    assert report.rotation == "tables of cos and sin: no method was found to call a rotation function"
+    assert (logits(model) - before).abs().max() < noise(before)

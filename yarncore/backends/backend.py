@@ -2,6 +2,7 @@
 
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import of
+from yarncore.request.paged import PagedRequest
 from yarncore.request.request import RotationRequest
 
 
@@ -43,6 +44,14 @@ class Backend:
 
     def rotate(self, request: RotationRequest) -> list[Array]:
         """The results, which are request.outputs where those are given."""
+        raise NotImplementedError
+
+    def paged_refusal(self, request: PagedRequest) -> str | None:
+        """Why this backend has no kernel that carries out a request of slots in one pass; None where it has."""
+        return "it has no kernel that writes to slots of another array"
+
+    def move(self, request: PagedRequest) -> list[Array]:
+        """The targets of the request's transfers, written in one pass."""
         raise NotImplementedError
 
 

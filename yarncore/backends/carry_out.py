@@ -14,8 +14,10 @@ from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_array, of_namespace
 from yarncore.frameworks.tracers import extents_may_be_compared
 from yarncore.request.positions import broadcast_shape
+from yarncore.request.prepared import PreparedPositions
 from yarncore.request.request import make_request
 from yarncore.request.tensors import element_type
+from yarncore.turns.given import GivenTables
 from yarncore.turns.record import RotationRecord
 
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "<required>"})()
@@ -33,6 +35,7 @@ def run(
     in_place: bool = False,
     backend: str | None = None,
     slots: Any = None,
+    prepared: PreparedPositions | None = None,
     names: tuple[str, str] = ("q", "k"),
 ) -> Any:
     """Check, choose a backend, rotate: one array in, one array out; two in, two out."""
@@ -41,7 +44,7 @@ def run(
         if is_array(k) and element_type(k) is None:
             hint = "; for one array they come third: rotate(q, None, positions)"
         raise TypeError(f"positions is required (None means 0, 1, 2, ... along the last token axis){hint}")
-    if backend is None and slots is None:
+    if backend is None and slots is None and prepared is None and not isinstance(record.turns, GivenTables):
         done = _plain_call(record, q, k, positions, heads_axis, in_place, out)
         if done is not None:
             return done
@@ -49,6 +52,7 @@ def run(
         request = make_request(
             record, q, k, positions, heads_axis=heads_axis, out=out, in_place=in_place, slots=slots, names=names
         )
+    request.prepared = prepared
     results = rotate_by(choose(request, backend), request)
     return results[0] if k is None else tuple(results)
 
@@ -65,6 +69,16 @@ def _plain_call(
     from yarncore.backends.torch.compiled import rotate_while_compiled
 
     return rotate_while_compiled(record, q, k, positions, heads_axis)
+
+
+def tables_while_compiled(record: RotationRecord, positions: Array) -> tuple[Array, Array] | None:
+    """cos and sin in float32 of positions that torch.compile traces, once in its graph; None elsewhere."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.compiler.is_compiling() or not isinstance(positions, torch.Tensor):
+        return None
+    from yarncore.frameworks.torch import takes_operator
+
+    return cos_sin(record, positions, torch.float32) if takes_operator(positions) else None
 
 
 def cos_sin(record: RotationRecord, positions: Any, dtype: Any) -> tuple[Array, Array]:
@@ -93,7 +107,7 @@ def cos_sin(record: RotationRecord, positions: Any, dtype: Any) -> tuple[Array, 
     unit = xp.zeros((*grid, 2, pairs), dtype=dtype, **device_argument(xp, given))
     ones = xp.ones_like(unit[..., :1, :])
     unit = xp.reshape(xp.concat([ones, unit[..., 1:, :]], axis=-2), (*grid, 2 * pairs))
-    plain = record.changed(interleaved=False, head_dim=None)
+    plain = record.changed(interleaved=False, head_dim=None, rotary_start=0)
     turned = run(plain, unit, None, given, heads_axis=None)
     turned = turned[0, ...] if one_token else turned
     return turned[..., :pairs], turned[..., pairs:]

@@ -20,18 +20,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Read a config.json, say what its rotary embedding does, and rotate q and k of the model's shape."
     )
     parser.epilog = _EXAMPLES
-    parser.add_argument("source", help="a config.json, or a folder that holds one; -: read from a pipe")
+    parser.add_argument(
+        "source",
+        help="a config.json, a folder that holds one, or a model in the hub's local cache; -: read from a pipe",
+    )
     parser.add_argument("--layer-type", help="which one, for models whose layers differ")
     parser.add_argument("--length", type=int, help="tokens; default: the length the setting is made for")
     parser.add_argument(
         "--no-strict", action="store_true", help="warn of keys that are not understood instead of stopping"
+    )
+    parser.add_argument(
+        "--download", action="store_true", help="fetch the config.json of a model that the hub has (owner/model)"
     )
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
 def run(options: argparse.Namespace, console: "Console") -> int:
     """Print it; the exit status is 0."""
+    from yarncore.configs.hub import downloaded
     from yarncore.reports.show import show
 
-    show(options.source, options.layer_type, options.length, not options.no_strict, options.json, console)
+    source = downloaded(options.source) if options.download else options.source
+    show(source, options.layer_type, options.length, not options.no_strict, options.json, console)
     return 0

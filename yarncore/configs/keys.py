@@ -11,6 +11,8 @@ from yarncore.errors import ConfigError, ConfigWarning
 
 Checked = TypeVar("Checked")
 
+_MOST_LAYERS = 2**16
+
 
 class Keys:
     """A mapping whose keys are read one by one; what nobody read is reported.
@@ -68,20 +70,29 @@ class Keys:
         except (TypeError, ValueError) as error:
             raise ConfigError(str(error)) from None
 
-    def number(self, key: str, *, at_least: float | None = None, above: float | None = None) -> float | None:
+    def number(
+        self, key: str, *, at_least: float | None = None, above: float | None = None, below: float | None = None
+    ) -> float | None:
         """A finite number within the bounds, or None when absent."""
 
         def check(name: str, value: Any) -> float:
             if not is_number(value):
                 bound = f" >= {at_least:g}" if at_least is not None else f" > {above:g}" if above is not None else ""
                 raise TypeError(f"{name} is {value!r} ({type(value).__name__}); a number{bound} is expected")
-            return float(real_number(name, value, at_least=at_least, above=above))
+            return float(real_number(name, value, at_least=at_least, above=above, below=below))
 
         return self._checked(key, check)
 
     def count(self, key: str, least: int = 1) -> int | None:
         """A whole number >= least (64.0 is one), or None when absent."""
         return self._checked(key, lambda name, value: whole_number(name, value, at_least=least))
+
+    def layers(self, key: str) -> int | None:
+        """A number of layers, or None when absent: one entry is made for each, so that it has to be one that a model has."""
+        count = self.count(key)
+        if count is not None and count > _MOST_LAYERS:
+            raise self.error(key, f"a number of layers, at most {_MOST_LAYERS},")
+        return count
 
     def length(self, key: str) -> int | None:
         """A number of tokens, or None when absent."""
@@ -98,7 +109,7 @@ class Keys:
             return None
         if not isinstance(value, (list, tuple)) or not value:
             raise self.error(key, "a list of numbers > 0")
-        entries = Keys({f"{key}[{i}]": entry for i, entry in enumerate(value)}, self.where, self.path)
+        entries = FlatKeys({f"{key}[{i}]": entry for i, entry in enumerate(value)}, self.where, self.path)
         if None in value:
             raise self.error(f"{key}[{list(value).index(None)}]", "a number > 0")
         return tuple(entries.number(entry, above=0) or 0.0 for entry in entries.mapping)
@@ -138,12 +149,22 @@ class Keys:
         )
         if strict:
             raise ConfigError(f"{message}; strict=False reads the rest with a warning")
-        warn(f"{message}; it is left out")
+        warn(f"{message}; it is left out", finding=True)
 
 
-def warn(message: str) -> None:
+class FlatKeys(Keys):
+    """A mapping whose keys hold dots of their own, as those of GGUF do."""
+
+    def lookup(self, key: str) -> Any:
+        """What the file has under the key, without counting as read; None when absent."""
+        return self.mapping.get(key)
+
+
+def warn(message: str, *, finding: bool = False) -> None:
     """A ConfigWarning at the line that called this package, however deep within it the reason was found."""
+    warning = ConfigWarning(message)
+    warning.finding = finding
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "yarncore":
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, ConfigWarning, stacklevel=level)
+    warnings.warn(warning, stacklevel=level)

@@ -8,6 +8,8 @@ from yarncore.configs.keys import warn
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
 
+FULL = "full_attention"  # the type of layers that are all alike
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:

@@ -7,26 +7,48 @@ import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from yarncore.configs.containers.arguments import parse
+from yarncore.configs.containers.gguf_header import read_float32, read_header
+from yarncore.configs.hub import cached
 from yarncore.errors import ConfigError
 
 _LARGEST_FILE = 64 * 2**20
 _NOT_FOUND = (
-    "No such file or folder. The path of a config.json, or of a folder that holds one, is expected; nothing is downloaded, so "
-    "that neither the name of a repository nor a URL is accepted"
+    "No such file or folder. The path of a config.json, or of a folder that holds one, is expected; the name of a model on the "
+    "hub is looked up in the local cache alone, and nothing is downloaded"
 )
-_OTHER_FORMATS = (".yaml", ".yml", ".toml", ".pkl", ".pickle", ".py", ".pt", ".bin", ".gguf")
+_OTHER_FORMATS = (".yaml", ".yml", ".toml", ".pkl", ".pickle", ".py", ".pt", ".bin")
+_PROGRAMS = ("vllm", "sglang", "llama-server", "llama-cli", "python", "python3", "torchrun")
 
 
-def load(source: Any) -> tuple[Mapping[str, Any], str]:
+class Source(NamedTuple):
+    """A configuration as a mapping.
+
+    Attributes
+    ----------
+    mapping : mapping
+    where : str
+        Its name for messages.
+    config : Source or None
+        That of the model, where this one only changes it.
+    """
+
+    mapping: Mapping[str, Any]
+    where: str = "config"
+    config: "Source | None" = None
+
+
+def load(source: Any, config: Source | None = None) -> Source:
     """The mapping of a configuration, and its name for messages.
 
     Parameters
     ----------
-    source : mapping, str, os.PathLike or configuration object
-        A path is that of a JSON file, or of a folder with a config.json; "-" is the standard input. Nothing is
-        downloaded.
+    source : mapping, str, os.PathLike, list of str or configuration object
+        A path is that of a JSON or GGUF file, or of a folder with a config.json; "-" is the standard input. A name on the
+        hub (owner/model) is that of its config.json in the local cache; nothing is downloaded. A list of words, or a string
+        with flags, is a command line.
 
     Raises
     ------
@@ -38,19 +60,36 @@ def load(source: Any) -> tuple[Mapping[str, Any], str]:
         For anything else.
     """
     if isinstance(source, Mapping):
-        return source, "config"
+        return Source(source, "config", config)
     if isinstance(source, str) and source == "-":
-        return _parse(_bounded(sys.stdin.buffer.read(_LARGEST_FILE + 1)), "standard input"), "standard input"
+        raw = _bounded(sys.stdin.buffer.read(_LARGEST_FILE + 1))
+        return Source(parse_json(raw, "standard input"), "standard input", config)
+    if isinstance(source, (list, tuple)) and all(isinstance(word, str) for word in source):
+        return Source(parse(source), "command line", config)
+    if isinstance(source, str) and _is_typed(source) and not _exists(source):
+        return Source(parse(source), "command line", config)
     if isinstance(source, (str, bytes, os.PathLike)):
-        return _load_file(os.fsdecode(source))
+        return Source(*_load_file(os.fsdecode(source)), config)
     if hasattr(source, "config") and hasattr(source, "forward"):
         raise ConfigError(f"source is a model ({type(source).__name__}); give its configuration, model.config")
     if hasattr(source, "to_dict") and hasattr(source, "model_type"):
-        return source.to_dict(), type(source).__name__
+        return Source(source.to_dict(), type(source).__name__, config)
     raise TypeError(
-        f"source is {type(source).__name__}; a dict, the path of a config.json or of a model's folder, or a transformers "
-        "configuration is expected"
+        f"source is {type(source).__name__}; a dict, the path of a config.json or of a model's folder, a command line, or a "
+        "transformers configuration is expected"
     )
+
+
+def _is_typed(source: str) -> bool:
+    """Whether a string is a command line: a program that is known, or flags."""
+    return " -" in source or source.partition(" ")[0] in _PROGRAMS
+
+
+def _exists(source: str) -> bool:
+    try:
+        return Path(source).exists()
+    except (OSError, ValueError):  # too long for a path, or with a character that none has
+        return False
 
 
 def _load_file(source: str) -> tuple[Mapping[str, Any], str]:
@@ -65,14 +104,30 @@ def _load_file(source: str) -> tuple[Mapping[str, Any], str]:
     try:
         status = path.stat()
     except FileNotFoundError:
-        raise FileNotFoundError(errno.ENOENT, _NOT_FOUND, source) from None
+        found = cached(source)
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, _NOT_FOUND, source) from None
+        path, status = found, found.stat()
     if not stat.S_ISREG(status.st_mode):
         raise ConfigError(f"{path}: not a regular file")
+    if path.suffix.lower() == ".gguf":
+        return read_gguf(path), str(path)
     if path.suffix.lower() in _OTHER_FORMATS:
-        raise ConfigError(f"{path}: {path.suffix} files are not read; JSON is expected")
+        raise ConfigError(f"{path}: {path.suffix} files are not read; JSON or GGUF is expected")
     if status.st_size > _LARGEST_FILE:
         raise ConfigError(f"{path}: {status.st_size} bytes; at most {_LARGEST_FILE} are read")
-    return _parse(path.read_bytes(), str(path)), str(path)
+    return parse_json(path.read_bytes(), str(path)), str(path)
+
+
+def read_gguf(path: Path) -> dict[str, Any]:
+    """The key-values of a GGUF file, and its tensors of divisors under their own names."""
+    header = read_header(path)
+    values = {key: entry.value for key, entry in header.entries.items()}
+    for name in ("rope_freqs.weight", "rope_factors_short.weight", "rope_factors_long.weight"):
+        divisors = read_float32(path, header, name)
+        if divisors is not None:
+            values[name] = divisors
+    return values
 
 
 def _bounded(raw: bytes) -> bytes:
@@ -81,7 +136,9 @@ def _bounded(raw: bytes) -> bytes:
     return raw
 
 
-def _parse(raw: bytes, where: str) -> Mapping[str, Any]:
+def parse_json(raw: bytes, where: str) -> dict[str, Any]:
+    """The JSON object in some bytes; ConfigError where it is none, or names a key twice."""
+
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()

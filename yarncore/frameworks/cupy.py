@@ -15,6 +15,9 @@ class Cupy(Framework):
     def layout(self, x: Any) -> Layout | None:
         return Layout(x.data.ptr, x.shape, x.strides, x.itemsize)
 
+    def kept(self, x: Any) -> Any:
+        return x.copy()
+
     def on_host(self, x: Any) -> Any:
         return x.get()
 

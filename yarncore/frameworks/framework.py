@@ -68,6 +68,14 @@ class Framework:
         """Whether a tracer or a mode may record what is done to plain arrays: then no value may be read from them."""
         return False
 
+    def is_virtual(self, x: Array) -> bool:
+        """Whether an array stands for others, in a trace or a transform: it must not outlive that."""
+        return self.is_traced(x)
+
+    def makes_apart(self) -> Any:
+        """What kind of arrays is made now, where there are kinds that must not meet."""
+        return None
+
     def is_recorded(self, x: Array) -> bool:
         """Whether what happens to an array is differentiated or transformed: then the framework must see it."""
         return False
@@ -88,6 +96,10 @@ class Framework:
         """An array as if repeated to a shape."""
         return self.namespace(x).broadcast_to(x, shape)
 
+    def kept(self, x: Array) -> Array:
+        """The values of an array as they are now, whatever is written to it later."""
+        return x
+
     def write(self, target: Array, values: Array) -> None:
         """Put values into an array, recorded where the framework records."""
         target[...] = values
@@ -95,6 +107,10 @@ class Framework:
     def at_index(self, x: Array, index: tuple[np.ndarray[Any, Any], ...]) -> Any:
         """Host index arrays as what `x` is indexed by."""
         return index
+
+    def indexable(self, x: Array) -> Array:
+        """The same memory, in a dtype whose elements index arrays can read and write."""
+        return x
 
     # What must be said before one is touched
 
@@ -104,8 +120,8 @@ class Framework:
     def check_storage(self, name: str, x: Array) -> None:
         """Raise ValueError where the memory of an array was taken away."""
 
-    def check_positions(self, x: Array) -> None:
-        """Raise TypeError or ValueError where an array cannot serve as positions."""
+    def check_positions(self, x: Array, name: str = "positions") -> None:
+        """Raise TypeError or ValueError where an array cannot serve as positions, or as a table."""
 
     def check_writable(self, name: str, x: Array) -> None:
         """Raise TypeError or ValueError where an array must not be written."""
@@ -154,8 +170,14 @@ class Framework:
         """The dtype that a Python float becomes."""
         return xp.asarray(1.0).dtype
 
-    def symbol_as_array(self, value: Any, like: Array) -> Any:
-        """An integer that is traced, as a 0-d array where `like` lives; any other value as it is."""
+    def symbol_as_array(self, name: str, value: Any, like: Array, least: int | None = None) -> Any:
+        """An integer that is traced, as a 0-d array where `like` lives; any other value as it is.
+
+        Raises
+        ------
+        ValueError
+            Where one that is traced is known to be below `least`.
+        """
         return value
 
 

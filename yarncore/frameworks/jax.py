@@ -19,6 +19,9 @@ class Jax(Framework):
             return True
         return any(device.platform != "cpu" for device in x.devices())
 
+    def is_virtual(self, x: Any) -> bool:
+        return isinstance(x, jax.core.Tracer)
+
     def has_64_bits(self, xp: Any) -> bool:
         """Only when it is told to."""
         return bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined,unused-ignore]

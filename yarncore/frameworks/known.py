@@ -67,7 +67,11 @@ def of_namespace(xp: Namespace) -> Framework:
 
 
 def _torch() -> Framework:
-    # Looked up where Python keeps it: a variable of our own that is set while torch.compile traces would be a change to it.
+    if sys.modules["torch"].compiler.is_compiling():
+        # By a statement: which modules there are would be a guard, broken by the next import, and no import a call.
+        from yarncore.frameworks.torch import TORCH
+
+        return TORCH
     answers: Any = sys.modules.get(_TORCH) or importlib.import_module(_TORCH)
     return answers.TORCH  # type: ignore[no-any-return]
 

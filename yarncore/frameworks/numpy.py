@@ -29,6 +29,11 @@ class Numpy(Framework):
         known = all(isinstance(n, int) for n in shape)  # else a tracer's, or Dask's: NumPy would fix them
         return np.broadcast_to(x, shape) if known else x
 
+    def kept(self, x: Any) -> Any:
+        copy = x.copy()
+        copy.flags.writeable = False
+        return copy
+
     def check(self, name: str, x: Any) -> None:
         if isinstance(x, np.ma.MaskedArray):
             raise TypeError(f"{name} is a masked array: its mask would be lost; give {name}.filled(...) or {name}.data")

@@ -34,6 +34,13 @@ class Torch(Framework):
     def is_watched(self) -> bool:
         return is_watched()
 
+    def is_virtual(self, x: Any) -> bool:
+        return is_virtual(x) or is_watched()
+
+    def makes_apart(self) -> Any:
+        """Autograd may not save what was made in inference mode."""
+        return torch.is_inference_mode_enabled()
+
     def is_recorded(self, x: Any) -> bool:
         return bool((torch.is_grad_enabled() and x.requires_grad) or is_wrapped(x) or forward_ad._current_level >= 0)
 
@@ -52,11 +59,18 @@ class Torch(Framework):
     def broadcast(self, x: Any, shape: tuple[int, ...]) -> Any:
         return x.expand(shape)
 
+    def kept(self, x: Any) -> Any:
+        return x.detach() if is_virtual(x) or is_watched() else x.detach().clone()
+
     def write(self, target: Any, values: Any) -> None:
         target.copy_(values)
 
     def at_index(self, x: Any, index: tuple[np.ndarray[Any, Any], ...]) -> Any:
         return tuple(torch.from_numpy(np.ascontiguousarray(part)).to(x.device) for part in index)
+
+    def indexable(self, x: Any) -> Any:
+        signed = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
+        return x.view(signed[x.dtype]) if x.dtype in signed else x
 
     def check(self, name: str, x: Any) -> None:
         if x.is_nested:
@@ -76,10 +90,11 @@ class Torch(Framework):
                 f"{name} has shape {tuple(x.shape)}, but its storage was resized to 0 bytes: it holds no values"
             )
 
-    def check_positions(self, x: Any) -> None:
+    def check_positions(self, x: Any, name: str = "positions") -> None:
         if x.requires_grad:
-            raise TypeError("positions requires grad; the rotation is not differentiated with respect to them")
-        self.check_storage("positions", x)
+            error = TypeError if name == "positions" else ValueError
+            raise error(f"{name} requires grad; the rotation is not differentiated with respect to it")
+        self.check_storage(name, x)
 
     def check_writable(self, name: str, x: Any) -> None:
         if torch.is_grad_enabled() and x.requires_grad and x.is_leaf:
@@ -133,12 +148,15 @@ class Torch(Framework):
     def default_float(self, xp: Any) -> Any:
         return torch.get_default_dtype()
 
-    def symbol_as_array(self, value: Any, like: Any) -> Any:
+    def symbol_as_array(self, name: str, value: Any, like: Any, least: int | None = None) -> Any:
         """Its value must not be compiled in: as a number it would be, and every length would be compiled anew."""
         if not torch.compiler.is_compiling() or isinstance(value, bool) or not isinstance(value, (int, torch.SymInt)):
             return value
-        if value < 1:
-            raise ValueError(f"length is {value}; a number of tokens >= 1 is expected")
+        from torch.fx.experimental import symbolic_shapes  # torch.compile imported it before us
+
+        # Of int(tensor) nothing is known: a plain question would end the trace. Before torch 2.8 there is only that.
+        if least is not None and getattr(symbolic_shapes, "guard_or_false", bool)(value < least):
+            raise ValueError(f"{name} is {int(value)}; a number of tokens >= {least} is expected")
         return torch.full((), value, dtype=torch.int64, device=like.device)
 
 

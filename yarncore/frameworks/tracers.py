@@ -2,8 +2,27 @@
 
 import sys
 import warnings
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def constant_in_a_trace(function: Function) -> Function:
+    """Mark what torch.compile is to call while it traces, with constants, holding the result as one.
+
+    As torch.compiler.assume_constant_result does, which would have to import torch. Its arguments must be letters and
+    numbers: those are guarded, so that another value compiles anew.
+    """
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    return function
+
+
+def dynamo_traces() -> bool:
+    """Whether Python itself is traced, by torch.compile or a strict export: then no number of ours can be computed."""
+    torch = sys.modules.get("torch")
+    return torch is not None and bool(torch.compiler.is_dynamo_compiling())
 
 
 def refuse_proxy(x: object) -> None:

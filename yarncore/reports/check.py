@@ -57,14 +57,14 @@ def check(description: Description) -> RotationCheck:
     rotated = rotation.rotate(q, k, given, heads_axis=-2)
     angle = positions.astype(np.float32)[:, None] * rotation.inverse_frequencies.astype(np.float32)
     exact, usual = _exact_cos_sin(rotation.inverse_frequencies, positions), (np.cos(angle), np.sin(angle))
-    interleaved = description.rope.interleaved
+    layout = description.rope.interleaved, description.rope.rotary_start
 
     def turned(cos: npt.NDArray[np.floating], sin: npt.NDArray[np.floating]) -> list[npt.NDArray[np.float64]]:
         m = rotation.attention_factor
-        return [turn_by(x, m * cos[:, None, :], m * sin[:, None, :], interleaved) for x in (q, k)]
+        return [turn_by(x, m * cos[:, None, :], m * sin[:, None, :], *layout) for x in (q, k)]
 
     exactly, usually = turned(*exact), turned(*usual)
-    where = members(rotation.rotary_dim // 2, interleaved)
+    where = members(rotation.rotary_dim // 2, *layout)
     error = max(_distance(y, z, where) for y, z in zip(rotated, exactly, strict=True))
     usual_error = max(_distance(y, z, where) for y, z in zip(usually, exactly, strict=True))
     tokens, seconds = _time(description, end)

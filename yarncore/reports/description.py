@@ -89,6 +89,8 @@ class Description:
             "rope": repr(self.rope),
             "head_dim": self.rope.head_dim,
             "rotary_dim": self.rope.rotary_dim,
+            "rotary_start": self.rope.rotary_start,
+            "reversed": self.rope.reversed,
             "base": self.rope.base,
             "interleaved": self.rope.interleaved,
             "original_length": self.original_length,
@@ -123,7 +125,7 @@ def describe(source: Any, layer_type: str | None = None, length: int | None = No
     rotation = rope.at(target)
     query_dim = rope.head_dim + model.query_elements_beside
     name = Path(model.where).name + (f" ({model.model_type})" if model.model_type else "")
-    rows = _pair_rows(rope, rotation.inverse_frequencies, original, factor)
+    rows = _pair_rows(rope, abs(rotation.inverse_frequencies), original, factor)
     return Description(
         name, model.evidence, rope, rotation, original, target, factor, model.heads, model.key_heads, query_dim, rows
     )

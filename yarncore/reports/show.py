@@ -43,6 +43,8 @@ def _summary(description: Description) -> Table:
     table.add_column()
     layout = "interleaved pairs (2i, 2i+1)" if rope.interleaved else f"pairs (i, i+{rope.rotary_dim // 2})"
     part = "" if rope.rotary_dim == rope.head_dim else f", {rope.rotary_dim} of them turn"
+    part += f" from element {rope.rotary_start} on" if rope.rotary_start else ""
+    part += ", backwards" if rope.reversed else ""
     softmax, scale = rotation.softmax_scale_factor, rotation.softmax_scale(description.query_dim)
     for name, text in (
         ("model", description.model),

@@ -8,8 +8,10 @@ from yarncore.frameworks.known import is_array, of
 from yarncore.request.heads import AUTOMATIC_HEADS_AXIS, checked_heads_axis, refuse_ambiguous_heads, token_shape_of
 from yarncore.request.outputs import check_memory, checked_outputs
 from yarncore.request.positions import PlacedPositions, broadcasts_to, padded, place, token_text
+from yarncore.request.prepared import PreparedPositions
 from yarncore.request.slots import checked_slots
 from yarncore.request.tensors import check_array, check_device
+from yarncore.turns.given import GivenTables
 from yarncore.turns.record import RotationRecord
 
 
@@ -31,6 +33,8 @@ class RotationRequest:
     slots : integer array, shape (n,), or None
         Flattened token indices to turn; positions and rows are then those of the slots. In NumPy, as int64 and checked,
         unless it lives where `inputs` do and cannot be read without waiting.
+    prepared : PreparedPositions or None
+        The same positions, and what was made of them by earlier calls. A backend may do without.
     """
 
     inputs: list[Array]
@@ -40,6 +44,7 @@ class RotationRequest:
     positions: PlacedPositions
     record: RotationRecord
     slots: Any = None
+    prepared: PreparedPositions | None = None
 
     @property
     def in_place(self) -> bool:
@@ -85,7 +90,7 @@ def make_request(
     if k is not None:
         _check_same_home(q, k)
     for name, x in zip(names, inputs, strict=False):
-        _check_head_dim(name, x, record)
+        check_head_dim(name, x, record)
     automatic = heads_axis is AUTOMATIC_HEADS_AXIS
     axis = checked_heads_axis(-2 if automatic else heads_axis, names[0], q)
     token_shape = token_shape_of(q, axis)
@@ -99,13 +104,9 @@ def make_request(
     placed = place(positions, grid, token_shape, record.position_axes, like=q, axis=axis)
     if placed.array is None and record.pair_section is not None:
         record = record.changed(pair_section=None, sections=1)  # a count is the same for every section
-    if automatic and slots is None and placed.array is None:
+    if automatic and slots is None and placed.array is None and not isinstance(record.turns, GivenTables):
         refuse_ambiguous_heads(names[0], q, "None" if positions is None else "an offset")
-    for array in (record.rows, getattr(record.turns, "factors", None)):
-        if array is not None and not isinstance(array, tuple):
-            _check_home_of_lengths(array, q)
-    if record.lengths_shape:
-        _check_lengths(record.lengths_shape, grid, axis)
+    check_lengths(record, q, grid, axis)
     outputs = inputs if in_place else checked_outputs(inputs, out, names)
     if outputs is not None:
         for name, x in zip(names if in_place else ("out[0]", "out[1]"), outputs, strict=False):
@@ -131,31 +132,39 @@ def _check_same_home(q: Array, k: Array) -> None:
         raise ValueError(f"q is on {q.device} and k on {k.device}; both on the same device are expected")
 
 
-def _check_home_of_lengths(array: Array, q: Array) -> None:
+def _check_home(name: str, array: Array, q: Array) -> None:
     home, visitor = of(q).name, of(array).name
     if visitor not in (home, "numpy"):
+        what = "length, or what the rotation was made of," if name == "length" else name
         raise TypeError(
-            f"length, or what the rotation was made of, is an array of {visitor} and q of {home}; the same framework is "
-            "expected, or numbers that can be read"
+            f"{what} is an array of {visitor} and q of {home}; the same framework is expected, or numbers that can be read"
         )
-    check_device("length", array, q)
+    check_device(name, array, q)
 
 
-def _check_head_dim(name: str, x: Array, record: RotationRecord) -> None:
+def check_head_dim(name: str, x: Array, record: RotationRecord) -> None:
+    """Raise ValueError where the heads of an array are not of the size that a rotation turns."""
     if len(x.shape) == 0:
         return  # reported with heads_axis, which says how many dimensions are needed
     last = x.shape[-1]
     expected = record.head_dim
-    if (expected is not None and last != expected) or last < record.rotary_dim:
-        wanted = f"head_dim={expected}" if expected is not None else f"at least rotary_dim={record.rotary_dim}"
+    if (expected is not None and last != expected) or last < record.rotary_end:
+        start = "rotary_start + " if record.rotary_start else ""
+        wanted = f"head_dim={expected}" if expected is not None else f"at least {start}rotary_dim={record.rotary_end}"
         hint = ""
         if expected is not None and last > expected and last % expected == 0:
             hint = f" (heads flattened? reshape to (..., {last // expected}, {expected}))"
         raise ValueError(f"{name} has shape {tuple(x.shape)}: its last axis is {last}; {wanted} is expected{hint}")
 
 
-def _check_lengths(lengths_shape: tuple[int, ...], grid: tuple[int, ...], axis: int | None) -> None:
-    if not broadcasts_to(lengths_shape, grid):
+def check_lengths(record: RotationRecord, q: Array, grid: tuple[int, ...], axis: int | None) -> None:
+    """Raise TypeError or ValueError where the lengths of a rotation, or given tables, do not go with `q` and its tokens."""
+    for name, array in record.arrays.items():
+        _check_home(name, array, q)
+    for name, shape in record.shapes.items():
+        if broadcasts_to(shape, grid):
+            continue
+        tables = ", before the axis of its numbers," if name != "length" else ""
         raise ValueError(
-            f"length has shape {lengths_shape}, but {token_text(grid, axis)} or one that broadcasts to it is expected"
+            f"{name} has shape {shape}{tables} but {token_text(grid, axis)} or one that broadcasts to it is expected"
         )

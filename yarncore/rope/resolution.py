@@ -1,5 +1,6 @@
 """Length -> Rotation: at none, at one, at many, and at lengths that cannot be read."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,11 +11,11 @@ from yarncore._arguments import token_count
 from yarncore.frameworks.expressions import namespace_of
 from yarncore.frameworks.framework import Array, Namespace
 from yarncore.frameworks.known import is_array, of
-from yarncore.rotation.numbers import Layout, of_arrays, of_numbers, of_rows
+from yarncore.rope.steps import Steps
+from yarncore.rotation.numbers import Layout, of_arrays, of_numbers
 from yarncore.rotation.rotation import Rotation, assembled
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, real
 from yarncore.scaling.unscaled import Series
-from yarncore.turns.table import TurnsTable
 
 
 class Resolution:
@@ -24,8 +25,8 @@ class Resolution:
     ----------
     original : Rotation
         At the original length. Computed when the Rope is made, so that nothing has to be while a call is traced.
-    steps : TurnsTable and softmax factors, or None
-        The rows of all steps of a scaling that changes in steps.
+    steps : Steps, or None
+        Of a scaling that changes in steps.
     """
 
     __slots__ = ("_layout", "_name", "_scaling", "_series", "original", "steps")
@@ -37,7 +38,7 @@ class Resolution:
         self._series = series
         self._layout = layout
         self._name = name
-        self.original = self.at_length(None)
+        self.original = self._at(None, None, None)
         self.steps = self._all_steps()
 
     @property
@@ -45,12 +46,14 @@ class Resolution:
         """Whether the scaling looks at the length."""
         return self._scaling is not None and self._scaling.needs_length
 
-    def at_length(self, length: int | None) -> Rotation:
+    def at_length(self, length: int) -> Rotation:
         """A concrete Rotation, computed in NumPy."""
-        return self._at(length, None, length)
+        return self.steps.at_length(length) if self.steps else _resolved(self, length)
 
     def at_lengths(self, lengths: npt.NDArray[Any]) -> Rotation:
         """A concrete Rotation with a row for each different length."""
+        if self.steps:
+            return self.steps.at_lengths(lengths, lambda: f"{self._name()}.at({lengths.tolist()})")
         unique, rows = np.unique(lengths, return_inverse=True)
         if not unique.size:
             unique = np.ones(1, dtype=np.int64)
@@ -58,7 +61,7 @@ class Resolution:
 
     def at_traced(self, lengths: Array) -> Rotation:
         """A Rotation at lengths whose values cannot be read now."""
-        return self._by_steps(lengths) if self.steps else self.in_namespace(lengths, namespace_of(lengths))
+        return self.steps.at_traced(lengths) if self.steps else self.in_namespace(lengths, namespace_of(lengths))
 
     def in_namespace(self, length: Any, xp: Namespace) -> Rotation:
         """A Rotation whose numbers are arrays of `xp`, as exact as its widest float."""
@@ -88,22 +91,14 @@ class Resolution:
     def _is_continuous(self) -> bool:
         return self._scaling is not None and self._scaling.needs_length and self._scaling.step_lengths() is None
 
-    def _all_steps(self) -> tuple[TurnsTable, tuple[float, ...]] | None:
+    def _all_steps(self) -> Steps | None:
         lengths = None if self._scaling is None else self._scaling.step_lengths()
-        if lengths is None:
-            return None
-        rotations = [self.at_length(length) for length in lengths]
-        tables = [turns for rotation in rotations if isinstance(turns := rotation._record.turns, TurnsTable)]
-        table = TurnsTable(np.concatenate([t.words for t in tables]), tuple(t.factors[0] for t in tables))
-        return table, tuple(float(rotation.softmax_scale_factor) for rotation in rotations)
+        return None if lengths is None else Steps.of(lengths, [self._at(length, None, length) for length in lengths])
 
-    def _by_steps(self, lengths: Array) -> Rotation:
-        """The row of the table for each length, chosen without reading the lengths."""
-        assert self._scaling is not None
-        assert self.steps is not None
-        last_lengths = (self._scaling.step_lengths() or ())[:-1]
-        rows = of(lengths).rank_among(last_lengths, lengths, self.steps[0].copies.steps)
-        return assembled(of_rows(*self.steps, rows, self._layout))
+
+@functools.lru_cache(maxsize=256)
+def _resolved(resolution: Resolution, length: int) -> Rotation:
+    return resolution._at(length, None, length)
 
 
 def checked_length(length: Any) -> Any:
@@ -126,7 +121,8 @@ def checked_length(length: Any) -> Any:
         array = np.asarray(length)
         if array.size and array.dtype.kind not in "iuf":
             raise TypeError(f"length has dtype {array.dtype}; integers are expected")
-        for value in np.unique(array):
-            token_count("length", value)
-        return array.astype(np.int64)
+        if array.dtype.kind == "f" or (array.size and not (array.min() >= 1 and array.max() < 2**53)):
+            for value in np.unique(array):
+                token_count("length", value)
+        return array.astype(np.int64, copy=False)
     return token_count("length", length if not is_array(length) else length[()])

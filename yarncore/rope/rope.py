@@ -1,8 +1,7 @@
 """Rope: a model's rotary embedding."""
 
-import functools
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from yarncore._arguments import boolean, integer, real_number
@@ -10,14 +9,17 @@ from yarncore.backends.carry_out import REQUIRED, cos_sin, run
 from yarncore.backends.native.plain_call import tries_short_cut
 from yarncore.frameworks.framework import Array, Namespace
 from yarncore.frameworks.known import checked_namespace, is_array, of, of_namespace
+from yarncore.frameworks.tracers import constant_in_a_trace, dynamo_traces
 from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
 from yarncore.rope.resolution import Resolution, checked_length
 from yarncore.rope.sections import SectionOrder, checked_order, checked_sections, section_of_pairs
+from yarncore.rotation.letters import in_letters, of_letters
 from yarncore.rotation.numbers import Layout
-from yarncore.rotation.rotation import Rotation
+from yarncore.rotation.prepared import Prepared
+from yarncore.rotation.rotation import Rotation, assembled
 from yarncore.scaling.scaling import Scaling, as_call
 from yarncore.scaling.unscaled import Series
-from yarncore.turns.record import RotationRecord
+from yarncore.turns.record import RotationRecord, letters_of_sections
 
 _LARGEST_DIM = 2**16  # far beyond any head; a slip of the keyboard must not compute for hours
 
@@ -37,7 +39,7 @@ class Rope:
     scaling : Scaling, optional
         The method of context extension; None is plain RoPE.
     rotary_dim : int, optional
-        How many elements of a head turn, from the first on; even. None: all.
+        How many elements of a head turn, from `rotary_start` on; even. None: all that follow.
     interleaved : bool, default False
         False: pairs (i, i + rotary_dim / 2), as Llama in transformers and GPT-NeoX. True: pairs (2i, 2i+1), as
         GPT-J, Meta's Llama and DeepSeek's checkpoints.
@@ -49,6 +51,11 @@ class Rope:
         the first dealt out in turn and then the first (ERNIE 4.5 VL: height and width by turns, time last). "axial": one
         after the other, each with a series of its own, as image and video models have it: the scaling is then applied
         to each.
+    rotary_start : int, default 0
+        Which element of a head is the first that turns. What is before and behind passes through bit for bit, and in
+        place is not touched: DeepSeek-V4's heads, or MLA's whole query, turn at their end.
+    reversed : bool, default False
+        Turn by minus the position, as nanochat does: (x2, -x1) where others have (-x2, x1).
 
     Raises
     ------
@@ -63,8 +70,12 @@ class Rope:
     interleaved: bool
     sections: tuple[int, ...] | None
     section_order: SectionOrder
+    rotary_start: int
+    reversed: bool
     _resolution: Resolution = field(init=False, repr=False, compare=False)
     _short_cut: Any = field(init=False, repr=False, compare=False)
+    _name: str = field(init=False, repr=False, compare=False)
+    _letters_at: Callable[[str, int], str] = field(init=False, repr=False, compare=False)
 
     def __init__(
         self,
@@ -75,17 +86,24 @@ class Rope:
         interleaved: bool = False,
         sections: Sequence[int] | None = None,
         section_order: SectionOrder = "contiguous",
+        rotary_start: int = 0,
+        reversed: bool = False,
     ) -> None:
         def put(name: str, value: Any) -> Any:
             object.__setattr__(self, name, value)
             return value
 
         dim = put("head_dim", _even("head_dim", head_dim))
-        turning = put("rotary_dim", dim if rotary_dim is None else _even("rotary_dim", rotary_dim))
-        if turning > dim:
-            raise ValueError(f"rotary_dim is {turning}; at most head_dim = {dim} is expected")
+        start = put("rotary_start", integer("rotary_start", rotary_start))
+        if not 0 <= start < dim:
+            raise ValueError(f"rotary_start is {start}; an integer >= 0 and < head_dim = {dim} is expected")
+        turning = put("rotary_dim", _even("rotary_dim", dim - start if rotary_dim is None else rotary_dim))
+        if start + turning > dim:
+            most = f"head_dim = {dim}" if not start else f"head_dim - rotary_start = {dim - start}"
+            raise ValueError(f"rotary_dim is {turning}; at most {most} is expected")
         put("base", real_number("base", base, above=1))
         put("interleaved", boolean("interleaved", interleaved))
+        put("reversed", boolean("reversed", reversed))
         if scaling is not None and not isinstance(scaling, Scaling):
             raise TypeError(f"scaling is {scaling!r}; None or a scaling such as YaRN(...) is expected")
         put("scaling", scaling)
@@ -97,9 +115,14 @@ class Rope:
             for pairs in lengths:
                 scaling.check_pairs(pairs)
         section = None if counts is None else section_of_pairs(counts, section_order)
-        layout = Layout(dim, interleaved, section, 1 if counts is None else len(counts))
+        letters = "" if section is None else letters_of_sections(section)
+        count = 1 if counts is None else len(counts)
+        layout = Layout(dim, interleaved, section, count, letters, start, reversed)
         series = tuple(Series.of(self.base, pairs, scaling) for pairs in lengths)
         resolution = put("_resolution", Resolution(scaling, series, layout, lambda: repr(self)))
+        # torch.compile guards the name, not whose the function is: ropes of one name compute the same.
+        put("_name", repr(self))
+        put("_letters_at", constant_in_a_trace(lambda name, length: _letters(self, length)))
         put("_short_cut", False if resolution.needs_length else resolution.original._short_cut)
 
     # Resolving
@@ -131,16 +154,45 @@ class Rope:
             return self._resolution.original
         if is_array(lengths) and of(lengths).is_traced(lengths):
             return self._resolution.at_traced(lengths)
-        return _resolved(self, lengths) if isinstance(lengths, int) else self._resolution.at_lengths(lengths)
+        if not isinstance(lengths, int):
+            return self._resolution.at_lengths(lengths)
+        if dynamo_traces():
+            letters, layout = self._letters_at(self._name, lengths), self._resolution.original._record
+            return assembled(of_letters(letters, layout, lambda: f"{self._name}.at({lengths})"))
+        return self._resolution.at_length(lengths)
 
     def _record_for(self, length: Any, like: Any) -> RotationRecord:
-        length = of(like).symbol_as_array(length, like)
+        length = of(like).symbol_as_array("length", length, like, least=1)
         if length is None and self._resolution.needs_length:
             raise TypeError(
                 f"length is required: {type(self.scaling).__name__} looks at it. It is the largest position of the whole "
                 "sequence + 1, cached and new; it is never inferred from positions"
             )
         return self.at(length)._record
+
+    def of_slice(self) -> "Rope":
+        """The Rope of the slice that turns, for code that cuts the head before it rotates: Phi, GPT-J, MLA's slice.
+
+        Returns
+        -------
+        Rope
+            Its head_dim is rotary_dim; the numbers are the same.
+        """
+        return replace(self, head_dim=self.rotary_dim, rotary_start=0)
+
+    def in_halves(self) -> "Rope":
+        """The Rope of the same numbers over pairs (i, i + rotary_dim / 2).
+
+        For keys that a model with interleaved pairs stores as halves, as transformers does for DeepSeek: it de-interleaves
+        q and k and then turns halves, so that its cached keys are re-rotated in this layout. Nothing tells the layouts of
+        stored keys apart.
+
+        Returns
+        -------
+        Rope
+            With interleaved=False.
+        """
+        return replace(self, interleaved=False)
 
     # Rotating
 
@@ -214,6 +266,39 @@ class Rope:
         record = self._record_for(length, q)
         return run(record, q, k, positions, heads_axis=heads_axis, in_place=True, backend=backend)
 
+    def prepare(self, positions: Any, *, length: Any = None) -> Prepared:
+        """The rotation at positions that many calls share, such as those of all layers of a model in one forward.
+
+        Lengths and rows of cos and sin are resolved once: `prepared.rotate(q, k, heads_axis=-3)` in each layer gives the
+        bits of `rope.rotate(q, k, positions, length=length, heads_axis=-3)`.
+
+        Parameters
+        ----------
+        positions : array or sequence of int or float, shape (..., tokens)
+            In tokens; broadcast against the token axes of what is rotated. Copied: later changes are not seen.
+        length : as for rotate
+
+        Returns
+        -------
+        Prepared
+
+        Raises
+        ------
+        TypeError
+            Also where positions is a count: there is no tensor to count along.
+        ValueError
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> rope = Rope(64)
+        >>> at = rope.prepare(np.arange(10))
+        >>> x = np.ones((10, 2, 64), dtype=np.float32)
+        >>> bool((at.rotate(x, None) == rope.rotate(x, None, np.arange(10))).all())
+        True
+        """
+        return Prepared(self._record_for(length, positions), positions)
+
     def cos_sin(self, positions: Any, *, length: Any = None, dtype: Any = None) -> tuple[Array, Array]:
         """cos and sin of the phases, attention factor included, for code that needs the arrays.
 
@@ -237,17 +322,18 @@ class Rope:
         return self.at().inverse_frequencies
 
     def __repr__(self) -> str:
-        return as_call(self, rotary_dim=self.head_dim)
+        return as_call(self, rotary_dim=self.head_dim - self.rotary_start)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Rope, (
             self.head_dim, self.base, self.scaling, self.rotary_dim, self.interleaved, self.sections, self.section_order,
+            self.rotary_start, self.reversed,
         )  # fmt: skip
 
 
-@functools.lru_cache(maxsize=256)
-def _resolved(rope: Rope, length: int) -> Rotation:
-    return rope._resolution.at_length(length)
+def _letters(rope: Rope, length: int) -> str:
+    rotation = rope._resolution.at_length(length)
+    return in_letters(rotation._record, rotation._softmax, rotation._continuous)
 
 
 def _even(name: str, value: Any) -> int:

@@ -46,21 +46,31 @@ def host_factors(name: str, value: Any, shape: tuple[int, ...]) -> npt.NDArray[n
         raise ValueError(f"{name} has shape {array.shape}; {shape}, that of the lengths, is expected") from None
 
 
-def checked_head_dim(head_dim: Any, rotary_dim: int) -> int | None:
+def checked_rotary_start(rotary_start: Any) -> int:
+    """rotary_start as an int >= 0."""
+    start = integer("rotary_start", rotary_start)
+    if start < 0:
+        raise ValueError(f"rotary_start is {start}; an integer >= 0 is expected")
+    return start
+
+
+def checked_head_dim(head_dim: Any, rotary_end: int) -> int | None:
     """head_dim as an int that holds what turns, or None."""
     if head_dim is None:
         return None
     count = integer("head_dim", head_dim)
     with extents_may_be_compared():
-        too_small = bool(count < rotary_dim)
+        too_small = bool(count < rotary_end)
     if too_small:
-        raise ValueError(f"head_dim is {count}; at least 2 * the number of frequencies = {rotary_dim} is expected")
+        raise ValueError(
+            f"head_dim is {count}; at least rotary_start + 2 * the number of frequencies = {rotary_end} is expected"
+        )
     return count
 
 
 def written_out(
     theta: npt.NDArray[np.float64], attention: npt.NDArray[np.float64], softmax: npt.NDArray[np.float64],
-    rows: npt.NDArray[Any] | None, head_dim: int | None, interleaved: bool,
+    rows: npt.NDArray[Any] | None, head_dim: int | None, interleaved: bool, rotary_start: int,
 ) -> Callable[[], str]:  # fmt: skip
     """The text of Rotation(...) with these numbers, made when it is asked for."""
 
@@ -70,6 +80,7 @@ def written_out(
         else:
             per_length = ", ".join(f"np.array({values[rows].tolist()})" for values in (attention, softmax))
             numbers = f"{theta[rows].tolist()}, {per_length}"
-        return f"Rotation({numbers}, head_dim={head_dim}, interleaved={interleaved})"
+        start = f", rotary_start={rotary_start}" if rotary_start else ""
+        return f"Rotation({numbers}, head_dim={head_dim}, interleaved={interleaved}{start})"
 
     return text

@@ -13,20 +13,23 @@ from yarncore.frameworks.expressions import namespace_of, widest_float
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_array, of
 from yarncore.rotation.algebra import canonical
-from yarncore.rotation.given import checked_head_dim, host_factors, host_frequencies, written_out
-from yarncore.turns.fixed_point import words_of_frequencies
+from yarncore.rotation.given import checked_head_dim, checked_rotary_start, host_factors, host_frequencies, written_out
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 from yarncore.turns.traced import traced_turns
+from yarncore.turns.words import words_of_frequencies
 
 
 class Layout(NamedTuple):
-    """Which elements of a head turn together, and by which of a token's positions; see RotationRecord."""
+    """Which elements of a head turn together, by which of a token's positions, and which way; see RotationRecord."""
 
     head_dim: int | None
     interleaved: bool
     pair_section: npt.NDArray[np.uint8] | None = None
     sections: int = 1
+    section_letters: str = ""
+    rotary_start: int = 0
+    conjugate: bool = False
 
 
 class Numbers(NamedTuple):
@@ -48,9 +51,17 @@ class Numbers(NamedTuple):
     continuous: bool = False
 
 
+def given_layout(head_dim: Any, rotary_dim: int, interleaved: Any, rotary_start: Any) -> Layout:
+    """The layout that a caller gave to Rotation(...)."""
+    start = checked_rotary_start(rotary_start)
+    dim = checked_head_dim(head_dim, start + rotary_dim)
+    return Layout(dim, boolean("interleaved", interleaved), rotary_start=start)
+
+
 def of_given(
-    inverse_frequencies: Any, attention_factor: Any, softmax_scale_factor: Any, head_dim: Any, interleaved: Any
-) -> Numbers:
+    inverse_frequencies: Any, attention_factor: Any, softmax_scale_factor: Any, head_dim: Any, interleaved: Any,
+    rotary_start: Any,
+) -> Numbers:  # fmt: skip
     """The numbers of Rotation(...), as the caller gave them.
 
     Raises
@@ -59,8 +70,7 @@ def of_given(
         Where a value is of the wrong type, not finite, not positive, or of the wrong shape.
     """
     if is_array(inverse_frequencies) and of(inverse_frequencies).is_traced(inverse_frequencies):
-        dim = checked_head_dim(head_dim, 2 * inverse_frequencies.shape[-1])
-        layout = Layout(dim, boolean("interleaved", interleaved))
+        layout = given_layout(head_dim, 2 * inverse_frequencies.shape[-1], interleaved, rotary_start)
         return of_arrays(inverse_frequencies, attention_factor, softmax_scale_factor, layout)
     theta = host_frequencies(inverse_frequencies)
     lengths = theta.shape[:-1]
@@ -69,7 +79,7 @@ def of_given(
         host_factors("attention_factor", attention_factor, lengths),
         host_factors("softmax_scale_factor", softmax_scale_factor, lengths),
         np.arange(math.prod(lengths)).reshape(lengths) if lengths else None,
-        Layout(checked_head_dim(head_dim, 2 * theta.shape[-1]), boolean("interleaved", interleaved)),
+        given_layout(head_dim, 2 * theta.shape[-1], interleaved, rotary_start),
     )
 
 
@@ -85,9 +95,9 @@ def of_numbers(
     """Concrete numbers: rows of frequencies (rows, pairs), factors (rows,) and the row of each length."""
     words = words_of_frequencies(theta)
     factors = [Fraction(value) for value in attention.tolist()]
-    record = RotationRecord(TurnsTable(words[:1], (Fraction(1),)), None, (), False, *_placed(layout))
+    record = RotationRecord(TurnsTable(words[:1], (Fraction(1),)), None, (), *_placed(layout))
     if text is None:
-        text = written_out(theta, attention, softmax, rows, layout.head_dim, layout.interleaved)
+        text = written_out(theta, attention, softmax, rows, layout.head_dim, layout.interleaved, layout.rotary_start)
     return Numbers(*canonical(record, words, factors, softmax.tolist(), rows), text, continuous)
 
 
@@ -99,7 +109,7 @@ def of_arrays(theta: Array, attention: Any, softmax: Any, layout: Layout) -> Num
         value if is_array(value) else xp.zeros_like(theta[..., 0]) + value for value in (attention, softmax)
     )
     shape = tuple(theta.shape[:-1])
-    record = RotationRecord(traced_turns(xp, theta, attention), None, shape, False, *_placed(layout))
+    record = RotationRecord(traced_turns(xp, theta, attention), None, shape, *_placed(layout))
 
     def text() -> str:  # when it is asked for: TorchScript's tracer has tensors for extents
         return f"<traced Rotation, inverse_frequencies of shape {(*shape, record.turns.pairs)}>"
@@ -107,12 +117,13 @@ def of_arrays(theta: Array, attention: Any, softmax: Any, layout: Layout) -> Num
     return Numbers(record, softmax, text, continuous=True)
 
 
-def of_rows(table: TurnsTable, softmax: tuple[float, ...], rows: Array, layout: Layout) -> Numbers:
-    """The rows of a concrete table that an index chooses, which is not known yet."""
-    shape = tuple(rows.shape)
-    record = RotationRecord(table, rows, shape, False, *_placed(layout))
-    return Numbers(record, softmax, lambda: f"<Rotation by a traced index of shape {shape}>")
+def of_rows(
+    table: TurnsTable, softmax: tuple[float, ...], rows: Array, layout: RotationRecord, text: Callable[[], str]
+) -> Numbers:
+    """The rows of a concrete table that an index chooses, which may not be known yet."""
+    return Numbers(layout.changed(turns=table, rows=rows, lengths_shape=tuple(rows.shape)), softmax, text)
 
 
-def _placed(layout: Layout) -> tuple[bool, int | None, npt.NDArray[np.uint8] | None, int]:
-    return layout.interleaved, layout.head_dim, layout.pair_section, layout.sections
+def _placed(layout: Layout) -> tuple[bool, bool, int | None, npt.NDArray[np.uint8] | None, int, str, int]:
+    head_dim, interleaved, pair_section, sections, letters, rotary_start, conjugate = layout
+    return conjugate, interleaved, head_dim, pair_section, sections, letters, rotary_start

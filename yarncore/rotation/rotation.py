@@ -15,8 +15,12 @@ from yarncore.frameworks.expressions import constant, namespace_of, take_rows, w
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_numpy, of
 from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
-from yarncore.rotation.algebra import canonical, compose
+from yarncore.rotation.algebra import canonical
+from yarncore.rotation.letters import NO_VALUES, letters_of
 from yarncore.rotation.numbers import Numbers, of_given
+from yarncore.rotation.prepared import Prepared
+from yarncore.rotation.unread import composed, derived, is_read
+from yarncore.turns.given import GivenTables
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 from yarncore.turns.traced import TracedTurns
@@ -37,9 +41,11 @@ class Rotation:
     softmax_scale_factor : float or array of shape (...), default 1
         What attention multiplies its logits by; nothing here applies it. > 0.
     head_dim : int, optional
-        Elements of a head; None: any that is at least rotary_dim. What is beyond rotary_dim passes through.
+        Elements of a head; None: any that holds what turns. The rest passes through.
     interleaved : bool, default False
         Pairs (2i, 2i+1) instead of (i, i + rotary_dim / 2).
+    rotary_start : int, default 0
+        Which element of a head is the first that turns.
 
     Raises
     ------
@@ -47,7 +53,7 @@ class Rotation:
         Where a value is of the wrong type, not finite, not positive, or of the wrong shape.
     """
 
-    __slots__ = ("_cache", "_continuous", "_record", "_short_cut", "_softmax", "_text")
+    __slots__ = ("_cache", "_continuous", "_letters", "_record", "_short_cut", "_softmax", "_text")
 
     _record: RotationRecord
     _softmax: Any
@@ -55,6 +61,7 @@ class Rotation:
     _continuous: bool
     _cache: dict[str, Any]
     _short_cut: Any
+    _letters: tuple[str, str] | None  # all that it computes, for comparisons; None: not known yet
 
     def __init__(
         self,
@@ -63,13 +70,21 @@ class Rotation:
         softmax_scale_factor: Any = 1.0,
         head_dim: int | None = None,
         interleaved: bool = False,
+        rotary_start: int = 0,
     ) -> None:
-        self._adopt(of_given(inverse_frequencies, attention_factor, softmax_scale_factor, head_dim, interleaved))
+        factors = attention_factor, softmax_scale_factor
+        self._adopt(of_given(inverse_frequencies, *factors, head_dim, interleaved, rotary_start))
 
     def _adopt(self, numbers: Numbers) -> None:
         self._record, self._softmax, self._text, self._continuous = numbers
         self._cache = {}
         self._short_cut = short_cut_of(numbers.record)
+        self._letters = letters_of(numbers.record, numbers.softmax)
+
+    @property
+    def _turns(self) -> TurnsTable | TracedTurns:
+        assert not isinstance(self._record.turns, GivenTables)
+        return self._record.turns
 
     # What it is
 
@@ -80,13 +95,12 @@ class Rotation:
         Negative where the rotation turns backwards. Of a traced rotation: an array of its framework.
         """
         if "theta" not in self._cache:
-            record = self._record
-            if isinstance(record.turns, TracedTurns):
-                theta = record.turns.inverse_frequencies
+            turns = self._turns
+            if isinstance(turns, TracedTurns):
+                theta = turns.inverse_frequencies
             else:
-                theta = record.turns.inverse_frequencies()
-                theta = self._at_rows(theta)
-            theta = -theta if record.conjugate else theta
+                theta = self._at_rows(turns.inverse_frequencies())
+            theta = -theta if self._record.conjugate else theta
             if is_numpy(theta):
                 theta.flags.writeable = False
             if of(theta).is_traced(theta):
@@ -97,7 +111,7 @@ class Rotation:
     @property
     def attention_factor(self) -> Any:
         """Multiplies the rotated elements. ALREADY inside rotate and cos_sin: do not multiply again."""
-        turns = self._record.turns
+        turns = self._turns
         if isinstance(turns, TracedTurns):
             return turns.factors
         return self._at_rows(turns.factors_float64)
@@ -129,8 +143,13 @@ class Rotation:
 
     @property
     def head_dim(self) -> int | None:
-        """Elements of a head; None: any that is at least rotary_dim."""
+        """Elements of a head; None: any that holds what turns."""
         return self._record.head_dim
+
+    @property
+    def rotary_start(self) -> int:
+        """Which element of a head is the first that turns."""
+        return self._record.rotary_start
 
     @property
     def interleaved(self) -> bool:
@@ -175,6 +194,10 @@ class Rotation:
         """Rotate q and k in place and return them; see Rope.rotate_."""
         return run(self._record, q, k, positions, heads_axis=heads_axis, in_place=True, backend=backend)
 
+    def prepare(self, positions: Any) -> Prepared:
+        """The rotation at positions that many calls share, such as those of all layers; see Rope.prepare."""
+        return Prepared(self._record, positions)
+
     def cos_sin(self, positions: Any, *, dtype: Any = None) -> tuple[Array, Array]:
         """cos and sin of the phases, attention factor included; see Rope.cos_sin."""
         return cos_sin(self._record, positions, dtype)
@@ -184,26 +207,41 @@ class Rotation:
     @property
     def inverse(self) -> "Rotation":
         """The rotation that undoes it: turns negated, factor 1/m. Its softmax_scale_factor is 1."""
-        return self._turned_back(lambda factor: 1 / factor, "inverse")
+        return self._derived("inverse", "inverse")
 
     @property
     def adjoint(self) -> "Rotation":
         """Its vector-Jacobian product: turns negated, the same factor m."""
-        return self._turned_back(lambda factor: factor, "adjoint")
+        return self._derived("adjoint", "adjoint")
 
-    def _turned_back(self, of_factor: Callable[[Any], Any], name: str) -> "Rotation":
-        record = self._record
-        turns: TurnsTable | TracedTurns
-        if isinstance(record.turns, TracedTurns):
-            turns = TracedTurns(record.turns.words, of_factor(record.turns.factors), record.turns.inverse_frequencies)
-            softmax = turns.factors * 0 + 1
-        else:
-            turns = TurnsTable(record.turns.words, tuple(of_factor(factor) for factor in record.turns.factors))
-            softmax = (1.0,) * turns.rows
-        turned = record.changed(turns=turns, conjugate=not record.conjugate)
-        return assembled(Numbers(turned, softmax, lambda: f"{self!r}.{name}"))
+    def without_factor(self) -> "Rotation":
+        """The same turns with attention factor and softmax_scale_factor 1: what moves a key that is rotated already."""
+        return self._derived("without_factor", "without_factor()")
 
-    def __matmul__(self, other: "Rotation") -> "Rotation":
+    def _derived(self, name: str, written: str) -> "Rotation":
+        kept = is_read(self._record)  # asked first: torch.compile would guard what is in the cache
+        if kept and name in self._cache:
+            return self._cache[name]  # type: ignore[no-any-return]
+        made = assembled(Numbers(*derived(name, self._record), lambda: f"{self!r}.{written}"))
+        if kept:
+            self._cache[name] = made
+        return made
+
+    def of_slice(self) -> "Rotation":
+        """The rotation of the slice that turns; see Rope.of_slice."""
+        return self._laid_out("of_slice()", head_dim=self.rotary_dim, rotary_start=0)
+
+    def in_halves(self) -> "Rotation":
+        """The same numbers over pairs (i, i + rotary_dim / 2); see Rope.in_halves."""
+        return self._laid_out("in_halves()", interleaved=False)
+
+    def _laid_out(self, written: str, **layout: Any) -> "Rotation":
+        numbers = Numbers(
+            self._record.changed(**layout), self._softmax, lambda: f"{self!r}.{written}", self._continuous
+        )
+        return assembled(numbers)
+
+    def __matmul__(self, other: object) -> "Rotation":
         """The rotation that does `other` and then this one. new @ old.inverse turns keys of `old` into keys of `new`.
 
         Turns are added and factors multiplied exactly; softmax_scale_factor is 1.
@@ -211,14 +249,15 @@ class Rotation:
         Raises
         ------
         ValueError
-            Where rotary_dim, head_dim, pair layout or sections differ.
+            Where rotary_dim, rotary_start, head_dim, pair layout or sections differ.
         TypeError
             Where one is traced.
         """
-        if not isinstance(other, Rotation):
-            return NotImplemented
-        record, softmax = compose(self._record, other._record)
-        return assembled(Numbers(record, softmax, lambda: f"({self!r} @ {other!r})"))
+        return self.after(other) if isinstance(other, Rotation) else NotImplemented
+
+    def after(self, other: "Rotation") -> "Rotation":
+        """What `self @ other` is, in a word that torch.compile can trace."""
+        return assembled(Numbers(*composed(self._record, other._record), lambda: f"({self!r} @ {other!r})"))
 
     def temperature_in(self, place: str) -> "Rotation":
         """The same logits, with the temperature in one place: "softmax" or "cos_sin".
@@ -232,9 +271,10 @@ class Rotation:
         if place not in ("softmax", "cos_sin"):
             raise ValueError(f'place is {place!r}; "softmax" or "cos_sin" is expected')
         record = self._record
-        if record.head_dim not in (None, record.rotary_dim):
+        if record.rotary_start or record.head_dim not in (None, record.rotary_dim):
+            some = "the" if record.head_dim is None else record.head_dim
             raise ValueError(
-                f"only {record.rotary_dim} of {record.head_dim} elements turn: their factor cannot move to the whole logit"
+                f"only {record.rotary_dim} of {some} elements turn: their factor cannot move to the whole logit"
             )
         m, k = self.attention_factor, self.softmax_scale_factor
         root = k**0.5
@@ -243,39 +283,39 @@ class Rotation:
 
     def _with_factors(self, attention: Any, softmax: Any, text: str) -> "Rotation":
         record = self._record
-        whole = record.changed(head_dim=record.rotary_dim)
-        if isinstance(record.turns, TracedTurns):
-            turns = TracedTurns(record.turns.words, attention, record.turns.inverse_frequencies)
+        whole, turns = record.changed(head_dim=record.rotary_dim), self._turns
+        if isinstance(turns, TracedTurns):
+            turns = TracedTurns(turns.words, attention, turns.inverse_frequencies)
             return assembled(Numbers(whole.changed(turns=turns), softmax, lambda: f"{self!r}.{text}"))
         rows = np.zeros((), dtype=np.int64) if record.rows is None else record.rows
-        words = record.turns.words[rows.reshape(-1)]
+        words = turns.words[rows.reshape(-1)]
         factors = [Fraction(float(factor)) for factor in np.ravel(attention)]
         index = None if record.rows is None else np.arange(rows.size).reshape(rows.shape)
         softmax_rows = [float(value) for value in np.ravel(softmax)]
         made, kept = canonical(whole, words, factors, softmax_rows, index)
         return assembled(Numbers(made, kept, lambda: f"{self!r}.{text}"))
 
-    def without_factor(self) -> "Rotation":
-        """The same turns with attention factor and softmax_scale_factor 1: what moves a key that is rotated already."""
-        factor = self.attention_factor * 0 + 1.0
-        turned = self._with_factors(factor, factor, "without_factor()")
-        return assembled(Numbers(turned._record.changed(head_dim=self.head_dim), turned._softmax, turned._text))
-
     # Python's own
 
     def _key(self) -> tuple[Any, ...]:
-        record = self._record
-        if isinstance(record.turns, TracedTurns):
-            raise TypeError("a traced Rotation has no values yet: it cannot be compared or hashed")
+        """What it computes, as values: of rows that steps share, those that are in use."""
+        record, softmax, table = self._record, self._softmax, self._turns
+        if isinstance(table, TracedTurns):
+            raise TypeError(NO_VALUES)
+        if record.rows is not None:
+            record, softmax = canonical(record, table.words, list(table.factors), list(softmax), record.rows)
+        turns = record.turns
+        assert isinstance(turns, TurnsTable)
         return (
             "yarncore.Rotation", 1,
-            record.turns.words.astype("<u4").tobytes(),
-            tuple((factor.numerator, factor.denominator) for factor in record.turns.factors),
-            tuple(self._softmax),
+            turns.words.astype("<u4").tobytes(),
+            tuple((factor.numerator, factor.denominator) for factor in turns.factors),
+            tuple(softmax),
             record.lengths_shape,
             None if record.rows is None else tuple(record.rows.ravel().tolist()),
-            record.conjugate, record.interleaved, record.head_dim, record.turns.pairs,
+            record.conjugate, record.interleaved, record.head_dim, turns.pairs,
             None if record.pair_section is None else record.pair_section.tobytes(),
+            *((record.rotary_start,) if record.rotary_start else ()),  # else the id of before there were any
         )  # fmt: skip
 
     def __eq__(self, other: object) -> bool:
@@ -283,10 +323,15 @@ class Rotation:
             return NotImplemented
         if isinstance(self._record.turns, TracedTurns) or isinstance(other._record.turns, TracedTurns):
             return self is other
-        return self._key() == other._key()
+        return self._known_letters() == other._known_letters()
 
     def __hash__(self) -> int:
-        return hash(self._key())
+        return hash(self._known_letters())
+
+    def _known_letters(self) -> tuple[str, str]:
+        if self._letters is None:
+            self._letters = letters_of(self._record, self._softmax, wait=True)
+        return self._letters
 
     def __repr__(self) -> str:
         return self._text()

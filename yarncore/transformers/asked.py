@@ -5,13 +5,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from yarncore._arguments import real_number, token_count
 from yarncore.configs.model_ropes import ModelRopes
 from yarncore.rope.rope import Rope
-from yarncore.scaling import Proportional, YaRN
+from yarncore.scaling import DynamicYaRN, Proportional, YaRN
 from yarncore.scaling.scaling import Scaling
+from yarncore.transformers.dynamic.record import Keys
 from yarncore.transformers.saved import ropes_from_folder
 
 # transformers' own words for layers that look at a window only (configuration_utils.py, ALLOWED_LAYER_TYPES)
@@ -47,6 +48,11 @@ class Target:
         found = (rope.scaling for rope in self.ropes.values() if rope is not None and rope.scaling is not None)
         return tuple(dict.fromkeys(found))
 
+    @property
+    def softmax_follows_length(self) -> bool:
+        """Whether logits are multiplied by a number that differs from one length to another."""
+        return any(scaling.needs_length and getattr(scaling, "softmax_mscale", None) for scaling in self.scalings)
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -57,6 +63,8 @@ class Asked:
     factor: float | None
     original_length: int | None
     replace: bool
+    steps: Literal["doubling"] | None = "doubling"
+    keys: Keys = "rerotated"
 
     def __post_init__(self) -> None:
         given = [name for name in ("scaling", "to", "factor") if getattr(self, name) is not None]
@@ -76,6 +84,10 @@ class Asked:
             object.__setattr__(self, "original_length", token_count("original_length", self.original_length))
         if not isinstance(self.replace, bool):
             raise TypeError(f"replace is {self.replace!r}; True or False is expected")
+        if self.steps not in ("doubling", None):
+            raise ValueError(f'steps is {self.steps!r}; "doubling", or None for a scaling as it is given, is expected')
+        if self.keys not in ("rerotated", "unrotated"):
+            raise ValueError(f'keys is {self.keys!r}; "rerotated" or "unrotated" is expected')
 
     def target(self, found: ModelRopes, config: Any, shared: bool, softmax: bool) -> Target:
         """The Rope of each layer type.
@@ -139,12 +151,19 @@ class Asked:
                 )
             for scaling in self.scaling.values():
                 self._check_scaling(scaling, found, original)
-            return self.scaling
+            return {name: self._stepped(scaling) for name, scaling in self.scaling.items()}
         scaling = self.scaling if isinstance(self.scaling, Scaling) else self._yarn(found, original, softmax)
+        scaling = self._stepped(scaling)
         self._check_scaling(scaling, found, original)
         windowed = {name for name in rotating if name.partition(",")[0] in _WINDOWED}
         spared = set() if shared or windowed == set(rotating) else windowed
         return {name: scaling for name in rotating if name not in spared}
+
+    def _stepped(self, scaling: Scaling | None) -> Scaling | None:
+        """Dynamic-YaRN in steps: with a cache, one that follows each token re-rotates all keys at each."""
+        if self.steps is not None and isinstance(scaling, DynamicYaRN) and scaling.steps is None:
+            return dataclasses.replace(scaling, steps=self.steps)
+        return scaling
 
     def _yarn(self, found: ModelRopes, original: Length, softmax: bool) -> YaRN:
         if original.tokens is None:

@@ -47,6 +47,8 @@ class Decoder:
 
     Attributes
     ----------
+    root : Module
+        What was given: the model, or what wraps it.
     model : PreTrainedModel
         The outermost model of transformers: what is saved, and what keeps the record of what was changed.
     config : PreTrainedConfig
@@ -57,11 +59,16 @@ class Decoder:
         A class whose code is not of transformers and that takes cos and sin; empty where there is none.
     """
 
+    root: Any
     model: Any
     config: Any
     rotaries: tuple[Place, ...]
     methods: tuple[Method, ...]
     custom: str
+
+    def owner(self, place: Place) -> torch.nn.Module:
+        """The module whose forward calls a rotary module."""
+        return _owner(self.model, place, self.config)
 
 
 def model_of(model: Any) -> Any:
@@ -76,10 +83,12 @@ def model_of(model: Any) -> Any:
     """
     if not isinstance(model, torch.nn.Module):
         raise TypeError(f"model is {type(model).__name__}; a loaded model of transformers is expected")
+    found = None
     for module in model.modules():
-        if hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None:
+        if "_orig_mod" in module._modules or module._compiled_call_impl is not None:
             raise ValueError(f"model is compiled ({type(module).__name__}); extend or restore it first, then compile")
-    found = next((module for module in model.modules() if isinstance(module, transformers.PreTrainedModel)), None)
+        if found is None and isinstance(module, transformers.PreTrainedModel):
+            found = module
     if found is None:
         raise TypeError(
             f"model is {type(model).__name__}, in which there is no model of transformers (PreTrainedModel)"
@@ -97,22 +106,21 @@ def decoder_of(model: Any) -> Decoder:
     """
     outermost = model_of(model)
     config = outermost.config.get_text_config(decoder=True)
-    places = [place for place in _places(outermost) if _is_rotary(place.module) and _config(place) is config]
+    places = [place for place in _places(outermost) if _is_rotary(place.module) and _is_of(_config(place), config)]
     if not places:
         raise ValueError(
-            f"{type(outermost).__name__} has no rotary module (one without parameters that takes {_POSITIONS}) of its language "
+            f"{type(outermost).__name__} has no rotary module (one that takes {_POSITIONS} and learns nothing) of its language "
             f"model, {type(config).__name__}: what it rotates by, if it does, is not known"
         )
     owners = {id(owner): owner for owner in (_owner(outermost, place, config) for place in places)}
     methods, custom = [], ""
+    rotating = functools.cache(_rotating_methods)  # for this model alone: somebody may patch a class afterwards
     for owner in owners.values():
         for path, module in _of_language_model(owner, config):
-            methods += [
-                Method(module, path, name, functions) for name, functions in _rotating_methods(module.__class__).items()
-            ]
+            methods += [Method(module, path, name, functions) for name, functions in rotating(module.__class__).items()]
             if _is_custom(module.__class__):
                 custom = type(module).__name__
-    return Decoder(outermost, config, tuple(places), tuple(methods), custom)
+    return Decoder(model, outermost, config, tuple(places), tuple(methods), custom)
 
 
 def _places(model: torch.nn.Module) -> Iterator[Place]:
@@ -141,6 +149,11 @@ def _config(place: Place) -> Any:
     return getattr(place.module, "config", None) or getattr(place.parent, "config", None)
 
 
+def _is_of(config: Any, of_language_model: Any) -> bool:
+    """Whether a configuration is that of the language model, or a copy that was made for some layers."""
+    return config is of_language_model or type(config) is type(of_language_model)
+
+
 def _owner(model: torch.nn.Module, place: Place, config: Any) -> torch.nn.Module:
     """The model of transformers, of the language model's configuration, that a rotary module stands in."""
     names = place.path.split(".")[:-1]
@@ -158,7 +171,6 @@ def _of_language_model(module: torch.nn.Module, config: Any, path: str = "") -> 
         yield from _of_language_model(child, config, f"{path}.{name}" if path else name)
 
 
-@functools.lru_cache(maxsize=1024)
 def _rotating_methods(module_class: Any) -> Mapping[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
     for owner in reversed(module_class.__mro__):

@@ -1,8 +1,9 @@
 """Extend a loaded model, and restore it."""
 
+import inspect
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -13,10 +14,12 @@ from yarncore.rope.rope import Rope
 from yarncore.scaling.scaling import Scaling
 from yarncore.transformers.asked import Asked, Target
 from yarncore.transformers.cache import cache_bytes
-from yarncore.transformers.changes import Change, make_all, undo_all
+from yarncore.transformers.changes import Change, check_in_place, make_all, undo_all
 from yarncore.transformers.decoder import Decoder, decoder_of, model_of
-from yarncore.transformers.layers import forwards, rotary_modules, softmax_factors
+from yarncore.transformers.dynamic.record import Keys
+from yarncore.transformers.layers import redirection_of, rotary_modules, softmax_factors
 from yarncore.transformers.report import Report
+from yarncore.transformers.saved import configuration
 
 # Under which the record of what was changed is kept by the model: copied, pickled and moved with it.
 _RECORD = "_yarncore_changes"
@@ -30,6 +33,8 @@ def extend(
     factor: float | None = None,
     original_length: int | None = None,
     replace: bool = False,
+    steps: Literal["doubling"] | None = "doubling",
+    keys: Keys = "rerotated",
 ) -> Report:
     """Put yarncore's rotation under a loaded model, with a longer context or with its own.
 
@@ -51,6 +56,12 @@ def extend(
         The length that the model was trained for; None: its configuration's own, else max_position_embeddings.
     replace : bool, keyword-only
         Put another scaling in the place of one that the model has already.
+    steps : "doubling" or None, keyword-only
+        A DynamicYaRN without steps gets these, so that cached keys are re-rotated at 2, 4, 8 ... times the original length
+        only; None: it follows each token, as it is given.
+    keys : "rerotated" or "unrotated", keyword-only
+        For scalings that look at the length, how keys are cached: rotated, and turned when their row takes a step; or
+        unrotated, and rotated as they are read, in every forward.
 
     Returns
     -------
@@ -61,7 +72,7 @@ def extend(
     TypeError, ValueError
         Naming the argument, what was given and what is accepted; or what it is in the model that is not understood.
     """
-    asked = Asked(scaling, to, factor, original_length, replace)
+    asked = Asked(scaling, to, factor, original_length, replace, steps, keys)
     outermost = model_of(model)
     before = outermost.__dict__.get(_RECORD)
     if before is not None and not replace:
@@ -82,12 +93,13 @@ def restore(model: Any) -> None:
     Raises
     ------
     ValueError
-        Where the model is not extended.
+        Where the model is not extended, or something else was put in the place of what was changed.
     """
     outermost = model_of(model)
     changes = outermost.__dict__.get(_RECORD)
     if changes is None:
         raise ValueError(f"model ({type(outermost).__name__}) is not extended")
+    check_in_place(changes)
     undo_all(changes)
 
 
@@ -97,20 +109,21 @@ def _extended(model: Any, asked: Asked) -> Report:
     softmax = facts_of(found.model_type, decoder.config.to_dict()).softmax_mscale
     knows_types = len(decoder.rotaries) > 1 or any("layer_type" in _takes(place) for place in decoder.rotaries)
     target = asked.target(found, decoder.config, not knows_types, softmax)
-    functions, why_tables = forwards(decoder, found)
-    changes = rotary_modules(decoder, found, target, fused=not why_tables)
-    changes += functions + softmax_factors(decoder, found, target)
+    redirection = redirection_of(decoder, found, target)
+    changes = rotary_modules(decoder, found, target, redirection, asked.keys)
+    saved = configuration(decoder, found, target.ropes, target.length)
+    changes += redirection.changes + softmax_factors(decoder, found, target) + saved.changes
     changes.append(Change(decoder.model, _RECORD, changes))
-    report = _report(decoder, found, target, why_tables)
+    report = _report(decoder, found, target, redirection.why_tables, saved.where)
     make_all(changes)
     return report
 
 
 def _takes(place: Any) -> Any:
-    return type(place.module).forward.__code__.co_varnames if hasattr(place.module.forward, "__func__") else ()
+    return inspect.signature(type(place.module).forward).parameters  # of what decorators wrap, not of a wrapper
 
 
-def _report(decoder: Decoder, found: ModelRopes, target: Target, why_tables: str) -> Report:
+def _report(decoder: Decoder, found: ModelRopes, target: Target, why_tables: str, saved_as: str) -> Report:
     rope = next(rope for rope in target.ropes.values() if rope is not None)
     scaled = next((rope for rope in target.ropes.values() if rope is not None and rope.scaling is not None), rope)
     rotation = scaled.at(target.length or target.original.tokens or 1)
@@ -132,7 +145,7 @@ def _report(decoder: Decoder, found: ModelRopes, target: Target, why_tables: str
         rotation=f"tables of cos and sin: {why_tables}" if why_tables else "fused",
         layers=len({id(method.module) for method in decoder.methods}),
         cache_bytes=cache_bytes(decoder.config, found, target.length, dtype),
-        saved_as="config.json",
+        saved_as=saved_as,
     )
 
 

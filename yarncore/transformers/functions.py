@@ -85,18 +85,14 @@ def _takes_tables(call: Any) -> bool:
     return {"cos", "sin"} <= names or "freqs_cis" in names
 
 
+@functools.lru_cache(maxsize=256)
 def standing_in_for(function: Callable[..., Any], rope: Rope) -> RotationFunction | None:
     """Ours for a rotation function of a model, or None where none does what the function does.
 
     Each that ours can be is tried on small arrays, on the CPU, in float64, with the tables in each arrangement that models
-    have: what is returned gave the very results of the function.
+    have: what is returned gave the very results of the function. The Rope is one without scaling.
     """
-    return _standing_in_for(function, dataclasses.replace(rope, scaling=None))
-
-
-@functools.lru_cache(maxsize=256)
-def _standing_in_for(function: Any, rope: Rope) -> RotationFunction | None:
-    call = function.forward if isinstance(function, torch.nn.Module) else function
+    call: Any = function.forward if isinstance(function, torch.nn.Module) else function
     parameters = tuple(inspect.signature(call).parameters)
     if "cos" in parameters:
         first_table = min(parameters.index("cos"), parameters.index("sin"))
@@ -135,7 +131,7 @@ def _agrees(call: Any, ours: RotationFunction, ropes: Mapping[tuple[int, bool], 
     arrays = dict(zip(ours.arrays, given, strict=True))
     copies = {name: x.clone() for name, x in arrays.items()}
     mine = ours(**copies, **dict.fromkeys(set(_TABLES) & set(ours.parameters), handed))
-    cos, sin = rope.cos_sin(positions, dtype=torch.float64)
+    cos, sin = tables_of_models(rope).cos_sin(positions, dtype=torch.float64)
     for cos_, sin_ in ARRANGEMENTS.values():
         tables = {"cos": cos_(cos, sin), "sin": sin_(cos, sin), "freqs_cis": cos_(cos, sin)}
         try:
@@ -147,6 +143,11 @@ def _agrees(call: Any, ours: RotationFunction, ropes: Mapping[tuple[int, bool], 
     return False
 
 
+def tables_of_models(rope: Rope) -> Rope:
+    """The Rope whose cos and sin a model's module makes: where its pairs turn the other way, its function does that."""
+    return dataclasses.replace(rope, reversed=False)
+
+
 def _pairs_without_k(call: Any, ours: RotationFunction, width: int) -> bool:
     """Whether theirs returns a pair where it is given nothing to rotate but q."""
     if len(ours.arrays) == 1:
@@ -154,7 +155,7 @@ def _pairs_without_k(call: Any, ours: RotationFunction, width: int) -> bool:
     x = torch.zeros(1, 1, 1, width, device="cpu")
     try:
         found = call(x, None, cos=x[0], sin=x[0])
-    except (AttributeError, TypeError):
+    except (AttributeError, TypeError, RuntimeError):
         return False
     return isinstance(found, tuple)
 

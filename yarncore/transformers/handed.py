@@ -7,6 +7,11 @@ from typing import Any
 import torch
 
 from yarncore.rope.rope import Rope
+from yarncore.rotation.prepared import Prepared
+
+# Tokens of a row from which on it pays to make the rows of cos and sin once for all layers: preparing takes 0.2 ms, and
+# with few heads a row costs as much as turning them.
+WORTH_PREPARING = 256
 
 
 def ropes_by_shape(rope: Rope) -> Mapping[tuple[int, bool], Rope]:
@@ -16,7 +21,7 @@ def ropes_by_shape(rope: Rope) -> Mapping[tuple[int, bool], Rope]:
         if rope.sections is not None and interleaved != rope.interleaved:
             continue  # no model has a second layout beside sections
         of_head = dataclasses.replace(rope, interleaved=interleaved)
-        found[rope.rotary_dim, interleaved] = dataclasses.replace(of_head, head_dim=rope.rotary_dim)
+        found[rope.rotary_dim, interleaved] = of_head.of_slice()
         found[rope.head_dim, interleaved] = of_head
     return found
 
@@ -33,7 +38,7 @@ class Handed:
         Of each row's whole sequence, for scalings that look at it.
     """
 
-    __slots__ = ("length", "positions", "ropes")
+    __slots__ = ("_prepared", "length", "positions", "ropes")
 
     def __init__(
         self, ropes: Mapping[tuple[int, bool], Rope], positions: torch.Tensor, length: torch.Tensor | None
@@ -41,6 +46,7 @@ class Handed:
         self.ropes = ropes
         self.positions = positions
         self.length = length
+        self._prepared: dict[Rope, Prepared] = {}
 
     def to(self, device: Any, *args: Any, **kwargs: Any) -> "Handed":
         """The same on another device: what transformers and accelerate do to cos and sin."""
@@ -57,16 +63,27 @@ class Handed:
         fresh : bool
             Nobody else holds q and k: they may be turned in place.
         """
-        rope = self.ropes.get((q.shape[-1], interleaved))
-        if rope is None:
+        rope = self._rope(q.shape[-1], interleaved)
+        if self.length is None and (torch.compiler.is_compiling() or self.positions.shape[-1] < WORTH_PREPARING):
+            turned: Any = rope
+            where: dict[str, Any] = {"positions": self.positions}
+        else:
+            turned, where = self._prepared.get(rope), {}
+            if turned is None:
+                turned = self._prepared[rope] = rope.prepare(self.positions, length=self.length)
+        if fresh and not is_recorded(q, k):
+            return turned.rotate_(q, k, heads_axis=heads_axis, **where)
+        return turned.rotate(q, k, heads_axis=heads_axis, **where)
+
+    def _rope(self, width: int, interleaved: bool) -> Rope:
+        found = self.ropes.get((width, interleaved))
+        if found is None:
             widths = sorted({width for width, layout in self.ropes if layout == interleaved})
-            raise ValueError(f"q has heads of {q.shape[-1]} elements; {' or '.join(map(str, widths))} are expected")
-        if fresh and not _is_recorded(q, k):
-            return rope.rotate_(q, k, self.positions, heads_axis=heads_axis, length=self.length)
-        return rope.rotate(q, k, self.positions, heads_axis=heads_axis, length=self.length)
+            raise ValueError(f"q has heads of {width} elements; {' or '.join(map(str, widths))} are expected")
+        return found
 
 
-def _is_recorded(q: torch.Tensor, k: torch.Tensor | None) -> bool:
+def is_recorded(q: torch.Tensor, k: torch.Tensor | None) -> bool:
     """Whether a gradient or a compiler follows the call, for which fresh results are the better ones."""
     if torch.compiler.is_compiling():
         return True

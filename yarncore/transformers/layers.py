@@ -1,6 +1,8 @@
 """The changes that put yarncore's rotation under the layers of a model."""
 
+import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -8,30 +10,70 @@ import torch
 from yarncore.configs.model_ropes import ModelRopes
 from yarncore.rope.rope import Rope
 from yarncore.transformers.asked import Target
-from yarncore.transformers.changes import Change
+from yarncore.transformers.changes import HOOKED, Change, Reversible
 from yarncore.transformers.decoder import Decoder, Method
-from yarncore.transformers.functions import RotationFunction, standing_in_for
-from yarncore.transformers.methods import RedirectedMethod, with_globals
+from yarncore.transformers.dynamic import on_logits
+from yarncore.transformers.dynamic.following import Following
+from yarncore.transformers.dynamic.hooks import CacheFollower, Hooks
+from yarncore.transformers.dynamic.record import Keys
+from yarncore.transformers.functions import standing_in_for
+from yarncore.transformers.methods import RedirectedMethod, global_names, with_globals
 from yarncore.transformers.own_numbers import OwnModule, seen
 from yarncore.transformers.rotary import HandingOne, HandingPair, RotaryModule, Tables
 
-# Where accelerate keeps the method that its hook calls.
-_HOOKED = "_old_forward"
+
+@dataclass(frozen=True, slots=True)
+class Redirection:
+    """How the layers are made to rotate.
+
+    Attributes
+    ----------
+    changes : list of Change
+        Copies of the methods that rotate, with our functions in them.
+    one_array : bool
+        They expect one complex array from the rotary module, in the place of a pair.
+    why_tables : str
+        Why there are none, and cos and sin are needed; else empty.
+    """
+
+    changes: list[Change]
+    one_array: bool
+    why_tables: str
 
 
-def rotary_modules(decoder: Decoder, found: ModelRopes, target: Target, fused: bool) -> list[Change]:
-    """Ours in the place of the model's rotary modules.
+def rotary_modules(
+    decoder: Decoder, found: ModelRopes, target: Target, redirection: Redirection, keys: Keys
+) -> list[Reversible]:
+    """Ours in the place of the model's rotary modules; for a scaling that looks at the length, hooks that follow it.
 
     Raises
     ------
     ValueError
-        Where a module's numbers are not those of the configuration.
+        Where a module's numbers are not those of the configuration; where the length is looked at and the model gets
+        tables, of which its cached keys do not tell.
     """
-    changes = []
+    changes: list[Reversible] = []
+    looking = [scaling for scaling in target.scalings if scaling.needs_length]
+    if looking and redirection.why_tables:
+        raise ValueError(
+            f"{looking[0]!r} looks at the length, and {type(decoder.model).__name__} gets tables of cos and sin, because "
+            f"{redirection.why_tables}: the keys that it caches could not be brought to another scale. Give a scaling that "
+            "does not look at the length"
+        )
+    followers: dict[int, CacheFollower] = {}
     for place in decoder.rotaries:
         own = seen(place, found)
         ropes = {label: _one(place.path, names, target.ropes) for label, names in own.labels.items()}
-        changes.append(Change(place.parent, place.name, _module(decoder, place.module, own, ropes, fused), child=True))
+        following = None
+        if looking:
+            owner = decoder.owner(place)
+            if id(owner) not in followers:
+                followers[id(owner)] = CacheFollower(keys)
+                changes.append(Hooks(owner, followers[id(owner)]))
+            before = {label: _one(place.path, names, found) for label, names in own.labels.items()}
+            following = Following(followers[id(owner)], ropes, before)
+        module = _module(place.module, own, ropes, redirection, following)
+        changes.append(Change(place.parent, place.name, module, child=True))
     return changes
 
 
@@ -45,52 +87,62 @@ def _one(path: str, names: tuple[str, ...], ropes: Mapping[str, Rope | None]) ->
 
 
 def _module(
-    decoder: Decoder, module: torch.nn.Module, own: OwnModule, ropes: Mapping[str, Rope], fused: bool
+    module: torch.nn.Module,
+    own: OwnModule,
+    ropes: Mapping[str, Rope],
+    redirection: Redirection,
+    following: Following | None,
 ) -> RotaryModule:
-    if not fused:
-        if not own.arrangement:
-            raise ValueError(
-                f"{type(module).__name__}: how it arranges cos and sin is not known, since it has no numbers (meta device)"
-            )
-        return Tables(module, ropes, own.arrangement, own.sin_first)
-    one = any(
-        "freqs_cis" in stand_in.parameters
-        for method in decoder.methods
-        for stand_in in (_stand_in(method, name, next(iter(ropes.values()))) for name in method.functions)
-        if stand_in is not None
-    )
-    return HandingOne(module, ropes) if one else HandingPair(module, ropes)
+    if not redirection.why_tables:
+        return (HandingOne if redirection.one_array else HandingPair)(module, ropes, following)
+    if not own.arrangement:
+        raise ValueError(
+            f"{type(module).__name__}: how it arranges cos and sin is not known, since it has no numbers (meta device)"
+        )
+    return Tables(module, ropes, own.arrangement, own.sin_first)
 
 
-def _stand_in(method: Method, name: str, rope: Rope) -> RotationFunction | None:
-    return standing_in_for(method.functions[name], rope)
-
-
-def forwards(decoder: Decoder, found: ModelRopes) -> tuple[list[Change], str]:
-    """Copies of the methods that rotate, with our functions in them; or none, and why cos and sin are needed.
+def redirection_of(decoder: Decoder, found: ModelRopes, target: Target) -> Redirection:
+    """How the layers of a model are made to rotate.
 
     Raises
     ------
     ValueError
         Where a method was replaced by somebody else.
     """
-    rope = next(rope for rope in found.values() if rope is not None)
     if decoder.custom:
-        return [], f"{decoder.custom} is code of its own"
+        return Redirection([], False, f"{decoder.custom} is code of its own")
     if not decoder.methods:
-        return [], "no method was found to call a rotation function"
+        return Redirection([], False, "no method was found to call a rotation function")
+    rope = dataclasses.replace(next(rope for rope in found.values() if rope is not None), scaling=None)
+    called = {function: name for method in decoder.methods for name, function in method.functions.items()}
+    ours = {function: standing_in_for(function, rope) for function in called}
+    for function, one in ours.items():
+        if one is None:
+            return Redirection(
+                [], False, f"{function.__module__}.{called[function]} does what no rotation of a Rope does"
+            )
     made: dict[tuple[type, str], tuple[Mapping[str, Any], Any]] = {}
     changes = []
     for method in decoder.methods:
         key = type(method.module), method.name
         if key not in made:
-            functions = {name: _stand_in(method, name, rope) for name in method.functions}
-            unknown = [name for name, function in functions.items() if function is None]
-            if unknown:
-                return [], f"{unknown[0]} of {type(method.module).__name__} does what no rotation of a Rope does"
+            functions: dict[str, Any] = {name: ours[function] for name, function in method.functions.items()}
+            if target.softmax_follows_length:
+                functions |= _attention(method)
             made[key] = functions, with_globals(getattr(*key), functions)
         changes.append(Change(method.module, _slot(method), RedirectedMethod(method.module, method.name, *made[key])))
-    return changes, ""
+    return Redirection(changes, any(one is not None and "freqs_cis" in one.parameters for one in ours.values()), "")
+
+
+def _attention(method: Method) -> Mapping[str, Any]:
+    """What computes attention, with queries that carry a factor of their row."""
+    if on_logits.NAME not in global_names(getattr(type(method.module), method.name)):
+        raise ValueError(
+            f"the scaling multiplies the logits by a number that follows the length, and {type(method.module).__name__} does not "
+            f"compute attention by {on_logits.NAME}; give a scaling whose temperature goes with cos and sin"
+        )
+    return {on_logits.NAME: on_logits.CarriedByQueries()}
 
 
 def _slot(method: Method) -> str:
@@ -98,10 +150,10 @@ def _slot(method: Method) -> str:
     own = vars(method.module)
     if method.name not in own:
         return method.name
-    if method.name == "forward" and _HOOKED in own and hasattr(method.module, "_hf_hook"):
-        hooked = own[_HOOKED]
+    if method.name == "forward" and HOOKED in own and hasattr(method.module, "_hf_hook"):
+        hooked = own[HOOKED]
         if getattr(hooked, "__func__", None) is type(method.module).forward:
-            return _HOOKED
+            return HOOKED
     raise ValueError(
         f"{method.path}.{method.name} was replaced on this model by {own[method.name]!r}; what that rotates by is not known. "
         "Undo that, extend, and do it again"
@@ -136,9 +188,6 @@ def _softmax_factor(ropes: Mapping[str, Rope | None]) -> float:
     factors = set()
     for rope in ropes.values():
         if rope is not None:
-            scaling = rope.scaling
-            if scaling is not None and scaling.needs_length and getattr(scaling, "softmax_mscale", None):
-                raise ValueError(f"{scaling!r} multiplies the logits by a number that changes with the length")
             factors.add(float(rope.at().softmax_scale_factor))
     if len(factors) > 1:
         raise ValueError("layers differ in what they multiply their logits by; one softmax factor is expected")

@@ -10,10 +10,9 @@ import torch
 
 from yarncore.rope.rope import Rope
 from yarncore.transformers.decoder import Place
-from yarncore.transformers.functions import ARRANGEMENTS
+from yarncore.transformers.functions import ARRANGEMENTS, tables_of_models
 
 _TOKENS = 6
-_LENGTH = 64
 _EQUAL = 1e-5  # float32 cosines of angles below 16 radians
 
 
@@ -48,20 +47,30 @@ def seen(place: Place, found: Mapping[str, Rope | None]) -> OwnModule:
     if module is None:
         return _unseen(place, rotating)
     takes_type = "layer_type" in inspect.signature(module.forward).parameters
-    labels: dict[str, tuple[str, ...]] = {}
-    arranged: dict[tuple[str, bool], None] = {}
-    for name, rope in rotating.items():
-        label = name.partition(",")[0] if takes_type else ""
-        how = _arrangement(module, label, rope)
-        if how is not None:
-            labels[label] = (*labels.get(label, ()), name)
-            arranged[how] = None
-        elif takes_type and _tables(module, label, rope) is not None:
-            raise _other_numbers(place, rope)
+    labels, arranged = _matched(place, module, rotating, by_type=takes_type)
+    if not labels and takes_type:  # it takes a type, and its model gives none (ESM)
+        labels, arranged = _matched(place, module, rotating, by_type=False)
     if not labels:
         raise _other_numbers(place, next(iter(rotating.values())))
     (arrangement, sin_first), *_ = arranged
     return OwnModule(labels, arrangement, sin_first)
+
+
+def _matched(
+    place: Place, module: torch.nn.Module, rotating: Mapping[str, Rope], by_type: bool
+) -> tuple[dict[str, tuple[str, ...]], list[tuple[str, bool]]]:
+    """The layer types that each label serves, and how the tables are arranged."""
+    labels: dict[str, tuple[str, ...]] = {}
+    arranged = []
+    for name, rope in rotating.items():
+        label = name.partition(",")[0] if by_type else ""
+        how = _arrangement(module, label, rope)
+        if how is not None:
+            labels[label] = (*labels.get(label, ()), name)
+            arranged.append(how)
+        elif by_type and _tables(module, label, rope) is not None:
+            raise _other_numbers(place, rope)
+    return labels, arranged
 
 
 def _other_numbers(place: Place, rope: Rope) -> ValueError:
@@ -125,7 +134,8 @@ def _arrangement(module: torch.nn.Module, label: str, rope: Rope) -> tuple[str, 
     given = _tables(module, label, rope)
     if given is None:
         return None
-    cos, sin = rope.cos_sin(_positions(rope), length=_LENGTH, dtype=torch.float64)
+    positions = _positions(rope)
+    cos, sin = tables_of_models(rope).cos_sin(positions, length=int(positions.max()) + 1, dtype=torch.float64)
     for name, (of_cos, of_sin) in ARRANGEMENTS.items():
         ours = (of_cos(cos, sin),) if name == "complex" else (of_cos(cos, sin), of_sin(cos, sin))
         theirs = given if isinstance(given, tuple) else (given,)

@@ -6,8 +6,13 @@ from typing import Any
 import torch
 
 from yarncore.rope.rope import Rope
-from yarncore.transformers.functions import ARRANGEMENTS
+from yarncore.transformers.dynamic.following import Following
+from yarncore.transformers.dynamic.one_forward import Followed
+from yarncore.transformers.functions import ARRANGEMENTS, tables_of_models
 from yarncore.transformers.handed import Handed, ropes_by_shape
+
+# What an instance of every module may have, and ours has of its own.
+_OWN = ("forward", "training")
 
 
 class RotaryModule(torch.nn.Module):  # type: ignore[misc]
@@ -19,14 +24,21 @@ class RotaryModule(torch.nn.Module):  # type: ignore[misc]
         Moves and changes its type with the model, so that it can be put back.
     ropes : mapping of layer type to Rope
         "" where the model does not tell its rotary module which layers it is called for.
+    following : Following, optional
+        For scalings that look at the length.
     """
 
-    def __init__(self, replaced: torch.nn.Module, ropes: Mapping[str, Rope]) -> None:
+    def __init__(
+        self, replaced: torch.nn.Module, ropes: Mapping[str, Rope], following: Following | None = None
+    ) -> None:
         super().__init__()
+        # Some models look at what their rotary module keeps: its configuration, its layer types.
+        kept = {name: value for name, value in vars(replaced).items() if name not in _OWN and not name.startswith("_")}
+        self.__dict__.update(kept)
         self.replaced = replaced
-        self.config = getattr(replaced, "config", None)  # some models look at it
         self.ropes = dict(ropes)
         self.by_shape = {label: ropes_by_shape(rope) for label, rope in ropes.items()}
+        self.following = following
 
     def lengths(self, rope: Rope, positions: torch.Tensor) -> torch.Tensor | None:
         """The length of each row's sequence, (batch, 1), for scalings that look at it: what its positions reach."""
@@ -42,10 +54,14 @@ class RotaryModule(torch.nn.Module):  # type: ignore[misc]
             return position_ids[None].expand(len(rope.sections), -1, -1)
         return position_ids
 
-    def handed(self, position_ids: torch.Tensor, layer_type: str) -> Handed:
+    def handed(self, x: torch.Tensor, position_ids: torch.Tensor, layer_type: str) -> Handed | Followed:
         """What the layers of a type get."""
         rope = self.ropes[layer_type]
         positions = self.placed(rope, position_ids)
+        if self.following is not None:
+            followed = self.following.followed(layer_type, positions, x.shape[0])
+            if followed is not None:
+                return followed
         return Handed(self.by_shape[layer_type], positions, self.lengths(rope, positions))
 
     def extra_repr(self) -> str:
@@ -56,18 +72,18 @@ class RotaryModule(torch.nn.Module):  # type: ignore[misc]
 class HandingPair(RotaryModule):
     """In the place of a module that returns cos and sin."""
 
-    def forward(self, x: torch.Tensor, position_ids: torch.Tensor, layer_type: str = "") -> tuple[Handed, Handed]:
+    def forward(self, x: torch.Tensor, position_ids: torch.Tensor, layer_type: str = "") -> Any:
         """Twice what is handed, since the layers take it apart."""
-        handed = self.handed(position_ids, layer_type)
+        handed = self.handed(x, position_ids, layer_type)
         return handed, handed
 
 
 class HandingOne(RotaryModule):
     """In the place of a module that returns one complex array."""
 
-    def forward(self, x: torch.Tensor, position_ids: torch.Tensor, layer_type: str = "") -> Handed:
+    def forward(self, x: torch.Tensor, position_ids: torch.Tensor, layer_type: str = "") -> Any:
         """What is handed."""
-        return self.handed(position_ids, layer_type)
+        return self.handed(x, position_ids, layer_type)
 
 
 class Tables(RotaryModule):
@@ -92,7 +108,7 @@ class Tables(RotaryModule):
         rope = self.ropes[layer_type]
         positions = self.placed(rope, position_ids)
         exact = torch.float64 if x.dtype == torch.float64 else torch.float32
-        cos, sin = rope.cos_sin(positions, length=self.lengths(rope, positions), dtype=exact)
+        cos, sin = tables_of_models(rope).cos_sin(positions, length=self.lengths(rope, positions), dtype=exact)
         of_cos, of_sin = ARRANGEMENTS[self.arrangement]
         if self.arrangement == "complex":
             return of_cos(cos, sin)

@@ -1,17 +1,33 @@
-"""yarncore.json: the Ropes of a model whose config.json cannot say them."""
+"""What save_pretrained writes: a configuration that says the scaling, or yarncore.json beside one that cannot."""
 
+import copy
+import dataclasses
+import inspect
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import transformers
 
 import yarncore.scaling as scalings
+from yarncore.configs.dialects import to_config
 from yarncore.configs.model_ropes import ModelRopes
-from yarncore.errors import ConfigError
+from yarncore.errors import ConfigError, ConfigWarning
 from yarncore.rope.rope import Rope
 from yarncore.scaling.scaling import Scaling
+from yarncore.transformers.changes import Change
+from yarncore.transformers.decoder import Decoder
 
 NAME = "yarncore.json"
+
+
+class Saved(NamedTuple):
+    """What is changed so that a model is saved as what it is, and where that is then said."""
+
+    changes: list[Change]
+    where: str
 
 
 def ropes_from_folder(folder: Path, found: ModelRopes) -> Mapping[str, Rope | None]:
@@ -38,22 +54,95 @@ def ropes_from_folder(folder: Path, found: ModelRopes) -> Mapping[str, Rope | No
     return by_type
 
 
-def write_ropes(folder: Path, ropes: Mapping[str, Rope | None]) -> None:
-    """Write yarncore.json into the folder of a saved model."""
-    held = {"format": 1, "ropes": {name: None if rope is None else _held(rope) for name, rope in ropes.items()}}
-    (folder / NAME).write_text(json.dumps(held, indent=2) + "\n", "utf-8")
+class SavesRopes:
+    """In the place of save_pretrained of one model: writes yarncore.json beside what it writes.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+    ropes : mapping of layer type to Rope or None
+    why : str
+        Why config.json cannot say them.
+    """
+
+    def __init__(self, model: Any, ropes: Mapping[str, Rope | None], why: str) -> None:
+        self.model = model
+        self.ropes = ropes
+        self.why = why
+
+    def __call__(self, save_directory: Any, *args: Any, **kwargs: Any) -> Any:
+        warnings.warn(
+            f"config.json says the rotation that the model was loaded with: {self.why}. What it was extended to stands in "
+            f"{NAME} beside it: load the folder and call yarncore.transformers.extend(model, folder)",
+            ConfigWarning,
+            stacklevel=2,
+        )
+        result = type(self.model).save_pretrained(self.model, save_directory, *args, **kwargs)
+        held = {
+            "format": 1,
+            "ropes": {name: None if rope is None else _held(rope) for name, rope in self.ropes.items()},
+        }
+        (Path(save_directory) / NAME).write_text(json.dumps(held, indent=2) + "\n", "utf-8")
+        return result
+
+
+def configuration(decoder: Decoder, found: ModelRopes, ropes: Mapping[str, Rope | None], length: int | None) -> Saved:
+    """The changes after which save_pretrained writes a model that is extended, and what it writes.
+
+    The configuration that a model was loaded with is left alone, for other models may have it too: the modules get a copy.
+    """
+    if dict(ropes) == dict(found):
+        return Saved([], "config.json, as it was")
+    config = decoder.model.config
+    try:
+        written = to_config(ropes, "huggingface", config=config, length=length)
+    except ConfigError as error:
+        saving = SavesRopes(decoder.model, dict(ropes), str(error))
+        return Saved([Change(decoder.model, "save_pretrained", saving)], f"{NAME} beside config.json: {error}")
+    copies: dict[int, Any] = {}
+    changed = copy.deepcopy(config, copies)
+    _put(changed, config.to_dict(), written)
+    rotaries = {id(place.module) for place in decoder.rotaries}  # they compute by the one that they were made from
+    changes = [
+        Change(module, "config", copies[id(own)])
+        for module in decoder.root.modules()
+        if (own := vars(module).get("config")) is not None and id(own) in copies and id(module) not in rotaries
+    ]
+    return Saved(changes + _generation(decoder.model, found.advertised_length, length), "config.json")
+
+
+def _put(config: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """The keys that differ, in a configuration and in those inside it."""
+    for key in {*before, *after}:
+        old, new = before.get(key), after.get(key)
+        if old == new:
+            continue
+        inner = getattr(config, key, None)
+        if isinstance(inner, transformers.PreTrainedConfig):
+            _put(inner, old or {}, new or {})
+        else:
+            setattr(config, key, new)
+
+
+def _generation(model: Any, before: int | None, length: int | None) -> list[Change]:
+    """generation_config, where its longest text is as long as the model was."""
+    own = vars(model).get("generation_config")
+    if own is None or length is None or before is None or own.max_length != before:
+        return []
+    longer = copy.deepcopy(own)
+    longer.max_length = length
+    return [Change(model, "generation_config", longer)]
 
 
 def _same_model(saved: Rope | None, own: Rope | None) -> bool:
     if saved is None or own is None:
         return saved is own
-    fields = ("head_dim", "base", "rotary_dim", "interleaved", "sections", "section_order")
-    return all(getattr(saved, name) == getattr(own, name) for name in fields)
+    return dataclasses.replace(saved, scaling=None) == dataclasses.replace(own, scaling=None)
 
 
 def _fields(record: Any) -> dict[str, Any]:
-    names = [name for name in record.__dataclass_fields__ if not name.startswith("_")]
-    return {name: getattr(record, name) for name in names}
+    """The arguments that make it again."""
+    return {name: getattr(record, name) for name in inspect.signature(type(record)).parameters}
 
 
 def _held(rope: Rope) -> dict[str, Any]:

@@ -6,14 +6,13 @@ modulo one turn is then integer arithmetic: no phase is ever rounded.
 """
 
 import functools
-import math
 from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 WORDS = 5
-_FRACTION_BITS = 128
+FRACTION_BITS = 128
 _BITS = 32 * WORDS
 
 # 2 pi to 1344 bits after the point: enough for the product with any double and for division by it.
@@ -41,14 +40,19 @@ def _two_pi() -> int:
 def turns_of(theta: float) -> int:
     """round(theta / 2 pi * 2^128) of the float64 theta, in integers throughout."""
     numerator, denominator = theta.as_integer_ratio()
-    scaled = abs(numerator) << (_FRACTION_BITS + _PI_BITS)
+    scaled = abs(numerator) << (FRACTION_BITS + _PI_BITS)
     turns = (2 * scaled + denominator * _two_pi()) // (2 * denominator * _two_pi())
     return -turns if numerator < 0 else turns
 
 
+def inverse_of_two_pi(bits: int) -> int:
+    """floor(2^bits / 2 pi), for bits well below _PI_BITS."""
+    return (1 << (bits + _PI_BITS)) // _two_pi()
+
+
 def radians_of(turns: int) -> float:
     """The float64 nearest to turns * 2 pi / 2^128 (Python divides integers with one rounding)."""
-    return turns * _two_pi() / (1 << (_FRACTION_BITS + _PI_BITS))
+    return turns * _two_pi() / (1 << (FRACTION_BITS + _PI_BITS))
 
 
 def words_of(turns: Iterable[int]) -> npt.NDArray[np.uint32]:
@@ -61,17 +65,3 @@ def integers_of(words: npt.NDArray[np.uint32]) -> list[int]:
     """The signed turns of words of shape (5, pairs)."""
     values = (int.from_bytes(column.tobytes(), "little") for column in words.T.astype("<u4"))
     return [value - (1 << _BITS) if value >> (_BITS - 1) else value for value in values]
-
-
-def words_of_frequencies(theta: npt.NDArray[np.float64]) -> npt.NDArray[np.uint32]:
-    """Turns of inverse frequencies (radians per token), shape (rows, pairs) -> (rows, 5, pairs).
-
-    Raises
-    ------
-    ValueError
-        Where one is not finite, or turns 2^31 times or more a token.
-    """
-    limit = 2 * math.pi * (2**31 - 1)
-    if not np.all(np.abs(theta) < limit):
-        raise ValueError(f"inverse_frequencies must be finite and below {limit:.3g} radians per token in magnitude")
-    return np.stack([words_of(map(turns_of, row.tolist())) for row in theta])

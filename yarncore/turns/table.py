@@ -1,5 +1,6 @@
 """Rows of turns with their attention factors, known numbers."""
 
+import sys
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from yarncore.frameworks.tracers import constant_in_a_trace
 from yarncore.turns.fixed_point import WORDS, integers_of, radians_of
 
 
@@ -79,6 +81,25 @@ class TurnsTable:
         fractions = tuple(map(Fraction, factors.split(" ")))
         return cls(np.frombuffer(bytes.fromhex(words), "<u4").reshape(len(fractions), WORDS, -1), fractions)
 
+    @classmethod
+    def in_a_trace(cls, text: str, rows: int, pairs: int) -> "TurnsTable":
+        """The table of a text while torch.compile traces: its numbers are tensors, which a graph can hold."""
+        table = cls.__new__(cls)
+        tensors = {"words_int64": _words_int64(text), "factors_float64": _factors_float64(text)}
+        for name, value in (*tensors.items(), ("rows", rows), ("pairs", pairs), ("text", text), ("copies", Copies())):
+            object.__setattr__(table, name, value)
+        return table
+
     def inverse_frequencies(self) -> npt.NDArray[np.float64]:
         """The float64 view of the turns, radians per token, shape (rows, pairs)."""
         return np.array([[radians_of(turns) for turns in integers_of(row)] for row in self.words])
+
+
+@constant_in_a_trace
+def _words_int64(text: str) -> Any:
+    return sys.modules["torch"].from_numpy(TurnsTable.of_text(text).words_int64.copy())
+
+
+@constant_in_a_trace
+def _factors_float64(text: str) -> Any:
+    return sys.modules["torch"].from_numpy(TurnsTable.of_text(text).factors_float64.copy())

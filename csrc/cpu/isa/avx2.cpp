@@ -4,6 +4,6 @@
 
 namespace yarncore::cpu {
 
-extern constexpr KernelTable avx2_kernels = {"avx2", &rotate_tokens<Lanes8>};
+extern constexpr KernelTable avx2_kernels = {"avx2", &rotate_tokens<Lanes8>, &keep_rows<Lanes8>};
 
 }  // namespace yarncore::cpu

@@ -50,6 +50,6 @@ struct Lanes16 : VectorLanes<16, Lanes16> {
 
 }  // namespace
 
-extern constexpr KernelTable avx512_kernels = {"avx512", &rotate_tokens<Lanes16>};
+extern constexpr KernelTable avx512_kernels = {"avx512", &rotate_tokens<Lanes16>, &keep_rows<Lanes16>};
 
 }  // namespace yarncore::cpu

@@ -12,6 +12,6 @@ struct Lanes : VectorLanes<4, Lanes> {
 
 }  // namespace
 
-extern constexpr KernelTable baseline_kernels = {"baseline", &rotate_tokens<Lanes>};
+extern constexpr KernelTable baseline_kernels = {"baseline", &rotate_tokens<Lanes>, &keep_rows<Lanes>};
 
 }  // namespace yarncore::cpu

@@ -24,6 +24,6 @@ struct Lanes : VectorLanes<4, Lanes> {
 
 }  // namespace
 
-extern constexpr KernelTable neon_kernels = {"neon", &rotate_tokens<Lanes>};
+extern constexpr KernelTable neon_kernels = {"neon", &rotate_tokens<Lanes>, &keep_rows<Lanes>};
 
 }  // namespace yarncore::cpu

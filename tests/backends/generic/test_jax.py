@@ -10,7 +10,7 @@ import pytest
 
 import yarncore as yc
 
-ROPE = yc.Rope(16, rotary_dim=12, scaling=yc.YaRN(4.0, 64))
+ROPE = yc.Rope(16, rotary_dim=12, rotary_start=3, scaling=yc.YaRN(4.0, 64))
 DYNAMIC = yc.Rope(16, scaling=yc.DynamicYaRN(64))
 STEPPED = yc.Rope(16, scaling=yc.DynamicYaRN(64, steps="doubling"))
 
@@ -32,7 +32,7 @@ def places(rng, *shape):
 @pytest.mark.parametrize("interleaved", [False, True])
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float16])
 def test_jitted_is_eager_and_eager_is_the_reference(rng, dtype, interleaved):
-    rope = yc.Rope(16, rotary_dim=12, interleaved=interleaved, scaling=yc.YaRN(4.0, 64))
+    rope = yc.Rope(16, rotary_dim=12, rotary_start=3, interleaved=interleaved, scaling=yc.YaRN(4.0, 64))
     q, k, positions = array(rng, 2, 5, 4, 16, dtype=dtype), array(rng, 2, 5, 2, 16, dtype=dtype), places(rng, 2, 5)
     eager = rope.rotate(q, k, positions, heads_axis=-2)
     jitted = jax.jit(lambda q, k, p: rope.rotate(q, k, p, heads_axis=-2))(q, k, positions)
@@ -61,7 +61,7 @@ def test_gradients_are_the_adjoint_in_both_modes(rng):
     again = jax.grad(lambda t: (jax.vjp(rotate, x)[1](t)[0] ** 2).sum())(tangent)
     assert np.allclose(again, 2 * rotate(back(tangent)), rtol=1e-5, atol=1e-5)
     hessian = jax.jit(jax.hessian(lambda t: (rotate(t)[0, 0] ** 2).sum() / 2))(x)
-    m2 = np.where(np.arange(16) < 12, ROPE.at().attention_factor ** 2, 1.0)
+    m2 = np.where((np.arange(16) >= 3) & (np.arange(16) < 15), ROPE.at().attention_factor ** 2, 1.0)
     assert np.allclose(np.diagonal(hessian[0, 0, :, 0, 0]), m2, rtol=1e-5)
 
 
@@ -90,7 +90,7 @@ def test_a_concrete_rotation_is_static_and_a_traced_one_is_carried_by_its_words(
     jitted = jax.jit(rotate, static_argnums=1)
     first = jitted(x, rotation)
     assert np.array_equal(first, jitted(x, ROPE.at(100)))
-    assert np.array_equal(first, jitted(x, yc.Rope(16, rotary_dim=12, scaling=yc.YaRN(4.0, 64)).at()))
+    assert np.array_equal(first, jitted(x, yc.Rope(16, rotary_dim=12, rotary_start=3, scaling=yc.YaRN(4.0, 64)).at()))
     assert len(compiled) == 1
     with pytest.raises(TypeError, match=r"[Rr]otation"):
         jax.jit(rotate)(x, rotation)
@@ -139,7 +139,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 import yarncore as yc
 
 rng = np.random.default_rng(0)
-rope = yc.Rope(16, rotary_dim=12, scaling=yc.YaRN(4.0, 64))
+rope = yc.Rope(16, rotary_dim=12, rotary_start=3, scaling=yc.YaRN(4.0, 64))
 stepped = yc.Rope(16, scaling=yc.DynamicYaRN(64, steps="doubling"))
 continuous = yc.Rope(16, scaling=yc.DynamicYaRN(64))
 sectioned = yc.Rope(16, sections=(3, 3, 2))

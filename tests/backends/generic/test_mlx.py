@@ -7,7 +7,7 @@ import pytest
 import yarncore as yc
 
 ROPES = {
-    "yarn, partial": yc.Rope(16, rotary_dim=12, scaling=yc.YaRN(4.0, 64)),
+    "yarn, partial": yc.Rope(16, rotary_dim=12, rotary_start=3, scaling=yc.YaRN(4.0, 64)),
     "interleaved": yc.Rope(16, interleaved=True, scaling=yc.Llama3(8.0, 64)),
     "stepped": yc.Rope(16, scaling=yc.DynamicYaRN(64, steps="doubling")),
     "sections": yc.Rope(16, sections=(3, 3, 2)),

@@ -12,7 +12,7 @@ import pytest
 
 import yarncore as yc
 
-ROPE = yc.Rope(16, rotary_dim=12, scaling=yc.YaRN(4.0, 64))
+ROPE = yc.Rope(16, rotary_dim=12, rotary_start=3, scaling=yc.YaRN(4.0, 64))
 STEPPED = yc.Rope(16, scaling=yc.DynamicYaRN(64, steps="doubling"))
 DTYPES = {"float32": np.float32, "bfloat16": ml_dtypes.bfloat16, "float16": np.float16}
 
@@ -33,7 +33,7 @@ def all_same(results, expected):
 @pytest.mark.parametrize("interleaved", [False, True])
 @pytest.mark.parametrize("heads_axis", [-2, -3])
 def test_the_bits_of_the_extension(name, interleaved, heads_axis, rng):
-    rope = yc.Rope(16, rotary_dim=12, interleaved=interleaved, scaling=yc.YaRN(4.0, 64))
+    rope = yc.Rope(16, rotary_dim=12, rotary_start=3, interleaved=interleaved, scaling=yc.YaRN(4.0, 64))
     arrays = pair(rng, DTYPES[name], heads_axis)
     given = [jnp.asarray(x) for x in arrays]
     places = rng.integers(-(2**31) + 1, 2**31, (2, 5))

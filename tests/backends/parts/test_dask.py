@@ -11,7 +11,7 @@ import pytest
 
 import yarncore as yc
 
-ROPE = yc.Rope(16, rotary_dim=12, scaling=yc.YaRN(4.0, 64))
+ROPE = yc.Rope(16, rotary_dim=12, rotary_start=3, scaling=yc.YaRN(4.0, 64))
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def work(rank, size, file):
     from torch.distributed.tensor import Replicate, Shard, distribute_tensor
     from torch.distributed.tensor.debug import CommDebugMode
 
-    rope, dynamic = yc.Rope(16, rotary_dim=12, scaling=yc.YaRN(4.0, 64)), yc.Rope(16, scaling=yc.DynamicYaRN(64))
+    rope, dynamic = yc.Rope(16, rotary_dim=12, rotary_start=3, scaling=yc.YaRN(4.0, 64)), yc.Rope(16, scaling=yc.DynamicYaRN(64))
     sectioned = yc.Rope(16, sections=(3, 3, 2))
     torch.manual_seed(0)
     q, k = torch.randn(4, 10, 8, 16), torch.randn(4, 10, 2, 16)

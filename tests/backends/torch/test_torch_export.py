@@ -12,7 +12,7 @@ import torch
 import yarncore as yc
 
 FAR = 1_000_000
-STATIC = yc.Rope(16, rotary_dim=12, scaling=yc.YaRN(4.0, 64))
+STATIC = yc.Rope(16, rotary_dim=12, rotary_start=3, scaling=yc.YaRN(4.0, 64))
 MODELS = {
     "static": (STATIC, False),
     "interleaved": (yc.Rope(16, interleaved=True, scaling=yc.Llama3(8.0, 64)), False),

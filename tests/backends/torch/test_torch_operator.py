@@ -1,6 +1,8 @@
 """The operator that torch.compile keeps as one node: right, compiled once, and absent from what is exported."""
 
 import io
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ import yarncore as yc
 
 ROPE = yc.Rope(16, rotary_dim=12, scaling=yc.YaRN(4.0, 64))
 STEPPED = yc.Rope(16, scaling=yc.DynamicYaRN(64, steps="doubling"))
+SLICE = yc.Rope(16, rotary_start=5, rotary_dim=8, interleaved=True, reversed=True)
 SECTIONED = yc.Rope(16, sections=(2, 3, 3))
 
 
@@ -30,6 +33,7 @@ def targets(graph_module):
 
 CALLS = {
     "positions": lambda q, k, n: ROPE.rotate(q, k, torch.arange(q.shape[1]) + n, heads_axis=-2),
+    "a slice": lambda q, k, n: SLICE.rotate(q, k, torch.arange(q.shape[1]) + n, heads_axis=-2),
     "counted": lambda q, k, n: ROPE.rotate(q, k, None, heads_axis=-2),
     "stepped lengths of rows": lambda q, k, n: STEPPED.rotate(q, k, None, heads_axis=-2, length=n),
     "sections": lambda q, k, n: SECTIONED.rotate(q, k, torch.arange(q.shape[1]).expand(3, 2, -1), heads_axis=-2),
@@ -80,6 +84,31 @@ def test_lengths_that_are_symbols_are_not_compiled_in(scaling, given):
         compiled(q, k, 0) if given == "int" else rope.rotate(q, k, None, heads_axis=-2, length=0)
 
 
+@pytest.mark.parametrize("scaling", [yc.DynamicYaRN(64), yc.DynamicYaRN(64, steps="doubling")], ids=repr)
+def test_the_length_may_be_read_from_the_positions_inside(scaling):
+    rope = yc.Rope(16, scaling=scaling)
+
+    def call(q, positions):
+        return rope.rotate(q, None, positions, heads_axis=-2, length=int(positions.max()) + 1)
+
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled = torch.compile(call, fullgraph=True, backend=counter)
+    q = pair(5)[0]
+    for last in (63, 64, 200, 5000):
+        positions = torch.arange(last - 4, last + 1)
+        assert torch.allclose(compiled(q, positions), call(q, positions), rtol=1e-5, atol=1e-5)
+    assert counter.frame_count == 1
+
+
+def test_the_first_call_of_a_process_may_be_a_compiled_one():
+    program = """
+import torch, yarncore as yc
+rope = yc.Rope(16)
+torch.compile(lambda q: rope.rotate(q, None, 3, heads_axis=-2), fullgraph=True, backend="eager")(torch.ones(1, 2, 3, 16))
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
 def test_compiled_by_inductor_with_gradients_and_in_inference_mode():
     compiled = torch.compile(CALLS["positions"], fullgraph=True, dynamic=True)
     gradients = []
@@ -122,8 +151,9 @@ def test_opcheck():
     strided = torch.randn(2, 4, 5, 16).transpose(1, 2)
     for arrays in ([q, k], [strided], [q.clone().requires_grad_(), k]):
         for positions in (None, torch.arange(5)):
-            arguments = (arrays, positions, 0, None, None, text, 1, False, True, -2)
-            torch.library.opcheck(torch.ops.yarncore.rotate.default, arguments)
+            for start in (0, 4):
+                arguments = (arrays, positions, 0, None, None, text, 1, False, True, -2, start)
+                torch.library.opcheck(torch.ops.yarncore.rotate.default, arguments)
 
 
 def test_transforms_of_a_compiled_function():

@@ -20,7 +20,7 @@ from yarncore.torch import RotaryEmbedding
 
 OLD = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch says so of TorchScript
 
-ROPE = yc.Rope(16, rotary_dim=12, scaling=yc.YaRN(4.0, 64))
+ROPE = yc.Rope(16, rotary_dim=12, rotary_start=3, scaling=yc.YaRN(4.0, 64))
 STEPPED = yc.Rope(16, scaling=yc.DynamicYaRN(64, steps="doubling"))
 CONTINUOUS = yc.Rope(16, interleaved=True, scaling=yc.DynamicYaRN(64))
 SECTIONS = yc.Rope(16, sections=(3, 3, 2))

@@ -88,21 +88,23 @@ def _rotate_array(
     product = product_of(xp)
     work = xp.float64 if element_type(x) == "float64" else xp.float32
     cos, sin = xp.astype(cos, work), xp.astype(sin, work)
-    dim = request.record.rotary_dim
-    half = dim // 2
+    record = request.record
+    dim, start, end = record.rotary_dim, record.rotary_start, record.rotary_end
+    middle = start + dim // 2
     wide = xp.astype(x, work) if x.dtype != work else x
-    if request.record.interleaved:
-        x0, x1 = wide[..., 0:dim:2], wide[..., 1:dim:2]
+    if record.interleaved:
+        x0, x1 = wide[..., start:end:2], wide[..., start + 1 : end : 2]
     else:
-        x0, x1 = wide[..., :half], wide[..., half:dim]
+        x0, x1 = wide[..., start:middle], wide[..., middle:end]
     y0 = product(xp, x0, cos) - product(xp, x1, sin)
     y1 = product(xp, x1, cos) + product(xp, x0, sin)
-    if request.record.interleaved:
+    if record.interleaved:
         turned = xp.reshape(xp.stack([y0, y1], axis=-1), (*x.shape[:-1], dim))
     else:
         turned = xp.concat([y0, y1], axis=-1)
     turned = xp.astype(turned, x.dtype) if turned.dtype != x.dtype else turned
-    turned = xp.where(origin, x[..., :dim], turned)
+    turned = xp.where(origin, x[..., start:end], turned)
     width = x.shape[-1]  # a tracer's own kind of number, perhaps, which a comparison would fix
-    whole = dim == request.record.head_dim or (isinstance(width, int) and dim == width)
-    return turned if whole else xp.concat([turned, x[..., dim:]], axis=-1)
+    reaches_end = end == record.head_dim or (isinstance(width, int) and end == width)
+    parts = [*([x[..., :start]] if start else []), turned, *([] if reaches_end else [x[..., end:]])]
+    return turned if len(parts) == 1 else xp.concat(parts, axis=-1)

@@ -5,6 +5,7 @@ float64 where the framework has them; else (JAX by default) in uint32 and pairs 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from yarncore.backends.generic.products import bounded, bounded_product_of
@@ -13,7 +14,10 @@ from yarncore.frameworks.expressions import constant, device_argument, has_64_bi
 from yarncore.frameworks.framework import Array, Namespace
 from yarncore.frameworks.known import is_numpy, of, of_namespace
 from yarncore.frameworks.tracers import extents_may_be_compared
+from yarncore.request.positions import PlacedPositions
 from yarncore.request.request import RotationRequest
+from yarncore.turns.given import GivenTables
+from yarncore.turns.table import TurnsTable
 from yarncore.turns.traced import TracedTurns, word_dtype
 
 _MASK = 0xFFFFFFFF
@@ -43,8 +47,43 @@ _SIN_32 = (-0.1666666466231438, 0.008332748270629749, -0.00019587890880412386)
 _COS_32 = (0.04166666465950221, -0.0013888303035894866, 2.4547942085071572e-05)
 
 
-def rows_of(xp: Namespace, request: RotationRequest, grid: tuple[int, ...]) -> tuple[Array, Array, Array]:
-    """cos and sin of every token, shape (*grid, pairs), and where the rotation is the identity, shape (*grid, 1)."""
+Rows = tuple[Array, Array, Array]
+
+
+def rows_of(xp: Namespace, request: RotationRequest, grid: tuple[int, ...]) -> Rows:
+    """cos and sin of every token, shape (*grid, pairs), and where the rotation is the identity, shape (*grid, 1).
+
+    All may have fewer axes, and axes of 1, where they broadcast.
+    """
+    if isinstance(request.record.turns, GivenTables):
+        return _rows_of_tables(xp, request, request.record.turns)
+    prepared = request.prepared
+    if prepared is None or not prepared.may_be_kept(8 if has_64_bits(xp) else 4):
+        return _made_rows(xp, request, grid)
+    like = request.inputs[0]
+    key = ("generic", of(like).device(like), of(like).makes_apart(), has_64_bits(xp), request.record.conjugate)
+    if key not in prepared.kept:
+        alone = replace(request, positions=PlacedPositions(prepared.array), token_shape=prepared.grid)
+        rows = _made_rows(xp, alone, prepared.grid)
+        if any(of(row).is_virtual(row) for row in rows):
+            return rows
+        prepared.kept[key] = rows
+    return prepared.kept[key]  # type: ignore[no-any-return]
+
+
+def _rows_of_tables(xp: Namespace, request: RotationRequest, tables: GivenTables) -> Rows:
+    """What the caller gave; a row that turns nothing leaves every bit."""
+    like = request.inputs[0]
+    cos, sin = (
+        constant(xp, table, table.dtype, like=like) if is_numpy(table) and not is_numpy(like) else table
+        for table in (tables.cos, tables.sin)
+    )
+    sin = -sin if request.record.conjugate else sin
+    identity = xp.logical_and(xp.all(cos == 1, axis=-1, keepdims=True), xp.all(sin == 0, axis=-1, keepdims=True))
+    return cos, sin, identity
+
+
+def _made_rows(xp: Namespace, request: RotationRequest, grid: tuple[int, ...]) -> Rows:
     record = request.record
     like = request.inputs[0]
     words, factors = _words_and_factors(xp, request, like)
@@ -77,6 +116,7 @@ def _words_and_factors(xp: Namespace, request: RotationRequest, like: Array) -> 
     turns = record.turns
     if isinstance(turns, TracedTurns):
         return turns.words, turns.factors
+    assert isinstance(turns, TurnsTable)
     table, factors = table_beside(xp, turns, like)
     if record.rows is None:
         return [table[0, word, :] for word in range(5)], factors[0]

@@ -5,8 +5,10 @@ from typing import Any
 
 from yarncore.backends.backend import Backend
 from yarncore.backends.gpu.launches import DeviceMemory, launches, request_refusal, type_refusal
+from yarncore.backends.gpu.paged import paged_launches, paged_refusal
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import of
+from yarncore.request.paged import PagedRequest
 from yarncore.request.request import RotationRequest
 
 
@@ -57,3 +59,25 @@ class DeviceBackend(Backend):
             memory.mark_written(y)
         del kept  # queued: a caching allocator gives its memory out again only behind the kernel, on the same stream
         return results
+
+    def paged_refusal(self, request: PagedRequest) -> str | None:
+        for transfer in request.transfers:
+            for x in transfer.arrays:
+                reason = self.refusal(x) if transfer.turns else self.refusal(request.transfers[0].source)
+                if reason is not None:
+                    return reason
+        return paged_refusal(request)
+
+    def move(self, request: PagedRequest) -> list[Array]:
+        if request.reads_what_it_writes() is not False:  # or what cannot be known without waiting
+            request = request.read_before()
+        like = request.transfers[0].source
+        memory = self.memory_of(like)
+        transfers = [replace(t, source=memory.readable(t.source)) for t in request.transfers]
+        targets = [memory.empty_like(t.source) if t.target is None else t.target for t in transfers]
+        plan, kept = paged_launches(replace(request, transfers=transfers), targets, memory)
+        self.launch(plan, memory, like)
+        for y in targets:
+            memory.mark_written(y)
+        del kept
+        return targets

@@ -9,9 +9,11 @@ from yarncore.backends.native.extension import available_extension, native_turns
 from yarncore.frameworks.expressions import namespace_of
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_numpy, of
-from yarncore.request.positions import padded
+from yarncore.request.positions import PlacedPositions, padded
 from yarncore.request.request import RotationRequest
 from yarncore.request.tensors import element_type
+from yarncore.turns.given import GivenTables
+from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 from yarncore.turns.traced import TracedTurns
 
@@ -62,60 +64,89 @@ def type_refusal(x: Array) -> str | None:
 
 def request_refusal(request: RotationRequest) -> str | None:
     """Why the kernel cannot carry out a request on a device."""
-    record = request.record
+    return turns_refusal(request.record, request.positions)
+
+
+def turns_refusal(record: RotationRecord, positions: PlacedPositions) -> str | None:
+    """Why the kernel cannot turn by a rotation at some positions."""
     if isinstance(record.turns, TracedTurns):
         return "the scale changes with every length, and the lengths are on the device: steps= would be served"
+    if isinstance(record.turns, GivenTables):
+        return "it turns by positions, not by tables that are given"
     most = available_extension().max_pairs_by_value
     if record.pair_section is not None and record.turns.pairs > most:
         return f"sections of more than {most} pairs have no kernel"
-    array = request.positions.array
+    array = positions.array
     if array is not None and (not of(array).is_integer(array) or of(array).dtype_name(array) == "uint64"):
         return f"positions of {array.dtype} have no kernel"
     return None
 
 
-def launches(request: RotationRequest, results: list[Array], memory: DeviceMemory) -> tuple[list[Any], list[Array]]:
-    """The launches that write the results of a request, and what must stay alive until they are queued."""
-    record, like = request.record, request.inputs[0]
-    table = record.turns
-    assert isinstance(table, TurnsTable)
-    grid = request.token_shape if request.slots is None else tuple(request.slots.shape)
-    kept: list[Array] = []
+class DeviceArguments:
+    """What a call needs on the device of `like` beside its tensors; `kept` must stay alive until it is queued."""
 
-    def placed(array: Array | None, dtypes: tuple[str, ...], lead: int = 0) -> Address | None:
+    def __init__(self, like: Array, memory: DeviceMemory) -> None:
+        self.like, self.memory = like, memory
+        self.kept: list[Array] = []
+
+    def integers(
+        self, array: Array | None, dtypes: tuple[str, ...], grid: tuple[int, ...], lead: int = 0
+    ) -> Address | None:
+        """An array that broadcasts against the grid behind `lead` axes, in one of the dtypes that the kernel reads."""
         if array is None:
             return None
         shape = (*array.shape[:lead], *grid)
-        array = _on_device(array, dtypes, like, memory)
-        kept.append(array)
-        return _stretched(memory.address(array), shape, lead)
+        array = _on_device(array, dtypes, self.like, self.memory)
+        self.kept.append(array)
+        return _stretched(self.memory.address(array), shape, lead)
 
-    positions, offset = request.positions.array, request.positions.offset
-    if not isinstance(offset, int):  # it lives on the device
-        positions, offset = positions_of(namespace_of(like), request, grid, like), 0
-    rows = placed(record.rows, ("int32",))
-    words = factors = 0
-    extension = available_extension()
-    if rows is not None or table.pairs > extension.max_pairs_by_value:
-        on_device = _table(table, like, memory)
-        kept.extend(on_device)
-        words, factors = (memory.address(array)[0] for array in on_device)
+    def rows(self, record: RotationRecord, grid: tuple[int, ...]) -> Address | None:
+        """The row of each token."""
+        return self.integers(record.rows, ("int32",), grid)
+
+    def positions(self, request: RotationRequest, grid: tuple[int, ...]) -> tuple[Address | None, int]:
+        """The positions of each token, and the offset where they are counted."""
+        positions, offset = request.positions.array, request.positions.offset
+        if not isinstance(offset, int):  # it lives on the device
+            positions, offset = positions_of(namespace_of(self.like), request, grid, self.like), 0
+        return self.integers(positions, ("int64", "int32"), grid, len(request.record.position_axes)), offset
+
+    def table(self, record: RotationRecord, *, always: bool = False) -> tuple[int, int]:
+        """The addresses of turns and factors; (0, 0) where one row travels by value."""
+        assert isinstance(record.turns, TurnsTable)
+        if not always and record.rows is None and record.turns.pairs <= available_extension().max_pairs_by_value:
+            return 0, 0
+        words, factors = _table(record.turns, self.like, self.memory)
+        self.kept += [words, factors]
+        return self.memory.address(words)[0], self.memory.address(factors)[0]
+
+
+def launches(request: RotationRequest, results: list[Array], memory: DeviceMemory) -> tuple[list[Any], list[Array]]:
+    """The launches that write the results of a request, and what must stay alive until they are queued."""
+    record, like = request.record, request.inputs[0]
+    assert isinstance(record.turns, TurnsTable)
+    grid = request.token_shape if request.slots is None else tuple(request.slots.shape)
+    extension, device = available_extension(), DeviceArguments(like, memory)
+    positions, offset = device.positions(request, grid)
     call = extension.Call(
-        native_turns(table),
+        native_turns(record.turns),
         [memory.address(x) for x in request.inputs],
         [memory.address(y) for y in results],
         [element_type(x) for x in request.inputs],
         heads_axis=None if request.heads_axis is None else len(like.shape) + request.heads_axis,
+        rotary_start=record.rotary_start,
         interleaved=record.interleaved,
         conjugate=record.conjugate,
-        rows=rows,
-        positions=placed(positions, ("int64", "int32"), len(record.position_axes)),
+        rows=device.rows(record, grid),
+        positions=positions,
         offset=offset,
         pair_section=record.pair_section,
-        slots=placed(request.slots, ("int64",)),
+        slots=device.integers(request.slots, ("int64",), grid),
     )
+    words, factors = device.table(record)
     multiprocessors = memory.multiprocessors(like)
-    return extension.plan_on_device(call, table=words, factors=factors, multiprocessors=multiprocessors), kept
+    plan = extension.plan_on_device(call, table=words, factors=factors, multiprocessors=multiprocessors)
+    return plan, device.kept
 
 
 def _on_device(array: Array, dtypes: tuple[str, ...], like: Array, memory: DeviceMemory) -> Array:

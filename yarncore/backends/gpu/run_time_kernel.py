@@ -32,7 +32,7 @@ class CupyBackend(DeviceBackend):
         threads = extension().threads_per_block
         with device, stream:
             for one in plan:
-                kernel = _kernel(one.element_type, one.access_bytes, one.interleaved, device.id)
+                kernel = _kernel(one.element_type, one.access_bytes, one.interleaved, one.paged, device.id)
                 # A NumPy array of no axes goes by value: the kernel's one parameter.
                 parameter = np.frombuffer(one.parameter, dtype=f"V{len(one.parameter)}").reshape(())
                 kernel((one.grid,), (threads,), (parameter,), shared_mem=one.shared_bytes)
@@ -53,9 +53,10 @@ def _why_unavailable() -> str | None:
     return None if count else "CuPy finds no GPU"
 
 
-def kernel_name(element: str, access_bytes: int, interleaved: bool) -> str:
+def kernel_name(element: str, access_bytes: int, interleaved: bool, paged: bool) -> str:
     """The kernel as an expression of C++."""
-    return f"yarncore::cuda::rotate<yarncore::ElementType::{element}, {access_bytes}, {str(interleaved).lower()}>"
+    layout = f"yarncore::ElementType::{element}, {access_bytes}, {str(interleaved).lower()}"
+    return f"yarncore::cuda::rotate<{layout}, yarncore::cuda::{'Paged' if paged else ''}KernelRequest>"
 
 
 def source_folder() -> Path:
@@ -67,13 +68,13 @@ OPTIONS = ("-std=c++17", "-fmad=false")
 
 
 @functools.cache
-def _kernel(element: str, access_bytes: int, interleaved: bool, device: int) -> Any:
+def _kernel(element: str, access_bytes: int, interleaved: bool, paged: bool, device: int) -> Any:
     """Compiled once a process and device; CuPy keeps the binary on disk for the next."""
     import cupy
 
-    name = kernel_name(element, access_bytes, interleaved)
+    name = kernel_name(element, access_bytes, interleaved, paged)
     module = cupy.RawModule(
-        code='#include "cuda/rotate.cuh"',
+        code='#include "cuda/paged.cuh"',
         options=(*OPTIONS, f"-I{source_folder()}"),
         name_expressions=(name,),
         backend="nvrtc",

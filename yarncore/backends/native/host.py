@@ -6,10 +6,15 @@ import numpy as np
 
 from yarncore.backends.backend import Backend
 from yarncore.backends.native.extension import MISSING, available_extension, native_turns, type_or_shape_refusal
+from yarncore.backends.native.paged import move_on_host, terms_refusal, transfer_refusal
+from yarncore.backends.native.prepared_rows import rows_of_prepared
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_numpy, of
+from yarncore.request.paged import PagedRequest
 from yarncore.request.request import RotationRequest
 from yarncore.request.tensors import element_type
+from yarncore.turns.given import GivenTables
+from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 from yarncore.turns.traced import TracedTurns
 
@@ -30,8 +35,12 @@ class NativeBackend(Backend):
         return _why_not_plain(x) or type_or_shape_refusal(x)
 
     def request_refusal(self, request: RotationRequest) -> str | None:
-        if isinstance(request.record.turns, TracedTurns):
+        turns = request.record.turns
+        if isinstance(turns, TracedTurns):
             return "the frequencies are traced or on a device"
+        if isinstance(turns, GivenTables):
+            virtual = any(not is_numpy(table) and of(table).is_virtual(table) for table in (turns.cos, turns.sin))
+            return "the tables are traced or on a device" if virtual else None
         for what, value in (("lengths", request.record.rows), ("slots", request.slots)):
             if value is not None and not is_numpy(value):
                 return f"the {what} are traced or on a device"
@@ -48,26 +57,28 @@ class NativeBackend(Backend):
 
     def rotate(self, request: RotationRequest) -> list[Array]:
         record = request.record
-        assert isinstance(record.turns, TurnsTable)
         results = request.outputs if request.outputs is not None else [_fresh_like(x) for x in request.inputs]
         grid = request.token_shape if request.slots is None else request.slots.shape
         positions = request.positions.array
         # NumPy views of the same memory, made before the call: they keep it alive while the GIL is released.
         sources = [_memory(x) for x in request.inputs]
         targets = sources if request.in_place else [_memory(y) for y in results]
+        made = rows_of_prepared(request.prepared, record, request.inputs)
         call = _core.Call(
-            native_turns(record.turns),
+            made[0] if made else _turns(record),
             sources,
             targets,
             [element_type(x) for x in request.inputs],
             heads_axis=None if request.heads_axis is None else len(request.inputs[0].shape) + request.heads_axis,
+            rotary_start=record.rotary_start,
             interleaved=record.interleaved,
             conjugate=record.conjugate,
-            rows=None if record.rows is None else np.broadcast_to(record.rows, grid),
-            positions=None if positions is None else of(positions).on_host(positions),
+            rows=_rows(made[1] if made else record.rows, grid),
+            positions=None if positions is None or made else of(positions).on_host(positions),
             offset=request.positions.offset,
-            pair_section=record.pair_section,
+            pair_section=None if made else record.pair_section,
             slots=request.slots,
+            **_tables(record),
         )
         _core.rotate(call)
         if request.outputs is not None and not is_numpy(results[0]):
@@ -76,6 +87,47 @@ class NativeBackend(Backend):
             for y in results:
                 bump_version(y)
         return results
+
+    def paged_refusal(self, request: PagedRequest) -> str | None:
+        if MISSING is not None:
+            return MISSING
+        for transfer in request.transfers:
+            for x in transfer.arrays:
+                reason = _why_not_plain(x)
+                if reason is not None:
+                    return reason
+            reason = transfer_refusal(transfer)
+            if reason is not None:
+                return reason
+        return terms_refusal(request)
+
+    def move(self, request: PagedRequest) -> list[Array]:
+        if request.reads_what_it_writes():
+            request = request.read_before()
+        targets = [_fresh_like(t.source) if t.target is None else t.target for t in request.transfers]
+        move_on_host(request, targets, _memory)
+        if not is_numpy(targets[0]):
+            from yarncore.frameworks.torch import bump_version
+
+            for y in targets:
+                bump_version(y)
+        return targets
+
+
+def _turns(record: RotationRecord) -> Any:
+    return native_turns(record.turns) if isinstance(record.turns, TurnsTable) else None
+
+
+def _rows(rows: Array | None, grid: tuple[int, ...]) -> Array | None:
+    return None if rows is None else np.broadcast_to(rows, grid)
+
+
+def _tables(record: RotationRecord) -> dict[str, Any]:
+    turns = record.turns
+    if not isinstance(turns, GivenTables):
+        return {}
+    both = (turns.cos, turns.sin)
+    return {"tables": tuple(map(_memory, both)), "table_types": [element_type(table) for table in both]}
 
 
 def _why_not_plain(x: Array) -> str | None:

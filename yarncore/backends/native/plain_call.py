@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from yarncore.backends.native.extension import available_extension, native_turns
+from yarncore.frameworks.known import is_numpy
+from yarncore.frameworks.tracers import dynamo_traces
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 
@@ -25,25 +27,29 @@ if _core is not None:
     _core.set_traced_get(_traced_get)
 
 
-def tries_short_cut(in_place: bool) -> Callable[[Function], Function]:
-    """Decorate rotate or rotate_: plain calls go into the extension without a Python frame.
+def tries_short_cut(in_place: bool, prepared: bool = False) -> Callable[[Function], Function]:
+    """Decorate rotate or rotate_: plain calls go into the extension without a Python frame. `prepared`: they have no positions.
 
     The object's attribute `_short_cut`, made by short_cut_of, is asked first; it declines what it does not do, and then
     the function is called.
     """
 
     def decorate(function: Function) -> Function:
-        return function if _core is None else cast(Function, _core.Method(function, in_place))
+        return function if _core is None else cast(Function, _core.Method(function, in_place, prepared))
 
     return decorate
 
 
 def short_cut_of(record: RotationRecord) -> Any:
-    """The extension's object for a rotation with one row of turns; False for any other."""
+    """The extension's object for a rotation whose rows, where it has several, can be read; False for any other, and while
+    torch.compile traces.
+    """
     if record.short_cut is None:
+        if dynamo_traces():
+            return False
         table = record.turns
         record.short_cut = False
-        if _core is not None and isinstance(table, TurnsTable) and record.rows is None:
+        if _core is not None and isinstance(table, TurnsTable) and (record.rows is None or is_numpy(record.rows)):
             head_dim = -1 if record.head_dim is None else record.head_dim
             record.short_cut = _core.ShortCut(
                 native_turns(table),
@@ -52,15 +58,35 @@ def short_cut_of(record: RotationRecord) -> Any:
                 record.conjugate,
                 record.pair_section,
                 record.sections,
+                record.rows,
+                record.rotary_start,
             )
     return record.short_cut
 
 
 def attempt(record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any) -> Any:
     """The results of a plain call: the arrays themselves when in place, `out`, or fresh ones. None: declined."""
+    know_torch()
+    short_cut = short_cut_of(record)
+    return short_cut.attempt(q, k, positions, heads_axis, in_place, out) if short_cut else None
+
+
+def know_torch() -> None:
+    """Tell the extension of torch's tensors, once torch is there: before that it declines them."""
     if "torch" in sys.modules:
         from yarncore.backends.native.torch_tensors import register_once
 
         register_once()
+
+
+def attempt_append(record: RotationRecord, *arguments: Any) -> Any:
+    """The rotated queries of a plain append_, True where there are none. None: declined, and nothing was written.
+
+    Arguments: q, k, v, positions, key_cache, value_cache, slots, heads_axis, out.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.compiler.is_compiling():
+        return None
+    know_torch()
     short_cut = short_cut_of(record)
-    return short_cut.attempt(q, k, positions, heads_axis, in_place, out) if short_cut else None
+    return short_cut.append(*arguments) if short_cut and record.rows is None else None

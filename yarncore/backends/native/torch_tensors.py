@@ -48,6 +48,12 @@ def as_numpy(x: torch.Tensor) -> Any:
     return (x.view(torch.uint16) if x.element_size() == 2 else x).numpy()
 
 
+def bits_as_numpy(x: torch.Tensor) -> Any:
+    """The memory of a plain CPU tensor of any dtype as NumPy's: the size of its elements is the same."""
+    of_size = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+    return x.detach().view(of_size.get(x.element_size(), x.dtype)).numpy()
+
+
 def fresh_like(x: torch.Tensor) -> torch.Tensor:
     """A fresh tensor in the order of strides of `x`."""
     return extension().fresh_like(x) if register_once() else torch.empty_like(x)

@@ -17,6 +17,7 @@ from yarncore.frameworks.expressions import namespace_of
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_numpy
 from yarncore.request.request import RotationRequest
+from yarncore.turns.given import GivenTables
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 from yarncore.turns.traced import TracedTurns
@@ -46,6 +47,8 @@ class NativeJaxBackend(Backend):
     def request_refusal(self, request: RotationRequest) -> str | None:
         if isinstance(request.record.turns, TracedTurns):
             return "the frequencies are traced; steps= would be served"
+        if isinstance(request.record.turns, GivenTables):
+            return "it turns by positions, not by tables that are given"
         return None
 
     def rotate(self, request: RotationRequest) -> list[Array]:
@@ -75,7 +78,8 @@ class Work:
         table, section = self.record.turns, self.record.pair_section
         assert isinstance(table, TurnsTable)
         section_bytes = None if section is None else section.tobytes()
-        return table.text, self.record.conjugate, self.record.interleaved, section_bytes, self.heads_axis
+        layout = (self.record.conjugate, self.record.interleaved, self.record.rotary_start, self.heads_axis)
+        return table.text, section_bytes, layout
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Work) and self._key == other._key
@@ -99,7 +103,7 @@ def _function() -> Any:
         assert isinstance(table, TurnsTable)
         section = record.pair_section
         results = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in arrays]
-        layout = (work.heads_axis or 0, record.interleaved, record.conjugate, rows is not None)
+        layout = (work.heads_axis or 0, record.interleaved, record.conjugate, rows is not None, record.rotary_start)
         return jax.ffi.ffi_call(_TARGET, results, vmap_method="broadcast_all")(
             *arrays, positions, *(() if rows is None else (rows,)),
             layout=np.array(layout, dtype=np.int64), words=table.words.ravel(), factors=table.factors_float64,

@@ -10,6 +10,7 @@ from yarncore.backends.parts.part import rotate_part
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_numpy
 from yarncore.request.request import RotationRequest
+from yarncore.turns.given import GivenTables
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 
@@ -23,6 +24,8 @@ class DaskBackend(Backend):
 
     def request_refusal(self, request: RotationRequest) -> str | None:
         record = request.record
+        if isinstance(record.turns, GivenTables):
+            return "blocks are turned by positions, not by tables that are given"
         if not isinstance(record.turns, TurnsTable) or not (record.rows is None or is_numpy(record.rows)):
             return "the frequencies or the lengths are not known before the blocks are"
         return None if isinstance(request.positions.offset, int) else "the offset of the positions is not known yet"
@@ -67,7 +70,8 @@ def _rotate(x: Array, request: RotationRequest) -> Array:
                              heads_axis=request.heads_axis)  # fmt: skip
     assert isinstance(record.turns, TurnsTable)
     section = None if record.pair_section is None else record.pair_section.tobytes()
-    layout = (record.turns.text, section, record.conjugate, record.interleaved, record.head_dim, request.heads_axis)
+    layout = (record.turns.text, section, record.conjugate, record.interleaved, record.rotary_start, record.head_dim,
+              request.heads_axis)  # fmt: skip
     name = "yarncore-rotate-" + tokenize(x.name, *(getattr(part, "name", part) for part in operands[2:]), layout)
     return da.blockwise(
         work, axes, *operands, dtype=x.dtype, meta=x._meta, name=name, concatenate=True, align_arrays=True

@@ -14,6 +14,7 @@ from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_numpy
 from yarncore.request.heads import token_shape_of
 from yarncore.request.request import RotationRequest
+from yarncore.turns.given import GivenTables
 from yarncore.turns.table import TurnsTable
 
 
@@ -32,6 +33,8 @@ class DTensorBackend(Backend):
     def request_refusal(self, request: RotationRequest) -> str | None:
         if request.slots is not None:
             return "slots name tokens of all shards"
+        if isinstance(request.record.turns, GivenTables):
+            return "shards are turned by positions, not by tables that are given"
         if not isinstance(request.record.turns, TurnsTable) or not isinstance(request.positions.offset, int):
             return "the frequencies or the offset of the positions are traced"
         return None

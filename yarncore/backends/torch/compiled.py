@@ -10,6 +10,7 @@ import torch
 
 from yarncore.frameworks.torch import takes_operator
 from yarncore.turns.record import RotationRecord
+from yarncore.turns.table import TurnsTable
 
 
 def rotate_while_compiled(record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: Any) -> Any:
@@ -25,9 +26,9 @@ def rotate_while_compiled(record: RotationRecord, q: Any, k: Any, positions: Any
     )
     if not plain or q.ndim < 1 or positions.ndim < 1 or positions.requires_grad:
         return None
-    text = getattr(record.turns, "text", None)
-    if text is None:
+    if not isinstance(record.turns, TurnsTable):
         return None
+    text = record.turns.text
     for x in (q, k):
         if x is not None and record.head_dim is not None and x.shape[-1] != record.head_dim:
             return None
@@ -44,5 +45,6 @@ def rotate_while_compiled(record: RotationRecord, q: Any, k: Any, positions: Any
         record.conjugate,
         record.interleaved,
         heads_axis,
+        record.rotary_start,
     )
     return results[0] if k is None else (results[0], results[1])

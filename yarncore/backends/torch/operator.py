@@ -24,26 +24,27 @@ from yarncore.turns.table import TurnsTable
 _LIBRARY = torch.library.Library("yarncore", "DEF")  # kept: its operators live as long as it does
 _LIBRARY.define(
     "rotate(Tensor[] arrays, Tensor? positions, SymInt offset, Tensor? rows, Tensor? pair_section, str turns, int sections, "
-    "bool conjugate, bool interleaved, int? heads_axis) -> Tensor[]",
+    "bool conjugate, bool interleaved, int? heads_axis, int rotary_start) -> Tensor[]",
     tags=(torch.Tag.pt2_compliant_tag,),
 )
 
 
 @functools.lru_cache(maxsize=256)
 def _turning(
-    turns: str, pair_section: bytes | None, sections: int, conjugate: bool, interleaved: bool
+    turns: str, pair_section: bytes | None, sections: int, conjugate: bool, interleaved: bool, rotary_start: int
 ) -> RotationRecord:
     """The RotationRecord of an operator's arguments, made once."""
     section = None if pair_section is None else np.frombuffer(pair_section, np.uint8)
-    return RotationRecord(TurnsTable.of_text(turns), None, (), conjugate, interleaved, None, section, sections)
+    table = TurnsTable.of_text(turns)
+    return RotationRecord(table, None, (), conjugate, interleaved, None, section, sections, rotary_start=rotary_start)
 
 
 def _rotate_on_cpu(
     arrays: list[Any], positions: Any, offset: int, rows: Any, pair_section: Any, turns: str, sections: int,
-    conjugate: bool, interleaved: bool, heads_axis: int | None,
+    conjugate: bool, interleaved: bool, heads_axis: int | None, rotary_start: int,
 ) -> Any:  # fmt: skip
     section = None if pair_section is None else pair_section.numpy().tobytes()
-    record = _turning(turns, section, sections, conjugate, interleaved)
+    record = _turning(turns, section, sections, conjugate, interleaved, rotary_start)
     if rows is not None:
         record = record.changed(rows=rows.numpy(), lengths_shape=tuple(rows.shape))
     else:
@@ -58,11 +59,11 @@ def _rotate_on_cpu(
 
 def _shapes_of_results(
     arrays: list[Any], positions: Any, offset: Any, rows: Any, pair_section: Any, turns: str, sections: int,
-    conjugate: bool, interleaved: bool, heads_axis: int | None,
+    conjugate: bool, interleaved: bool, heads_axis: int | None, rotary_start: int,
 ) -> Any:  # fmt: skip
     if positions is not None and pair_section is None:
         # The checks of a call that came by torch_compiled.py, which makes none.
-        record = _turning(turns, None, 1, conjugate, interleaved)
+        record = _turning(turns, None, 1, conjugate, interleaved, rotary_start)
         make_request(record, arrays[0], arrays[1] if len(arrays) == 2 else None, positions, heads_axis=heads_axis)
     return [torch.empty_like(x) for x in arrays]
 
@@ -74,20 +75,20 @@ def _save(ctx: Any, inputs: Any, output: Any) -> None:
 
 def _turn_gradients_back(ctx: Any, gradients: list[Any]) -> Any:
     positions, rows, pair_section = ctx.saved_tensors
-    turns, sections, conjugate, interleaved, heads_axis = ctx.layout
+    turns, sections, conjugate, interleaved, heads_axis, rotary_start = ctx.layout
     turned = iter(
         torch.ops.yarncore.rotate(
             [gradient for gradient in gradients if gradient is not None], positions, ctx.offset, rows, pair_section,
-            turns, sections, not conjugate, interleaved, heads_axis,
+            turns, sections, not conjugate, interleaved, heads_axis, rotary_start,
         )
     )  # fmt: skip
-    return ([None if gradient is None else next(turned) for gradient in gradients], *(None,) * 9)
+    return ([None if gradient is None else next(turned) for gradient in gradients], *(None,) * 10)
 
 
 def _rotate_batched(info: Any, in_dims: Any, arrays: list[Any], positions: Any, offset: int, *rest: Any) -> Any:
     if any(axis is not None for axis in in_dims[3:]):
         raise NotImplementedError("vmap over the numbers of a rotation is not supported; over x and positions it is")
-    _, pair_section, _, _, _, _, heads_axis = rest
+    _, pair_section, _, _, _, _, heads_axis, _ = rest
     lead = 0 if pair_section is None else 1
     moved = [
         batched(info.batch_size, x, axis, positions, in_dims[1], lead, heads_axis)
@@ -125,6 +126,6 @@ def rotate_by_operator(request: RotationRequest) -> list[Any]:
     section = tensor(record.pair_section, torch.uint8)
     results = torch.ops.yarncore.rotate(
         request.inputs, array, offset, rows, section, table.text, record.sections, record.conjugate,
-        record.interleaved, request.heads_axis,
+        record.interleaved, request.heads_axis, record.rotary_start,
     )  # fmt: skip
     return delivered(request, results)

@@ -11,6 +11,7 @@ import torch
 
 from yarncore.backends.backend import delivered
 from yarncore.request.positions import padded
+from yarncore.request.prepared import PreparedPositions
 from yarncore.request.request import RotationRequest
 from yarncore.turns.record import RotationRecord
 
@@ -27,13 +28,16 @@ class Work:
     offset: int
     host_positions: Any  # NumPy positions, broadcast against the token axes; None where there are others
     native: Native
+    prepared: PreparedPositions | None = None
 
     def adjoint(self) -> "Work":
         return replace(self, record=self.record.adjoint)
 
     def request(self, x: torch.Tensor, positions: torch.Tensor | None) -> RotationRequest:
         given = positions if self.host_positions is None else self.host_positions
-        return RotationRequest.of_part(x, given, self.record, self.heads_axis, self.offset)
+        request = RotationRequest.of_part(x, given, self.record, self.heads_axis, self.offset)
+        request.prepared = self.prepared
+        return request
 
 
 def batched(
@@ -78,6 +82,8 @@ class _Rotate(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def vmap(info: Any, in_dims: Any, x: torch.Tensor, positions: torch.Tensor | None, work: Work) -> Any:
         lead = len(work.record.position_axes)
+        if in_dims[1] is not None:
+            work = replace(work, prepared=None)  # others now
         x, positions = batched(info.batch_size, x, in_dims[0], positions, in_dims[1], lead, work.heads_axis)
         return _Rotate.apply(x, positions, work), 0
 
@@ -87,5 +93,5 @@ def rotate_recorded(request: RotationRequest, native: Native) -> list[torch.Tens
     array, offset = request.positions.array, request.positions.offset
     tensor = array if isinstance(array, torch.Tensor) else None
     host = array if tensor is None else None
-    work = Work(request.record, request.heads_axis, offset, host, native)
+    work = Work(request.record, request.heads_axis, offset, host, native, request.prepared)
     return delivered(request, [_Rotate.apply(x, tensor, work) for x in request.inputs])

@@ -4,6 +4,8 @@ from yarncore.backends.backend import Backend
 from yarncore.backends.native.extension import MISSING, type_or_shape_refusal
 from yarncore.frameworks.framework import Array
 from yarncore.request.request import RotationRequest
+from yarncore.request.tensors import element_type
+from yarncore.turns.given import GivenTables
 from yarncore.turns.traced import TracedTurns
 
 
@@ -35,6 +37,15 @@ class TracedTorchBackend(Backend):
         return None if request.slots is None else "the call is traced"
 
     def rotate(self, request: RotationRequest) -> list[Array]:
+        turns, prepared = request.record.turns, request.prepared
+        if isinstance(turns, GivenTables):
+            from yarncore.backends.torch.tables import rotate_by_tables
+
+            return rotate_by_tables(request, turns)
+        if prepared is not None and prepared.tables and all(element_type(x) != "float64" for x in request.inputs):
+            from yarncore.backends.torch.tables import rotate_by_tables
+
+            return rotate_by_tables(request, GivenTables(*prepared.tables))
         from yarncore.backends.torch.operator import rotate_by_operator
 
         return rotate_by_operator(request)

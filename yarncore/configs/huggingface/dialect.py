@@ -7,28 +7,34 @@ from yarncore.configs.huggingface.dimensions import head_dim, heads, is_sliced, 
 from yarncore.configs.huggingface.facts import Facts, facts_of
 from yarncore.configs.huggingface.known_keys import check_stated, check_unread, warn_of_attention
 from yarncore.configs.huggingface.language_model import language_model
-from yarncore.configs.huggingface.layers import FULL, LayerNames, arranged, layer_names
-from yarncore.configs.huggingface.methods import IRRELEVANT, METHODS, NOT_EXPRESSIBLE, Model
+from yarncore.configs.huggingface.layers import LayerNames, arranged, layer_names
+from yarncore.configs.huggingface.methods import IRRELEVANT, METHODS, NOT_EXPRESSIBLE, TAKES_ONLY, Model
 from yarncore.configs.huggingface.pairs import interleaved, sections
 from yarncore.configs.huggingface.rope_dicts import RopeDict, rope_dicts
 from yarncore.configs.huggingface.unknown_types import refuse_what_keys_cannot_tell
 from yarncore.configs.keys import Keys
-from yarncore.configs.model_ropes import ModelRopes
+from yarncore.configs.model_ropes import FULL, ModelRopes
+from yarncore.configs.source import Source
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
 
 NAME = "huggingface"
+SIGNS: tuple[str, ...] = ("model_type", "rope_theta", "rope_scaling", "rope_parameters", "num_attention_heads")
+CHANGES_A_MODEL = False
 
 
 def recognises(mapping: Mapping[str, Any]) -> bool:
     """Whether a mapping is a configuration of transformers."""
     mapping = language_model(mapping)[0]
-    return any(
-        key in mapping for key in ("model_type", "rope_theta", "rope_scaling", "rope_parameters", "num_attention_heads")
-    )
+    return any(key in mapping for key in SIGNS)
 
 
-def read(mapping: Mapping[str, Any], where: str, strict: bool) -> ModelRopes:
+def read(source: Source, strict: bool) -> ModelRopes:
+    """All that a configuration tells of its rotary embeddings."""
+    return read_mapping(source.mapping, source.where, strict)
+
+
+def read_mapping(mapping: Mapping[str, Any], where: str, strict: bool) -> ModelRopes:
     """All that a configuration tells of its rotary embeddings.
 
     Raises
@@ -60,11 +66,6 @@ def _rotates(config: Keys, facts: Facts) -> bool:
     """Whether any layer rotates: not where the type never does, a key says so, or what is to be rotated has no elements."""
     if facts.refuse is not None:
         raise ConfigError(f"{config.where}: model_type {config.raw('model_type')!r}: {facts.refuse}")
-    if facts.pairs == "reversed":
-        raise ConfigError(
-            f"{config.where}: model_type {config.raw('model_type')!r} turns every pair the other way (by -position); a Rope "
-            "cannot say that yet"
-        )
     while_ = all(config.raw(key) in values for key, values in facts.rotates_while.items())
     nothing_left = config.lookup("qk_rope_head_dim") == 0 and is_sliced(config, facts)
     return facts.rotates and while_ and not nothing_left
@@ -72,16 +73,19 @@ def _rotates(config: Keys, facts: Facts) -> bool:
 
 def _rope(config: Keys, facts: Facts, rope: RopeDict, layers: LayerNames, strict: bool) -> Rope:
     kind = _rope_type(rope.keys)
+    _check_taken(config, rope.keys, kind)
     of = head_dim(config, facts, rope.label, layers.names)
     part = of if kind == "proportional" else rotary_dim(config, facts, rope, layers.names, of)
-    scaling = METHODS[kind](rope.keys, Model(config, facts, part // 2))
-    counts, order = sections(config, rope.keys, facts, part // 2)
-    pairs = interleaved(config, facts)
-    _check_length(config, rope.keys)
-    rope.keys.report_unread(strict, IRRELEVANT)
     try:
-        return Rope(of, rope.base, scaling, part, pairs, counts, order)
-    except ValueError as error:
+        scaling = METHODS[kind](rope.keys, Model(config, facts, part // 2))
+        counts, order = sections(config, rope.keys, facts, part // 2)
+        pairs = interleaved(config, facts)
+        _check_length(config, rope.keys)
+        rope.keys.report_unread(strict, IRRELEVANT)
+        return Rope(of, rope.base, scaling, part, pairs, counts, order, reversed=facts.pairs == "reversed")
+    except ConfigError:
+        raise
+    except ValueError as error:  # what is right by itself and does not fit together
         raise ConfigError(f"{config.where}: {error}") from None
 
 
@@ -94,7 +98,7 @@ def _check_length(config: Keys, rope: Keys) -> None:
 
 def _rope_type(rope: Keys) -> str:
     for key in ("rope_type", "type"):
-        if rope.lookup(key) in NOT_EXPRESSIBLE:
+        if isinstance(rope.lookup(key), str) and rope.lookup(key) in NOT_EXPRESSIBLE:
             raise ConfigError(f"{rope.name(key)} is {rope.lookup(key)!r}: {NOT_EXPRESSIBLE[rope.lookup(key)]}")
     kinds = [rope.word(key, METHODS) for key in ("rope_type", "type")]
     canonical = {METHODS[kind] for kind in kinds if kind is not None}
@@ -106,6 +110,17 @@ def _rope_type(rope: Keys) -> str:
         if described:
             raise rope.missing("rope_type", f"without it {', '.join(sorted(described))} would be dropped")
     return kind or "default"
+
+
+def _check_taken(config: Keys, rope: Keys, kind: str) -> None:
+    """Some classes have no other method than their own."""
+    taken = TAKES_ONLY.get(str(config.lookup("model_type")))
+    own = kind != "yarn" or "short_factor" in rope.mapping
+    if taken is not None and (kind not in taken or not own):
+        raise ConfigError(
+            f"{rope.name('rope_type')} is {kind!r}: in models of type {config.lookup('model_type')!r} transformers takes default "
+            "and longrope alone (and reads su and yarn as longrope)"
+        )
 
 
 def _told(

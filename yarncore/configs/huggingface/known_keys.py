@@ -113,7 +113,7 @@ def _decides(config: Keys, key: str) -> ConfigError:
 
 
 def _lists_all_layers(config: Keys, key: str, value: Any) -> bool:
-    return key == "rope_scaling_layers" and value == list(range(config.count("num_hidden_layers") or 0))
+    return key == "rope_scaling_layers" and value == list(range(config.layers("num_hidden_layers") or 0))
 
 
 def _check_positions(config: Keys, facts: Facts) -> None:

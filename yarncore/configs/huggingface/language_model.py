@@ -42,7 +42,7 @@ def _type_in(mapping: Mapping[str, Any]) -> str:
 
 def _with_outer_keys(outer: Mapping[str, Any], inner: Mapping[str, Any], path: str) -> Mapping[str, Any]:
     merged = dict(inner)
-    if outer.get("model_type") in _OF_ANOTHER_PART:
+    if _type_in(outer) in _OF_ANOTHER_PART:
         return merged
     for key in _KEPT_OUTSIDE:
         value = outer.get(key)

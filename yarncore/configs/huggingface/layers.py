@@ -8,10 +8,11 @@ from typing import Any
 from yarncore._arguments import is_number
 from yarncore.configs.huggingface.facts import Facts
 from yarncore.configs.keys import Keys
+from yarncore.configs.model_ropes import FULL
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
 
-FULL, NO_ROPE = "full_attention", "no_rope"
+NO_ROPE = "no_rope"
 
 _LISTS = ("layer_types", "layers_block_type")
 _COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
@@ -56,7 +57,7 @@ class LayerNames:
 
 def layer_names(config: Keys, facts: Facts) -> LayerNames:
     """The type of each layer, as the file lists it or as the class makes it."""
-    count = next((config.count(key) for key in _COUNTS if config.has(key)), None)
+    count = next((config.layers(key) for key in _COUNTS if config.has(key)), None)
     for key in _LISTS:
         listed = config.raw(key)
         if listed is not None:

@@ -46,7 +46,7 @@ class Model:
 
 
 def _factor(rope: Keys) -> float:
-    factor = rope.number("factor", at_least=1)
+    factor = rope.number("factor", at_least=1, below=2**53)
     if factor is None:
         raise rope.missing("factor", "how far the context is stretched, a number >= 1")
     return factor
@@ -67,7 +67,8 @@ def _original_length(rope: Keys, model: Model) -> int:
         original = model.maximum("it stands in for original_max_position_embeddings, which is missing too")
         warn(
             f"{rope.name('original_max_position_embeddings')} is missing; transformers takes max_position_embeddings = "
-            f"{original}, which need not be the trained length"
+            f"{original}, which need not be the trained length",
+            finding=True,
         )
     elif maximum is not None and original > maximum:
         raise ConfigError(
@@ -84,12 +85,14 @@ def _check_target(rope: Keys, model: Model, factor: float, original: int) -> Non
     if maximum == original:
         warn(
             f"{rope.name('factor')} is {factor:g}, but max_position_embeddings is still {maximum}, the original length: "
-            f"engines will not go on to {factor * original:g}"
+            f"engines will not go on to {factor * original:g}",
+            finding=True,
         )
     else:
         warn(
             f"{rope.name('factor')} is {factor:g} and original_max_position_embeddings {original}, but their product "
-            f"{factor * original:g} is not max_position_embeddings = {maximum}"
+            f"{factor * original:g} is not max_position_embeddings = {maximum}",
+            finding=True,
         )
 
 
@@ -123,12 +126,15 @@ def _yarn(rope: Keys, model: Model) -> Scaling:
         warn(f"{rope.name('factor')} is null; transformers takes max_position_embeddings / {original} = {factor:g}")
     else:
         _check_target(rope, model, factor, original)
-    mscale, all_dim = rope.number("mscale", at_least=0), rope.number("mscale_all_dim", at_least=0)
+    mscale, all_dim = (
+        rope.number("mscale", at_least=0, below=2**53),
+        rope.number("mscale_all_dim", at_least=0, below=2**53),
+    )
     attention_factor = rope.number("attention_factor", above=0)
     ratio = bool(mscale) and bool(all_dim)  # transformers: 0 counts as absent
     if attention_factor is None and bool(mscale) != bool(all_dim):
         given = "mscale" if mscale else "mscale_all_dim"
-        warn(f"{rope.name(given)} is given alone: transformers ignores it and uses 0.1 ln s + 1")
+        warn(f"{rope.name(given)} is given alone: transformers ignores it and uses 0.1 ln s + 1", finding=True)
     on_softmax = all_dim if model.facts.softmax_mscale and all_dim else None
     beta_fast, beta_slow = rope.number("beta_fast", at_least=0) or 32.0, rope.number("beta_slow", at_least=0) or 1.0
     if beta_fast < beta_slow:
@@ -157,7 +163,8 @@ def _warn_of_attention_multiplier(rope: Keys) -> None:
     if multiplier not in (None, 1):
         warn(
             f"{rope.name('attn_factor')} is {multiplier:g}: transformers does not read it, nor is it read here; engines that do "
-            "multiply the attention factor by it"
+            "multiply the attention factor by it",
+            finding=True,
         )
 
 
@@ -239,6 +246,10 @@ NOT_EXPRESSIBLE = {
     "ntk": "engines read it as the base times factor with all frequencies divided by factor^(2 / rotary_dim), which no scaling "
     "here says yet (NTKAware is another method)",
 }
+
+# Classes that raise for any other type (transformers 5.24.0, models/phi3/configuration_phi3.py and
+# models/phi4_multimodal/configuration_phi4_multimodal.py, where su and yarn are names of longrope).
+TAKES_ONLY = dict.fromkeys(("phi3", "phi4_multimodal"), ("default", "longrope", "su", "yarn"))
 
 # Keys that stand in rope dicts and change nothing in any version of transformers.
 IRRELEVANT = frozenset(["finetuned"])

@@ -50,7 +50,10 @@ def rope_dicts(config: Keys, facts: Facts, names: tuple[str, ...]) -> dict[str, 
         if key == "rope_parameters" or not facts.scaled:
             raise config.error(key, f"one rope dict for each of {', '.join(facts.ropes)}")
     elif given and facts.scaled == ():
-        warn(f"{config.name(key)} is {dict(given)!r}, which this model type does not read: its module does not scale")
+        warn(
+            f"{config.name(key)} is {dict(given)!r}, which this model type does not read: its module does not scale",
+            finding=True,
+        )
     found = {}
     for label in _labels(facts, names, given if by_label else {}):
         if by_label and label in given:
@@ -88,13 +91,24 @@ def _normalised(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_dangling(config: Keys, key: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The dicts by label alone; a type or base that was left beside them is the default of those without."""
+    """The dicts by label alone; a type or base that was left beside them is the default of those without.
+
+    So is truncate, which transformers looks for beside them (5.24.0, modeling_rope_utils.py, `_compute_yarn_parameters`).
+    """
     dicts = {str(name): value for name, value in given.items() if value is None or isinstance(value, Mapping)}
     beside = {name: value for name, value in given.items() if name not in dicts}
-    strange = sorted(set(beside) - {"rope_type", "type", "rope_theta"})
+    strange = sorted(set(beside) - {"rope_type", "type", "rope_theta", "truncate"})
     if strange:
         raise ConfigError(f"{config.name(key)}.{strange[0]} stands beside dicts of layer types; it belongs into them")
-    return {name: None if value is None else {**beside, **value} for name, value in dicts.items()}
+    truncate = {"truncate": beside.pop("truncate")} if "truncate" in beside else {}
+    return {
+        name: None if value is None else {**beside, **(truncate if _is_yarn(value) else {}), **value}
+        for name, value in dicts.items()
+    }
+
+
+def _is_yarn(rope: Mapping[str, Any]) -> bool:
+    return bool(rope.get("rope_type", rope.get("type")) == "yarn")
 
 
 def _labels(facts: Facts, names: tuple[str, ...], given: Mapping[str, Any]) -> list[str]:
@@ -114,7 +128,7 @@ def _rope_dict(
         return None
     path = f"{config.path}.{path}" if config.path and path else path or config.path
     if own:
-        adds = facts.yarn_adds.get(label, {}) if own.get("rope_type", own.get("type")) == "yarn" else {}
+        adds = facts.yarn_adds.get(label, {}) if _is_yarn(own) else {}
         keys = Keys(own, config.where, path, adds)
     else:
         keys = Keys(default, config.where, path)

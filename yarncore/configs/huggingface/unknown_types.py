@@ -1,8 +1,9 @@
 """Model types that are neither run nor cited: their keys stand alone, and what keys cannot tell is refused by name."""
 
 from yarncore.configs.huggingface.facts import Facts
-from yarncore.configs.huggingface.layers import FULL, label_of
+from yarncore.configs.huggingface.layers import label_of
 from yarncore.configs.keys import Keys, warn
+from yarncore.configs.model_ropes import FULL
 from yarncore.errors import ConfigError
 
 _SIGNS = {

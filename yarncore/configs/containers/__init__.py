@@ -1,0 +1,1 @@
+"""How files hold what is spelled in them: bounded readers of untrusted containers."""

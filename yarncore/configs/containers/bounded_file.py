@@ -1,0 +1,78 @@
+"""A file read by ranges, never further than its end and never more than a bound."""
+
+import struct
+from typing import BinaryIO
+
+from yarncore.errors import ConfigError
+
+_CHUNK = 2**18
+
+
+class BoundedFile:
+    """A position within a file, of which only the ranges that are asked for are read.
+
+    Parameters
+    ----------
+    file : binary file, seekable
+    size : int
+        Its length in bytes.
+    where : str
+        Its name for messages.
+    """
+
+    def __init__(self, file: BinaryIO, size: int, where: str) -> None:
+        self._file = file
+        self._size = size
+        self._where = where
+        self._chunk = b""
+        self._start = 0
+        self.position = 0
+
+    def error(self, what: str) -> ConfigError:
+        """An error that names the file and the position."""
+        return ConfigError(f"{self._where}: {what} at byte {self.position}")
+
+    def remaining(self) -> int:
+        """Bytes from here to the end."""
+        return self._size - self.position
+
+    def skip(self, count: int, what: str) -> None:
+        """Go on by `count` bytes without reading them."""
+        if count > self.remaining():
+            raise self.error(f"cut off: {what} needs {count} bytes and {self.remaining()} are left")
+        self.position += count
+
+    def take(self, count: int, what: str) -> bytes:
+        """The next `count` bytes."""
+        begin = self.position - self._start
+        self.skip(count, what)
+        if begin >= 0 and begin + count <= len(self._chunk):
+            return self._chunk[begin : begin + count]
+        self._start = self.position - count
+        self._file.seek(self._start)
+        self._chunk = self._file.read(max(count, _CHUNK))
+        if len(self._chunk) < count:
+            raise self.error(f"cut off within {what}")
+        return self._chunk[:count]
+
+    def number(self, form: str, what: str) -> int:
+        """The next unsigned integer: "<I" or "<Q"."""
+        (value,) = struct.unpack(form, self.take(struct.calcsize(form), what))
+        return int(value)
+
+    def skip_strings(self, count: int, what: str) -> None:
+        """Go on by `count` strings, each a length of 8 bytes and that many bytes."""
+        done = 0
+        while done < count:
+            chunk, at = self._chunk, self.position - self._start
+            last = len(chunk) - 8
+            while done < count and 0 <= at <= last:
+                at += 8 + int.from_bytes(chunk[at : at + 8], "little")
+                done += 1
+            self.position = self._start + at
+            if self.remaining() < 0:
+                self.position = self._size
+                raise self.error(f"cut off within {what}")
+            if done < count:
+                self.take(8, what)
+                self.position -= 8

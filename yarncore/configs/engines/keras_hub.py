@@ -1,0 +1,50 @@
+"""KerasHub 0.32.0, if its RotaryEmbedding layer were given the numbers of a config.json: the layer was run
+(tests/goldens/engines_executed.json). Its converters were not.
+"""
+
+from yarncore.configs.engines.engine import RopeKeys, Shape
+from yarncore.configs.model_ropes import Evidence
+from yarncore.scaling import PositionInterpolation, YaRN
+from yarncore.scaling.scaling import Scaling
+
+NAME = "keras-hub"
+VERSION = "0.32.0"
+EVIDENCE = Evidence("run", "KerasHub 0.32.0, keras_hub/layers, RotaryEmbedding")
+
+
+def kind(keys: RopeKeys) -> str:
+    """rope_type."""
+    return keys.type_of("rope_type", "type")
+
+
+def length(kind: str, factor: float | None, max_position: int | None) -> int | None:
+    """No length is checked."""
+    return max_position
+
+
+def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
+    """What the layer computes with the same numbers."""
+    if kind == "default":
+        return None
+    factor = keys.required("factor", "the layer takes 1 without it")
+    if kind == "linear":
+        return PositionInterpolation(factor)
+    if kind == "dynamic":
+        keys.changed("rope_type", "every frequency is divided by one number: linear scaling")
+        return PositionInterpolation(factor ** (shape.rotary_dim / (shape.rotary_dim - 2)))
+    if kind == "yarn":
+        return _yarn(keys, shape, factor)
+    raise keys.error("rope_type" if keys.has("rope_type") else "type", "linear, dynamic or yarn, which the layer has,")
+
+
+def _yarn(keys: RopeKeys, shape: Shape, factor: float) -> Scaling:
+    for key in ("attention_factor", "attn_factor", "mscale", "mscale_all_dim"):
+        keys.ignored(key, "the factor is 0.1 ln s + 1")
+    truncate = keys.flag("truncate")
+    return YaRN(
+        factor,
+        keys.original_length(shape, otherwise=4096),
+        beta_fast=keys.beta("beta_fast"),
+        beta_slow=keys.beta("beta_slow"),
+        truncate=True if truncate is None else truncate,
+    )

@@ -1,0 +1,41 @@
+"""litgpt 0.5.13, if its rope_adjustments were given the numbers of a config.json: GPT.rope_cache was run
+(tests/goldens/engines_executed.json). It reads no config.json itself.
+"""
+
+from yarncore.configs.engines.engine import RopeKeys, Shape
+from yarncore.configs.model_ropes import Evidence
+from yarncore.errors import ConfigError
+from yarncore.scaling import Llama3, PositionInterpolation
+from yarncore.scaling.scaling import Scaling
+
+NAME = "litgpt"
+VERSION = "0.5.13"
+EVIDENCE = Evidence("run", "litgpt 0.5.13, litgpt/model.py, build_rope_cache")
+
+
+def kind(keys: RopeKeys) -> str:
+    """The type that the numbers stand for."""
+    return keys.type_of("rope_type", "type")
+
+
+def length(kind: str, factor: float | None, max_position: int | None) -> int | None:
+    """block_size, which one sets."""
+    return max_position
+
+
+def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
+    """What it computes with the same numbers."""
+    if kind == "default":
+        return None
+    factor = keys.required("factor", "litgpt fails without it")
+    if kind == "linear":
+        return PositionInterpolation(factor)
+    if kind == "llama3":
+        low, high = (keys.required(f"{end}_freq_factor", "litgpt fails without it", 0) for end in ("low", "high"))
+        return Llama3(factor, keys.original_length(shape), low_freq_factor=low, high_freq_factor=high)
+    if kind == "yarn":
+        raise ConfigError(
+            f"{keys.where}: litgpt's YaRN has its ramp the wrong way round, fast pairs divided by {factor:g} and slow ones kept, "
+            "and no temperature unless mscale is set"
+        )
+    raise keys.error("rope_type" if keys.has("rope_type") else "type", "linear, llama3 or yarn, which litgpt has,")

@@ -1,0 +1,122 @@
+"""A configuration in the words of transformers -> what an engine computes of it: the layout is the model's, the scaling the
+engine's own."""
+
+import copy
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from yarncore.configs.engines.engine import Effect, Engine, RopeKeys, Shape
+from yarncore.configs.huggingface.dialect import read_mapping
+from yarncore.configs.huggingface.dimensions import is_sliced
+from yarncore.configs.huggingface.document import Document
+from yarncore.configs.keys import warn
+from yarncore.configs.model_ropes import ModelRopes
+from yarncore.configs.writing import quiet
+from yarncore.errors import ConfigError
+from yarncore.rope.rope import Rope
+
+# Keys of a rope dict that concern the layout: they are read as the model's own code reads them.
+_LAYOUT = ("rope_theta", "partial_rotary_factor", "mrope_section", "mrope_interleaved")
+_KNOWN = frozenset([*_LAYOUT, "rope_type", "type", "llama_4_scaling_beta", "max_position_embeddings", "interleaved"])
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """What an engine computes.
+
+    Attributes
+    ----------
+    ropes : ModelRopes
+        advertised_length is what the engine serves.
+    effects : tuple of Effect
+        What it passes over or takes otherwise.
+    """
+
+    ropes: ModelRopes
+    effects: tuple[Effect, ...]
+
+
+def read_as(
+    engine: Engine, mapping: Mapping[str, Any], where: str, strict: bool, served: int | None = None
+) -> Computed:
+    """What an engine computes of a configuration.
+
+    Raises
+    ------
+    ConfigError
+        Also where the engine itself fails, in its place.
+    """
+    with quiet():
+        document = Document(copy.deepcopy(dict(mapping)), where)
+    layout = read_mapping(_without_scaling(document, engine, where), where, strict)
+    effects: list[Effect] = []
+    scaled: dict[str, Rope | None] = {}
+    lengths = []
+    for name, rope in layout.items():
+        label = document.label_of(name)
+        if rope is None or label is None:
+            scaled[name] = rope
+            continue
+        found, told, length = _scaled(engine, document, label, rope, layout, served, strict)
+        scaled[name] = found
+        effects += [effect for effect in told if effect not in effects]
+        lengths.append(length)
+    longest = max((length for length in lengths if length is not None), default=layout.advertised_length)
+    ropes = dataclasses.replace(layout, ropes=scaled, evidence=engine.EVIDENCE, advertised_length=longest)
+    return Computed(ropes, tuple(effects))
+
+
+def warn_of(engine: Engine, effects: tuple[Effect, ...]) -> None:
+    """A ConfigWarning for each key that the engine passes over or takes otherwise."""
+    for effect in effects:
+        verb = "does not read it" if effect.what == "ignored" else "makes something else of it"
+        warn(f"{effect.key}: {engine.NAME} {engine.VERSION} {verb}: {effect.words}", finding=True)
+
+
+def _without_scaling(document: Document, engine: Engine, where: str) -> dict[str, Any]:
+    """The configuration with rope dicts that only say the layout."""
+    dicts: dict[str, Any] = {}
+    for label, own in document.dicts.items():
+        if own is None:
+            dicts[label] = None
+            continue
+        kept = {key: own.keys.mapping[key] for key in _LAYOUT if own.keys.mapping.get(key) is not None}
+        kept["rope_theta"] = own.base
+        proportional = engine.kind(RopeKeys(own.keys.mapping, where, own.keys.path)) == "proportional"
+        dicts[label] = {"rope_type": "proportional" if proportional else "default", **kept}
+    return document.with_dicts(dicts)
+
+
+def _length_beside(document: Document, label: str) -> dict[str, Any]:
+    """The original length beside a dict for all layers (Phi-3), which transformers puts into it before anybody looks."""
+    given = document.keys.lookup("original_max_position_embeddings")
+    return {"original_max_position_embeddings": given} if given is not None and label == "" else {}
+
+
+def _scaled(
+    engine: Engine,
+    document: Document,
+    label: str,
+    rope: Rope,
+    layout: ModelRopes,
+    served: int | None,
+    strict: bool,
+) -> tuple[Rope, list[Effect], int | None]:
+    own = document.dicts[label]
+    assert own is not None
+    keys = RopeKeys({**own.keys.mapping, **_length_beside(document, label)}, own.keys.where, own.keys.path)
+    kind = engine.kind(keys)
+    latent = is_sliced(document.keys, document.facts) and document.facts.softmax_mscale
+    shape = Shape(rope.rotary_dim, latent, layout.advertised_length, served, layout.model_type)
+    try:
+        found = dataclasses.replace(rope, scaling=engine.scaling(kind, keys, shape))
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(f"{keys.where}: {error}") from None
+    keys.report_unread(strict, _KNOWN)
+    factor = keys.mapping.get("factor")
+    times = float(factor) if isinstance(factor, (int, float)) else None
+    return found, keys.effects, engine.length(kind, times, layout.advertised_length)

@@ -1,0 +1,71 @@
+"""yarncore doctor: a diagnosis, printed for people."""
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from yarncore.reports.diagnosis import Diagnosis, Row, diagnose
+
+
+def doctor(
+    source: Any,
+    engines: list[str],
+    config: Any,
+    format: str | None,
+    length: int | None,
+    as_json: bool,
+    console: Console,
+) -> int:
+    """Print what engines make of a configuration; returns how many findings there are that decide."""
+    diagnosis = diagnose(source, engines, config, format, length)
+    if as_json:
+        print(json.dumps(diagnosis.as_dict(), indent=2))
+        return diagnosis.findings
+    console.print(f"[bold]{escape(diagnosis.where)}[/], format {diagnosis.format}")
+    for row in diagnosis.rows:
+        if row.decides:
+            _told(row, console)
+    others = [row for row in diagnosis.rows if not row.decides]
+    if others:
+        console.print(_table(others))
+    console.print(_verdict(diagnosis))
+    return diagnosis.findings
+
+
+def _told(row: Row, console: Console) -> None:
+    console.print(
+        f"\n[bold]{row.engine} {row.version}[/]{'' if row.verified else ' (unverified: another version was run)'}"
+    )
+    for name, method in row.method.items():
+        factor, softmax = row.attention_factor[name], row.softmax_factor[name]
+        console.print(f"  {name}: {escape(method)}")
+        console.print(f"    factor of cos and sin {factor:.6g}, of the logits {softmax:.6g}")
+    if row.served is not None:
+        console.print(f"  serves {row.served:,} tokens when nothing is asked for")
+    for key, fate in row.keys.items():
+        colour = "dim" if fate == "used" else "yellow"
+        console.print(f"  [{colour}]{escape(key)}: {escape(fate)}[/]")
+    for words in row.findings:
+        console.print(f"  [red]finding:[/] {escape(words)}")
+    for words in row.notes:
+        console.print(f"  note: {escape(words)}")
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table(title="\nOther engines, as they were run", title_justify="left")
+    for name in ("engine", "serves", "what it makes of the file"):
+        table.add_column(name, justify="right" if name == "serves" else "left", overflow="fold")
+    for row in rows:
+        words = "; ".join(row.findings or row.notes) or "the same"
+        served = "-" if row.served is None else f"{row.served:,}"
+        table.add_row(f"{row.engine} {row.version}", served, escape(words))
+    return table
+
+
+def _verdict(diagnosis: Diagnosis) -> str:
+    if not diagnosis.findings:
+        return "\n[green]no findings[/]"
+    return f"\n[red]{diagnosis.findings} finding{'s' if diagnosis.findings > 1 else ''}[/]"
