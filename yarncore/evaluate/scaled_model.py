@@ -51,7 +51,8 @@ def scaled(model: Any, typed: str, original_length: int | None = None) -> Iterat
     wanted = (
         dict.fromkeys((name for name, rope in ropes.items() if rope is not None), None) if scaling is None else scaling
     )
-    report = extend(model, wanted, original_length=original_length, replace=True)
+    # steps=None: the scaling as it is typed, which may ask for steps itself.
+    report = extend(model, wanted, original_length=original_length, replace=True, steps=None)
     try:
         yield Rotated(_different(report.ropes.values()), f"yarncore {__version__}, {report.rotation}")
     finally:
