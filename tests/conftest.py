@@ -10,9 +10,12 @@ import array_api_strict
 import jax.numpy
 import numpy as np
 import pytest
+import torch
 from hypothesis import settings
 
 from yarncore import _core
+
+torch.set_num_threads(1)  # there is a process of tests a CPU already; the extension keeps its own threads
 
 settings.register_profile("default", deadline=None, max_examples=60, derandomize=True)
 settings.register_profile("nightly", deadline=None, max_examples=20_000)

@@ -25,7 +25,9 @@ has_gpu = torch.cuda.is_available()
 
 
 @needs_nvcc
-@pytest.mark.parametrize("architecture", ["sm_80", "sm_90", "sm_100"])
+@pytest.mark.parametrize(
+    "architecture", ["sm_90", *(pytest.param(name, marks=pytest.mark.whole) for name in ("sm_80", "sm_100"))]
+)
 def test_registers_and_spills(architecture, tmp_path):
     run = subprocess.run(
         ["nvcc", "-std=c++17", "-O3", "-fmad=false", f"-arch={architecture}", "-cubin", "-Xptxas", "-v",
@@ -74,7 +76,9 @@ def test_the_sources_that_cupy_compiles_are_installed():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="NVRTC comes as a wheel for Linux")
-@pytest.mark.parametrize("architecture", ["sm_80", "sm_90", "sm_100"])
+@pytest.mark.parametrize(
+    "architecture", ["sm_90", *(pytest.param(name, marks=pytest.mark.whole) for name in ("sm_80", "sm_100"))]
+)
 def test_nvrtc_compiles_what_cupy_gives_it(architecture):
     """Without CuPy and without a GPU: the library, the options and the names are those that CuPy uses."""
     folder = Path(importlib.util.find_spec("nvidia.cu13").submodule_search_locations[0])

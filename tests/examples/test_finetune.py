@@ -150,6 +150,7 @@ def test_rows_are_whole_pieces_of_a_document_where_nothing_is_packed(finetune, p
         finetune.rows_of(options_of(finetune, place, "--length", "4096"), tokenizer)
 
 
+@pytest.mark.whole
 def test_two_processes_that_share_a_model_have_the_losses_of_one(tmp_path):
     port, file = free_port(), tmp_path / "losses.json"
     script = str(ROOT / "tests" / "examples" / "sharded_training.py")
@@ -163,6 +164,7 @@ def test_two_processes_that_share_a_model_have_the_losses_of_one(tmp_path):
     assert alone[-1] < alone[0]
 
 
+@pytest.mark.whole
 def test_adapters_are_merged_and_the_table_has_before_and_after(finetune, place, capsys):
     out = place / "adapters"
     finetune.main(
