@@ -44,6 +44,7 @@ def test_registers_and_spills(architecture, tmp_path):
     assert set(spilled) == {("0", "0", "0")}
 
 
+@pytest.mark.whole
 @needs_nvcc
 def test_the_ptx_reads_16_bytes_at_once_and_contracts_nothing(tmp_path):
     subprocess.run(

@@ -145,6 +145,7 @@ def test_wilsons_interval_is_the_score_tests():
             assert exact or (cell.share - end) ** 2 == pytest.approx(1.959963984540054**2 * end * (1 - end) / samples)
 
 
+@pytest.mark.whole
 def test_the_folder_serves_lm_evals_own_command(tmp_path):
     """Every backend of lm-eval takes it by --include_path; its dummy model needs no weights."""
     bytes_tokenizer().save_pretrained(tmp_path / "model")

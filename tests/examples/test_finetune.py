@@ -71,6 +71,7 @@ def losses_of(folder):
     return [json.loads(line) for line in (folder / "losses.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.whole
 def test_two_processes_that_were_killed_go_on_with_the_same_losses(place):
     """Steps between the last checkpoint and the kill are repeated, and their losses with them."""
     out = place / "two"

@@ -52,6 +52,7 @@ def test_decoding_compiled_across_two_steps_is_decoding(keys, make):
         assert (a - b).abs().max() < 1e-5 * b.abs().max()
 
 
+@pytest.mark.whole
 @torch.no_grad()
 def test_without_a_cache_a_graph_is_whole_and_serves_other_lengths():
     model, ids = extended("rerotated"), tokens(2, 70)

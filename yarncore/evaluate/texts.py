@@ -14,8 +14,14 @@ def _text_of(path: Path) -> str:
     return text
 
 
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__pycache__"
+
+
 def read_texts(source: str | Path) -> dict[str, str]:
-    """The texts of a file, or of all files below a folder whose names begin with no dot, by name and in its order.
+    """The texts of a file, or of all files below a folder, by name and in its order.
+
+    Files and folders whose names begin with a dot are passed over, and what Python keeps in `__pycache__`.
 
     Raises
     ------
@@ -28,7 +34,7 @@ def read_texts(source: str | Path) -> dict[str, str]:
     if not source.exists():
         raise FileNotFoundError(f"{source} is not there; a file or folder of texts is expected")
     files = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
-    inside = [path for path in files if not any(part.startswith(".") for part in path.relative_to(source).parts)]
+    inside = [path for path in files if not any(map(_is_hidden, path.relative_to(source).parts))]
     texts = {str(path.relative_to(source)) if path != source else path.name: _text_of(path) for path in inside}
     texts = {name: text for name, text in texts.items() if text.strip()}
     if not texts:

@@ -75,7 +75,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("size", [2, 4])
+@pytest.mark.parametrize("size", [2, pytest.param(4, marks=pytest.mark.whole)])
 def test_every_placement_gives_the_bits_of_one_process(size, tmp_path):
     script = tmp_path / "distributed.py"
     script.write_text(CODE)

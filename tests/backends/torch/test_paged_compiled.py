@@ -1,5 +1,6 @@
 """append_ and move_ within functions that torch.compile compiles: array operations, and breaks where slots are read."""
 
+import pytest
 import torch
 
 import yarncore as yc
@@ -7,6 +8,7 @@ import yarncore as yc
 OLD = yc.Rope(16).at()
 
 
+@pytest.mark.whole
 def test_both_are_right_in_a_compiled_function():
     def step(q, k, v, positions, slots, keys, values):
         q2 = yc.append_(OLD, q * 1, k, v, positions, key_cache=keys, value_cache=values, slots=slots)
