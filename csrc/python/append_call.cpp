@@ -23,11 +23,8 @@ namespace py = pybind11;
 // A call while it is checked. Every step answers false where it declines.
 class Append {
  public:
-  Append(const PlainRotation& rotation, const AppendArguments& arguments) : rotation_(rotation), given_(arguments) {
-    request.turns = rotation.turns;
-    request.rotary_start = rotation.rotary_start;
-    request.interleaved = rotation.interleaved;
-    request.conjugate = rotation.conjugate;
+  Append(const PlainRotation& rotation, const AppendArguments& arguments)
+      : request(request_of(rotation)), rotation_(rotation), given_(arguments) {
     request.paged = &paged_;
   }
 
@@ -88,7 +85,7 @@ class Append {
 
   int64_t elements() const { return k_.elements() + (has_q() ? q_.elements() : 0) + (has_v() ? v_.elements() : 0); }
 
-  Request request{};
+  Request request;
 
  private:
   static bool same_strides(const ArrayView& a, const ArrayView& b) {

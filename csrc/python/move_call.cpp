@@ -21,11 +21,8 @@ namespace py = pybind11;
 // A call while it is checked. Every step answers false where it declines.
 class Move {
  public:
-  Move(const PlainRotation& rotation, const MoveArguments& arguments) : rotation_(rotation), given_(arguments) {
-    request.turns = rotation.turns;
-    request.rotary_start = rotation.rotary_start;
-    request.interleaved = rotation.interleaved;
-    request.conjugate = rotation.conjugate;
+  Move(const PlainRotation& rotation, const MoveArguments& arguments)
+      : request(request_of(rotation)), rotation_(rotation), given_(arguments) {
     request.paged = &paged_;
   }
 
@@ -85,7 +82,7 @@ class Move {
     return request.tokens() * (x.heads * x.head_dim + paged_.values.heads * paged_.values.head_dim);
   }
 
-  Request request{};
+  Request request;
 
  private:
   // Whether a token is written to where another one is read.

@@ -28,13 +28,8 @@ struct Arrays {
 // A call while it is checked: inputs, then positions, then outputs. Every step answers false where it declines.
 class Check {
  public:
-  Check(const PlainRotation& rotation, const Arrays& arrays) : rotation_(rotation), arrays_(arrays) {
-    request.turns = rotation.turns;
-    request.made = rotation.made;
-    request.interleaved = rotation.interleaved;
-    request.conjugate = rotation.conjugate;
-    request.rotary_start = rotation.rotary_start;
-  }
+  Check(const PlainRotation& rotation, const Arrays& arrays)
+      : request(request_of(rotation)), rotation_(rotation), arrays_(arrays) {}
 
   bool inputs(PyObject* positions, PyObject* heads_axis) {
     torch_ = is_torch_tensor(arrays_.in[0]);
@@ -75,7 +70,7 @@ class Check {
   bool torch() const { return torch_; }
   int64_t elements() const { return in_[0].elements() + (arrays_.count == 2 ? in_[1].elements() : 0); }
 
-  Request request{};
+  Request request;
 
  private:
   bool view_of(PyObject* object, bool write, ArrayView& view) const {

@@ -21,6 +21,17 @@ struct PlainRotation {
   bool interleaved, conjugate;
 };
 
+// What every call of a rotation begins with, before its arrays.
+inline Request request_of(const PlainRotation& rotation) {
+  Request request{};
+  request.turns = rotation.turns;
+  request.made = rotation.made;
+  request.rotary_start = rotation.rotary_start;
+  request.interleaved = rotation.interleaved;
+  request.conjugate = rotation.conjugate;
+  return request;
+}
+
 // The result, a new reference; null with no error set where it declines. `positions` is null where rows were made. `k`,
 // `out` may be None; `heads_axis` Ellipsis stands for one that is not given.
 PyObject* rotate_if_plain(const PlainRotation& rotation, PyObject* q, PyObject* k, PyObject* positions,
