@@ -12,7 +12,8 @@ from yarncore.configs.writing import WriteRequest
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
 
-# A format more is a module in this folder, its name here, and the module below.
+# A format more is a module in this folder, its name here, and the module below; the file of transformers as an engine reads
+# it, that engine below.
 FORMATS = (
     "gguf", "llama.cpp", "vllm", "sglang", "megatron", "torchtitan", "gpt-oss", "deepseek", "mistral", "huggingface", "mlx-lm",
     "genai",
@@ -24,21 +25,22 @@ def dialects() -> tuple[Dialect, ...]:
     """The dialects, in the order of FORMATS; loaded when the first configuration is read, not with the package."""
     from yarncore.configs import (
         deepseek,
-        genai,
         gguf,
         gpt_oss,
         huggingface,
         llama_cpp,
         megatron,
         mistral,
-        mlx_lm,
         sglang,
         torchtitan,
         vllm,
     )
+    from yarncore.configs.engines import genai, mlx_lm
+    from yarncore.configs.engines.as_dialect import EngineDialect
 
     return (
-        gguf, llama_cpp, vllm, sglang, megatron, torchtitan, gpt_oss, deepseek, mistral, huggingface, mlx_lm, genai,
+        gguf, llama_cpp, vllm, sglang, megatron, torchtitan, gpt_oss, deepseek, mistral, huggingface,
+        EngineDialect(mlx_lm), EngineDialect(genai),
     )  # fmt: skip
 
 
