@@ -37,15 +37,21 @@ class TracedTorchBackend(Backend):
         return None if request.slots is None else "the call is traced"
 
     def rotate(self, request: RotationRequest) -> list[Array]:
-        turns, prepared = request.record.turns, request.prepared
-        if isinstance(turns, GivenTables):
+        tables = _tables_of(request)
+        if tables is not None:
             from yarncore.backends.torch.tables import rotate_by_tables
 
-            return rotate_by_tables(request, turns)
-        if prepared is not None and prepared.tables and all(element_type(x) != "float64" for x in request.inputs):
-            from yarncore.backends.torch.tables import rotate_by_tables
-
-            return rotate_by_tables(request, GivenTables(*prepared.tables))
+            return rotate_by_tables(request, tables)
         from yarncore.backends.torch.operator import rotate_by_operator
 
         return rotate_by_operator(request)
+
+
+def _tables_of(request: RotationRequest) -> GivenTables | None:
+    """The cos and sin that a request is turned by: the caller's, or what was prepared; None: the operator makes its own."""
+    turns, prepared = request.record.turns, request.prepared
+    if isinstance(turns, GivenTables):
+        return turns
+    if prepared is None or prepared.tables is None or any(element_type(x) == "float64" for x in request.inputs):
+        return None
+    return GivenTables(*prepared.tables)
