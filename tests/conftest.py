@@ -51,3 +51,14 @@ def instruction_set(request):
 @pytest.fixture
 def rng():
     return np.random.default_rng(20_240_731)
+
+
+@pytest.fixture
+def quiet_transformers():
+    """What transformers says of tiny random models is of no interest."""
+    import transformers
+
+    level = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()
+    yield
+    transformers.logging.set_verbosity(level)

@@ -5,7 +5,6 @@ import warnings
 from pathlib import Path
 
 import pytest
-import torch
 import transformers
 from rotary_classes import text_models
 from spellings import SPELLINGS
@@ -32,18 +31,8 @@ COMMITTED = json.loads(Path(TABLE).read_text())
 OUTCOMES = {"equal", "refused", "not built"}
 
 
-@pytest.fixture
-def quiet_and_single():
-    threads, level = torch.get_num_threads(), transformers.logging.get_verbosity()
-    torch.set_num_threads(1)
-    transformers.logging.set_verbosity_error()
-    yield
-    torch.set_num_threads(threads)
-    transformers.logging.set_verbosity(level)
-
-
 @pytest.mark.parametrize("model_type", SAMPLE)
-def test_what_is_read_is_what_the_running_model_does(model_type, quiet_and_single):
+def test_what_is_read_is_what_the_running_model_does(model_type, quiet_transformers):
     rows = rows_of(model_type, text_models()[model_type])
     assert tuple(rows) == SPELLINGS
     assert "equal" in rows.values()

@@ -9,7 +9,6 @@ from compared import difference
 from rotary_classes import text_models
 from running import run
 from spellings import config_from
-from test_sweep import quiet_and_single  # noqa: F401
 from tiny import tiny_config
 
 import yarncore as yc
@@ -27,7 +26,7 @@ def run_as_written(rotary, config, written):
     return run(rotary, type(config).from_dict(json.loads(json.dumps(written))), LENGTH)
 
 
-@pytest.mark.usefixtures("quiet_and_single")
+@pytest.mark.usefixtures("quiet_transformers")
 @pytest.mark.parametrize("truncate", [True, False])
 @pytest.mark.parametrize("model_type", SAMPLE)
 def test_a_model_made_from_what_was_written_turns_as_was_asked(model_type, truncate):

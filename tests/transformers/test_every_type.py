@@ -4,8 +4,6 @@ import json
 import warnings
 
 import pytest
-import torch
-import transformers
 from every_type import PAGE, ROWS, TABLE, rows_of
 from every_type_page import page
 from rotary_classes import text_models
@@ -20,17 +18,8 @@ SAMPLE = (
 )  # fmt: skip
 REFUSED = ("deepseek_v4", "mistral_large4_text", "hunyuan_vl_text")
 COMMITTED = json.loads(TABLE.read_text())["types"]
+pytestmark = pytest.mark.usefixtures("quiet_transformers")
 FINE = ("equal", "no YaRN", "no plain rope", "not tried", "refused", "not built")
-
-
-@pytest.fixture(autouse=True)
-def quiet_and_single():
-    threads, level = torch.get_num_threads(), transformers.logging.get_verbosity()
-    torch.set_num_threads(1)
-    transformers.logging.set_verbosity_error()
-    yield
-    torch.set_num_threads(threads)
-    transformers.logging.set_verbosity(level)
 
 
 @pytest.mark.parametrize("model_type", SAMPLE)
