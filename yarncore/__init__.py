@@ -1,5 +1,8 @@
 """yarncore: rotary embeddings past their trained length."""
 
+import importlib
+import typing
+
 import yarncore.scaling
 from yarncore._version import __version__ as __version__
 from yarncore.backends.choice import backend_for
@@ -35,3 +38,12 @@ __all__ = [
     "to_config",
 ]
 __all__ += yarncore.scaling.__all__
+
+# Rooms that are loaded when they are first asked for: the time of `import yarncore` is everybody's.
+_LAZY_ROOMS = {"engines": "yarncore.engines"}
+
+
+def __getattr__(name: str) -> typing.Any:
+    if name in _LAZY_ROOMS:
+        return importlib.import_module(_LAZY_ROOMS[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
