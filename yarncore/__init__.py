@@ -39,11 +39,15 @@ __all__ = [
 ]
 __all__ += yarncore.scaling.__all__
 
-# Rooms that are loaded when they are first asked for: the time of `import yarncore` is everybody's.
+# Loaded when they are first asked for: the time of `import yarncore` is everybody's.
 _LAZY_ROOMS = {"engines": "yarncore.engines"}
+_LAZY_NAMES = {"identify": "yarncore.identification"}
+__all__ += _LAZY_NAMES
 
 
 def __getattr__(name: str) -> typing.Any:
     if name in _LAZY_ROOMS:
         return importlib.import_module(_LAZY_ROOMS[name])
+    if name in _LAZY_NAMES:
+        return getattr(importlib.import_module(_LAZY_NAMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
