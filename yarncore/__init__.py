@@ -41,7 +41,7 @@ __all__ += yarncore.scaling.__all__
 
 # Loaded when they are first asked for: the time of `import yarncore` is everybody's.
 _LAZY_ROOMS = {"engines": "yarncore.engines"}
-_LAZY_NAMES = {"identify": "yarncore.identification"}
+_LAZY_NAMES = {"identify": "yarncore.identification", "verify": "yarncore.identification"}
 __all__ += _LAZY_NAMES
 
 

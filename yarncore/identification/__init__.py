@@ -3,5 +3,6 @@
 from yarncore.identification.identified import Identification
 from yarncore.identification.identify import identify
 from yarncore.identification.readings import Reading
+from yarncore.identification.verify import Verification, verify
 
-__all__ = ["Identification", "Reading", "identify"]
+__all__ = ["Identification", "Reading", "Verification", "identify", "verify"]

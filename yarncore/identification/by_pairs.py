@@ -10,6 +10,7 @@ from yarncore.identification.runs import Run
 from yarncore.identification.standard import BASES
 
 _ITERATIONS = 6
+_KEPT = 40  # of the bounds that were tried
 _MOST_INTERPOLATED = 1 - 1e-4  # factors up to 10,000
 
 
@@ -62,10 +63,12 @@ def _solved(
         determinant = np.maximum(xx * cc - xc * xc, 1e-300)
         x = np.clip(x - (rx * cc - rc * xc) / determinant, 1e-3, 200.0)
         c = np.clip(c - (rc * xx - rx * xc) / determinant, -1e6, _MOST_INTERPOLATED)
+    left = np.abs(np.expm1(logs + x[:, None] * e - np.log(np.maximum(1 - c[:, None] * u, 1e-12)))) / table.tolerance
+    best = np.argsort(left.max(axis=1))[:_KEPT]
     return [
-        Fit("pairs", math.exp(log_base), level, level * (1 - step), float(b[0]), float(b[1]), whole=True)
-        for log_base, step, b in zip(x.tolist(), c.tolist(), bounds, strict=True)
-        if abs(step) > 1e-9
+        Fit("pairs", math.exp(x[k]), level, level * float(1 - c[k]), float(low[k, 0]), float(high[k, 0]), whole=True)
+        for k in best.tolist()
+        if abs(c[k]) > 1e-9
     ]
 
 

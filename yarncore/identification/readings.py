@@ -189,8 +189,8 @@ def _of_others(fit: Fit, table: Table) -> Iterator[Reading]:
     elif 0 < fit.last < fit.first < 1 and fit.high < table.turning - 1:
         weight = (fit.first - fit.last) / (1 - fit.last)
         words = (
-            f"YaRN with extrapolation factor {weight:.6g} (ggml's ext_factor): base {fit.base:.7g}, factor {1 / fit.last:.7g}, ramp "
-            f"from pair {fit.low:g} to {fit.high:g}"
+            f"YaRN with extrapolation factor {weight:.6g} (ggml's ext_factor): base {fit.base:.7g}, factor {1 / fit.last:.7g}, "
+            f"ramp from pair {fit.low:g} to {fit.high:g}"
         )
         if determined(fit, table, (fit.base, 1 / fit.last, weight)):
             yield Reading(words, None, error, fit.miss(table))
