@@ -101,8 +101,8 @@ class Description:
             "softmax_scale": self.rotation.softmax_scale(self.query_dim),
             "rotation_id": self.rotation.id,
             "pairs": [
-                {"pair": row.pair, "wavelength": row.wavelength if math.isfinite(row.wavelength) else None,
-                 "turns": row.turns, "regime": row.regime, "multiplier": row.multiplier}
+                {"pair": row.pair, "wavelength": row.wavelength, "turns": row.turns, "regime": row.regime,
+                 "multiplier": row.multiplier}
                 for row in self.pairs
             ],
         }  # fmt: skip
