@@ -80,7 +80,7 @@ def test_what_a_command_raises_is_an_exit_status(raised, status, monkeypatch, ca
     ("typed", "said"),
     [
         (["shwo", "x"], "'shwo' is no command; did you mean \"show\"?"),
-        (["xyzzy"], "'xyzzy' is no command: doctor, "),
+        (["xyzzy"], "'xyzzy' is no command: compare, "),
         (["show", "x", "--lenght", "5"], '--lenght is not understood; did you mean "--length"?'),
         (["show", "x", "--lenght=5"], '--lenght=5 is not understood; did you mean "--length"?'),
         (["show", "x", "--leng", "5"], '--leng is not understood; did you mean "--length"?'),  # no beginnings of words
