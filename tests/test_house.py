@@ -66,7 +66,7 @@ class TestSources:
             "cupy": ["frameworks/cupy.py", "backends/gpu/cupy_memory.py"],
             "rich": ["reports/*"],
             "transformers": ["transformers/*", "transformers/dynamic/*", "evaluate/*", "evaluate/tasks/*"],
-            "lm_eval": ["evaluate/*"], "datasets": ["evaluate/tasks/*"], "matplotlib": ["evaluate/pictures.py"],
+            "lm_eval": ["evaluate/*"], "datasets": ["evaluate/tasks/*"], "matplotlib": ["evaluate/pictures.py", "pictures/*"],
             "dask": [], "mlx": [], "mpmath": [],
         }  # fmt: skip
         for path in PACKAGE.rglob("*.py"):

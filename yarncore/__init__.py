@@ -18,9 +18,14 @@ from yarncore.threads import get_num_threads, set_num_threads
 if typing.TYPE_CHECKING:
     from yarncore.reports.comparison import compare
     from yarncore.reports.planning import plan
+    from yarncore.reports.plotting import plot
 
 # Imported when they are asked for: what rotates needs none of them.
-_LATER = {"compare": "yarncore.reports.comparison", "plan": "yarncore.reports.planning"}
+_LATER = {
+    "compare": "yarncore.reports.comparison",
+    "plan": "yarncore.reports.planning",
+    "plot": "yarncore.reports.plotting",
+}
 
 __all__ = [
     "FORMATS",
@@ -37,6 +42,7 @@ __all__ = [
     "move_",
     "packed_positions",
     "plan",
+    "plot",
     "rerotate_",
     "ropes_from_config",
     "rotate_by",

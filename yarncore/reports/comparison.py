@@ -182,7 +182,10 @@ def _pairs(first: Side, second: Side) -> dict[str, tuple[Rope | None, Rope | Non
         found = {"": (next(iter(one.values())), next(iter(other.values())))}
     else:
         found = {name: (one.get(name), other.get(name)) for name in dict.fromkeys([*one, *other])}
-    return found if len(found) > 1 else {"all layers": next(iter(found.values()))}
+    alike: dict[tuple[Rope | None, Rope | None], list[str]] = {}
+    for name, pair in found.items():
+        alike.setdefault(pair, []).append(name)
+    return {"all layers" if len(alike) == 1 else ", ".join(named): pair for pair, named in alike.items()}
 
 
 def _layers(a: Rope, b: Rope, first: Side, second: Side, asked: tuple[int, ...] | None) -> LayerComparison:
