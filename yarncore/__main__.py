@@ -32,13 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         import mpmath  # noqa: F401
         from rich.console import Console
+        from rich.markup import escape
     except ModuleNotFoundError as error:
         print(f"yarncore: the command line needs {error.name}: pip install 'yarncore[cli]'", file=sys.stderr)
         return 2
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
     def print_warning(message: Warning | str, category: type[Warning], *rest: object, **more: object) -> None:
-        errors.print(f"[yellow]warning:[/] {message}" if issubclass(category, ConfigWarning) else str(message))
+        told = escape(str(message))
+        errors.print(f"[yellow]warning:[/] {told}" if issubclass(category, ConfigWarning) else told)
 
     try:
         with warnings.catch_warnings():
