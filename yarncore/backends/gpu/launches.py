@@ -73,6 +73,8 @@ def turns_refusal(record: RotationRecord, positions: PlacedPositions) -> str | N
         return "the scale changes with every length, and the lengths are on the device: steps= would be served"
     if isinstance(record.turns, GivenTables):
         return "it turns by positions, not by tables that are given"
+    if record.query_scale is not None:
+        return "the kernel has no query scale"
     most = available_extension().max_pairs_by_value
     if record.pair_section is not None and record.turns.pairs > most:
         return f"sections of more than {most} pairs have no kernel"

@@ -38,6 +38,8 @@ class NativeBackend(Backend):
         turns = request.record.turns
         if isinstance(turns, TracedTurns):
             return "the frequencies are traced or on a device"
+        if request.record.query_scale is not None:
+            return "it has no query scale"
         if isinstance(turns, GivenTables):
             virtual = any(not is_numpy(table) and of(table).is_virtual(table) for table in (turns.cos, turns.sin))
             return "the tables are traced or on a device" if virtual else None

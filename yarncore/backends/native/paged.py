@@ -42,6 +42,8 @@ def carried_size(x: Array) -> int:
 def terms_refusal(request: PagedRequest) -> str | None:
     """Why the extension cannot turn by the rotations of a request."""
     for term in request.terms:
+        if term.record.query_scale is not None:
+            return "it has no query scale"
         if isinstance(term.record.turns, TracedTurns):
             return "the frequencies are traced or on a device"
         if term.record.rows is not None and not is_numpy(term.record.rows):

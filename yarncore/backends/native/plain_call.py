@@ -49,7 +49,8 @@ def short_cut_of(record: RotationRecord) -> Any:
             return False
         table = record.turns
         record.short_cut = False
-        if _core is not None and isinstance(table, TurnsTable) and (record.rows is None or is_numpy(record.rows)):
+        known = record.rows is None or is_numpy(record.rows)
+        if _core is not None and isinstance(table, TurnsTable) and known and record.query_scale is None:
             head_dim = -1 if record.head_dim is None else record.head_dim
             record.short_cut = _core.ShortCut(
                 native_turns(table),
@@ -64,8 +65,12 @@ def short_cut_of(record: RotationRecord) -> Any:
     return record.short_cut
 
 
-def attempt(record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any) -> Any:
+def attempt(
+    record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any, query: Any
+) -> Any:
     """The results of a plain call: the arrays themselves when in place, `out`, or fresh ones. None: declined."""
+    if query is not None and not isinstance(query, bool):
+        return None
     know_torch()
     short_cut = short_cut_of(record)
     return short_cut.attempt(q, k, positions, heads_axis, in_place, out) if short_cut else None

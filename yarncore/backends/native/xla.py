@@ -49,6 +49,8 @@ class NativeJaxBackend(Backend):
             return "the frequencies are traced; steps= would be served"
         if isinstance(request.record.turns, GivenTables):
             return "it turns by positions, not by tables that are given"
+        if request.record.query_scale is not None:
+            return "it has no query scale"
         return None
 
     def rotate(self, request: RotationRequest) -> list[Array]:
