@@ -14,7 +14,7 @@ BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 DTYPES = [np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.float16), BFLOAT16]
 # head_dim, rotary_dim, rotary_start
 PARTS = [(16, 16, 0), (80, 80, 0), (128, 128, 0), (24, 16, 0), (80, 48, 16), (192, 64, 128), (6, 2, 3)]
-BACKENDS = ["generic"]
+BACKENDS = ["native", "generic"]
 
 
 def rope_of(scale, head_dim=16, rotary_dim=None, start=0, interleaved=False, scaling=None):

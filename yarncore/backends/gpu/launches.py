@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from yarncore.backends.generic.rows import positions_of
-from yarncore.backends.native.extension import available_extension, native_turns
+from yarncore.backends.native.extension import available_extension, native_turns, numbers_of
 from yarncore.frameworks.expressions import namespace_of
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_numpy, of
@@ -73,8 +73,6 @@ def turns_refusal(record: RotationRecord, positions: PlacedPositions) -> str | N
         return "the scale changes with every length, and the lengths are on the device: steps= would be served"
     if isinstance(record.turns, GivenTables):
         return "it turns by positions, not by tables that are given"
-    if record.query_scale is not None:
-        return "the kernel has no query scale"
     most = available_extension().max_pairs_by_value
     if record.pair_section is not None and record.turns.pairs > most:
         return f"sections of more than {most} pairs have no kernel"
@@ -144,6 +142,8 @@ def launches(request: RotationRequest, results: list[Array], memory: DeviceMemor
         offset=offset,
         pair_section=record.pair_section,
         slots=device.integers(request.slots, ("int64",), grid),
+        query_scale=numbers_of(record),
+        both_queries=request.both_queries,
     )
     words, factors = device.table(record)
     multiprocessors = memory.multiprocessors(like)

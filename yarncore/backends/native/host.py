@@ -5,7 +5,13 @@ from typing import Any
 import numpy as np
 
 from yarncore.backends.backend import Backend
-from yarncore.backends.native.extension import MISSING, available_extension, native_turns, type_or_shape_refusal
+from yarncore.backends.native.extension import (
+    MISSING,
+    available_extension,
+    native_turns,
+    numbers_of,
+    type_or_shape_refusal,
+)
 from yarncore.backends.native.paged import move_on_host, terms_refusal, transfer_refusal
 from yarncore.backends.native.prepared_rows import rows_of_prepared
 from yarncore.frameworks.framework import Array
@@ -38,8 +44,6 @@ class NativeBackend(Backend):
         turns = request.record.turns
         if isinstance(turns, TracedTurns):
             return "the frequencies are traced or on a device"
-        if request.record.query_scale is not None:
-            return "it has no query scale"
         if isinstance(turns, GivenTables):
             virtual = any(not is_numpy(table) and of(table).is_virtual(table) for table in (turns.cos, turns.sin))
             return "the tables are traced or on a device" if virtual else None
@@ -80,6 +84,8 @@ class NativeBackend(Backend):
             offset=request.positions.offset,
             pair_section=None if made else record.pair_section,
             slots=request.slots,
+            query_scale=numbers_of(record),
+            both_queries=request.both_queries,
             **_tables(record),
         )
         _core.rotate(call)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from yarncore.backends.native.extension import available_extension, native_turns
+from yarncore.backends.native.extension import available_extension, native_turns, numbers_of
 from yarncore.frameworks.known import is_numpy
 from yarncore.frameworks.tracers import dynamo_traces
 from yarncore.turns.record import RotationRecord
@@ -49,8 +49,7 @@ def short_cut_of(record: RotationRecord) -> Any:
             return False
         table = record.turns
         record.short_cut = False
-        known = record.rows is None or is_numpy(record.rows)
-        if _core is not None and isinstance(table, TurnsTable) and known and record.query_scale is None:
+        if _core is not None and isinstance(table, TurnsTable) and (record.rows is None or is_numpy(record.rows)):
             head_dim = -1 if record.head_dim is None else record.head_dim
             record.short_cut = _core.ShortCut(
                 native_turns(table),
@@ -61,6 +60,7 @@ def short_cut_of(record: RotationRecord) -> Any:
                 record.sections,
                 record.rows,
                 record.rotary_start,
+                numbers_of(record),
             )
     return record.short_cut
 
@@ -69,11 +69,9 @@ def attempt(
     record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any, query: Any
 ) -> Any:
     """The results of a plain call: the arrays themselves when in place, `out`, or fresh ones. None: declined."""
-    if query is not None and not isinstance(query, bool):
-        return None
     know_torch()
     short_cut = short_cut_of(record)
-    return short_cut.attempt(q, k, positions, heads_axis, in_place, out) if short_cut else None
+    return short_cut.attempt(q, k, positions, heads_axis, in_place, out, query) if short_cut else None
 
 
 def know_torch() -> None:

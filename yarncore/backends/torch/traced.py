@@ -34,8 +34,6 @@ class TracedTorchBackend(Backend):
     def request_refusal(self, request: RotationRequest) -> str | None:
         if isinstance(request.record.turns, TracedTurns):
             return "the frequencies are traced or on a device"
-        if request.record.query_scale is not None:
-            return "the operator has no query scale"
         return None if request.slots is None else "the call is traced"
 
     def rotate(self, request: RotationRequest) -> list[Array]:
