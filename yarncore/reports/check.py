@@ -12,7 +12,7 @@ from yarncore.reports.description import Description
 from yarncore.threads import get_num_threads
 
 _CHECKED_TOKENS = 8
-_TIMED_TOKENS = 4096
+_TIMED_TOKENS = 1024
 
 
 @dataclass(frozen=True, slots=True)

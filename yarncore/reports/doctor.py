@@ -1,6 +1,5 @@
 """yarncore doctor: a diagnosis, printed for people."""
 
-import json
 from typing import Any
 
 from rich.console import Console
@@ -8,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from yarncore.reports.diagnosis import Diagnosis, Row, diagnose
+from yarncore.reports.machine_readable import machine_readable
 
 
 def doctor(
@@ -22,7 +22,7 @@ def doctor(
     """Print what engines make of a configuration; returns how many findings there are that decide."""
     diagnosis = diagnose(source, engines, config, format, length)
     if as_json:
-        print(json.dumps(diagnosis.as_dict(), indent=2))
+        print(machine_readable("doctor", diagnosis.as_dict()))
         return diagnosis.findings
     console.print(f"[bold]{escape(diagnosis.where)}[/], format {diagnosis.format}")
     for row in diagnosis.rows:
