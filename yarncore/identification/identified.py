@@ -6,8 +6,6 @@ from typing import Any
 from yarncore.identification.readings import Reading
 from yarncore.rope.rope import Rope
 
-SCHEMA = "yarncore/identify/1"
-
 
 @dataclass(frozen=True, slots=True)
 class Identification:
@@ -92,7 +90,6 @@ class Identification:
             return {"method": reading.method, "rope": rope, "error": reading.error, "note": reading.note}
 
         return {
-            "schema": SCHEMA,
             "method": self.method,
             "readings": [told(reading) for reading in self.readings],
             "nearest": None if self.nearest is None else told(self.nearest),

@@ -56,7 +56,7 @@ def compared(method: str, table: Table, base: float, scaling: Scaling | None, no
     """A reading with the numbers that its Rope really has; None where it is none of the table."""
     try:
         rope = Rope(2 * (table.turning + table.still), base, scaling)
-    except (ValueError, TypeError):
+    except ValueError:  # a number that the scaling refuses: no reading
         return None
     theirs = np.concatenate([table.values, np.zeros(table.still)])
     ours = rope.at().inverse_frequencies

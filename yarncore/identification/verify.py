@@ -14,7 +14,6 @@ from yarncore.rope.rope import Rope
 from yarncore.rotation.rotation import Rotation
 from yarncore.scaling.unscaled import unscaled_inverse_frequencies
 
-SCHEMA = "yarncore/verify/1"
 _OF_AN_AMPLITUDE = {"bfloat16": 2.0**-8, "float16": 2.0**-10}
 _LENGTH = 4096  # tokens over which a difference is told where the scaling has no length
 
@@ -47,7 +46,7 @@ class Verification:
 
     def as_dict(self) -> dict[str, Any]:
         """For machines."""
-        return {"schema": SCHEMA} | asdict(self)
+        return asdict(self)
 
 
 def verify(
@@ -149,11 +148,8 @@ def _of_frequencies(found: Identification, rope: Rope | Rotation, rotation: Rota
         ]
     allowed = _allowed(found, rope, ours)
     wrong = np.flatnonzero(np.abs(theirs - ours) > allowed)
-    if (
-        not wrong.size
-        or ("rounded to" in "".join(found.notes)
-        and found.rope is not None
-        and _same_ropes(found.rope, ours))
+    if not wrong.size or (
+        "rounded to" in "".join(found.notes) and found.rope is not None and _same_ropes(found.rope, ours)
     ):
         return []
     with np.errstate(divide="ignore", invalid="ignore"):
