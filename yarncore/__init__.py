@@ -17,7 +17,7 @@ from yarncore.scaling import *  # noqa: F403  # each method is named once, there
 from yarncore.threads import get_num_threads, set_num_threads
 
 if typing.TYPE_CHECKING:
-    from yarncore import engines as engines
+    import yarncore.engines
     from yarncore.identification import identify, verify
     from yarncore.reports.comparison import compare
     from yarncore.reports.planning import plan

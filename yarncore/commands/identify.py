@@ -43,7 +43,7 @@ def add_table(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, console: "Console") -> int:
     """Print it; the exit status is 1 where nothing known has these numbers."""
     from yarncore.identification.files import load_table
-    from yarncore.identification.identify import identify
+    from yarncore.identification.recognition import identify
     from yarncore.reports.machine_readable import machine_readable
 
     table = load_table(options.table, options.key)

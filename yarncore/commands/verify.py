@@ -35,7 +35,7 @@ def run(options: argparse.Namespace, console: "Console") -> int:
     """Print it; the exit status is 1 where the table is another."""
     from yarncore.configs.dialects import from_config
     from yarncore.identification.files import load_table
-    from yarncore.identification.verify import verify
+    from yarncore.identification.verification import verify
     from yarncore.reports.machine_readable import machine_readable
 
     if options.table == options.config == "-":

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from yarncore.identification.fit import Fit, Table
 from yarncore.identification.standard import BETAS, digits, rounded, simplest, whole_numbers
+from yarncore.scaling import Llama3, NTKByParts
 
 _LENGTHS = (4096, 8192, 32768, 2048, 16384, 131072)
 
@@ -46,6 +47,24 @@ def whole_bounds(fit: Fit, table: Table) -> tuple[Between, Between]:
         turns_ratio(fit, table, fit.high - 1), math.inf if fit.high >= last else turns_ratio(fit, table, fit.high)
     )
     return fast, Between(0.0, slow.most) if fit.high <= 0 else slow
+
+
+def all_that_is_determined(scaling: Any, base: float, table: Table) -> str:
+    """In words: which other lengths and betas put the ramp of a scaling where it is."""
+    if isinstance(scaling, Llama3):
+        at_high, at_low = (
+            scaling.original_length / each for each in (scaling.high_freq_factor, scaling.low_freq_factor)
+        )
+        return f"its ramp is that of L / high {at_high:.6g} and L / low {at_low:.6g}, whatever L"
+    if not isinstance(scaling, NTKByParts):
+        return ""
+    numbers = RampNumbers(scaling.original_length, scaling.beta_fast, scaling.beta_slow)
+    at_fast, at_slow = numbers.original_length / numbers.fast, numbers.original_length / numbers.slow
+    if not scaling.truncate or scaling.ramp != "dimension":
+        return f"its ramp is that of L / beta_fast {at_fast:.6g} and L / beta_slow {at_slow:.6g}, whatever L"
+    real = placed(Fit("pairs", base, 1.0, 1 / scaling.factor), table, numbers)
+    fast, slow = whole_bounds(replace(real, low=math.floor(real.low), high=math.ceil(real.high)), table)
+    return f"its ramp, rounded to whole pairs, is that of all L / beta_fast {fast} and L / beta_slow {slow}"
 
 
 def numbers_within(fast: Between, slow: Between) -> Iterator[RampNumbers]:

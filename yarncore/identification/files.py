@@ -82,7 +82,7 @@ def _of_safetensors(raw: bytes) -> dict[str, Any]:
     import safetensors
 
     try:
-        held = safetensors.deserialize(raw)
+        held = safetensors.deserialize(raw)  # type: ignore[no-untyped-call]
     except safetensors.SafetensorError as error:
         raise ValueError(f"not valid safetensors: {error}") from None
     return {name: _of_bytes(part) for name, part in held if part["dtype"] in _DTYPES}

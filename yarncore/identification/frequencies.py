@@ -8,6 +8,7 @@ import numpy as np
 from yarncore.engines import tables
 from yarncore.engines.tables import round_to
 from yarncore.identification.amplitude import EXACT, with_temperature
+from yarncore.identification.bounds import all_that_is_determined
 from yarncore.identification.divisors import divisors_of, reading
 from yarncore.identification.fit import TOLERANCE, Fit, Floats, Table
 from yarncore.identification.identified import Identification
@@ -59,6 +60,9 @@ def of_frequencies(
         notes.append(_ANOTHER_BASE)
     if factor is None and readings and readings[0].method in ("YaRN", "NTKByParts"):
         notes.append(_NO_TEMPERATURE)
+    if readings and readings[0].rope is not None:
+        words = all_that_is_determined(readings[0].rope.scaling, readings[0].rope.base, table)
+        notes += [words] if words else []
     nearest = None if readings or found.nearest is None else _as_reading(found.nearest, table)
     method = readings[0].method if readings else "none"
     return Identification(method, readings, nearest, tuple(theta.tolist()), factor, notes=tuple(notes), **seen)

@@ -9,7 +9,7 @@ import numpy as np
 
 from yarncore.identification.fit import OF_A_WEIGHT, TOLERANCE, Floats
 from yarncore.identification.identified import Identification
-from yarncore.identification.identify import identify
+from yarncore.identification.recognition import identify
 from yarncore.rope.rope import Rope
 from yarncore.rotation.rotation import Rotation
 from yarncore.scaling.unscaled import unscaled_inverse_frequencies
@@ -106,7 +106,8 @@ def _single(rope: Any) -> Rope | Rotation:
         raise ValueError(
             f"rope has {len(different)} different Ropes, of {', '.join(rope)}; one is expected for what is no model"
         )
-    return different.pop()
+    only: Rope = different.pop()
+    return only
 
 
 def _of_layer(rope: Any, name: str) -> Rope | Rotation:
