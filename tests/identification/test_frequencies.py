@@ -159,7 +159,7 @@ def test_frequencies_of_a_model_that_was_cast_are_told_with_their_rounding(name,
     found = yc.identify(torch.tensor(STANDARD[name].inverse_frequencies).to(dtype))
     assert found.rope == STANDARD[name]
     assert found.stored == str(dtype).removeprefix("torch.")
-    assert any(f"rounded to {found.stored}" in note for note in found.notes)
+    assert found.frequency_type == found.stored and found.stored in found.roundings[0]
 
 
 @pytest.mark.parametrize("name", ["Llama 2", "Llama 2 YaRN", "Qwen 3", "Llama 3", "Gemma 3"])

@@ -31,7 +31,7 @@ def test_the_type_that_positions_were_rounded_to_is_told(position_type):
     positions = np.arange(0, 4096)
     found = yc.identify(yc.engines.cos_sin(QWEN, positions, position_type=position_type))
     assert (found.rope, found.position_type) == (QWEN, position_type)
-    assert any("positions were rounded" in note for note in found.notes) == (position_type != "float32")
+    assert bool(found.roundings) == (position_type != "float32")
 
 
 @pytest.mark.parametrize("layout", ["half", "repeated", "pairs"])
@@ -120,7 +120,7 @@ def test_a_function_of_torch_without_positions_and_one_that_turns_k_otherwise():
 
     found = yc.identify(of_torch, head_dim=64, heads_axis=-3, like=torch.zeros(1))
     assert found.rope == rope
-    assert any("k is rotated otherwise" in note for note in found.notes)
+    assert not found.same_for_k and "k is rotated otherwise" in str(found)
 
 
 def test_a_function_that_reorders_is_told(monkeypatch):
@@ -140,7 +140,7 @@ def test_a_function_that_reorders_is_told(monkeypatch):
         (lambda q, k, p: (q, k), "no element of q turns"),
         (lambda q, k, p: (q[..., :4], k), "of shape"),
         (lambda q, k, p: (q @ np.ones((8, 8), np.float32), k), "comes out as several"),
-        (lambda q, k, p: (q + 0.3 * p[:, None, None] * q[..., ::-1] * np.arange(8), k), "turn"),
+        (lambda q, k, p: (q + 0.3 * p[:, None, None] * q[..., ::-1] * np.arange(8), k), "elements apart"),
     ],
 )
 def test_a_function_that_does_not_rotate_is_refused(function, words):
@@ -166,7 +166,7 @@ def test_a_module_that_was_cast_has_rounded_frequencies():
     config = LlamaConfig(head_dim=64, hidden_size=128, num_attention_heads=2, rope_parameters={"rope_type": "default", "rope_theta": 1e4})  # fmt: skip
     (found,) = yc.identify(LlamaRotaryEmbedding(config).bfloat16()).values()
     assert found.rope == yc.Rope(64, 1e4)
-    assert any("rounded to bfloat16" in note for note in found.notes)
+    assert found.frequency_type == "bfloat16" and found.position_type != "bfloat16"
 
 
 @pytest.mark.parametrize(

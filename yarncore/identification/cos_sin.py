@@ -51,7 +51,9 @@ def of_tables(cos: Any, sin: Any, positions: Any = None, **seen: Any) -> Identif
     if not found.readings:
         found = _of_rounded(signed, measured.tolerance, factor, seen) or found
     phase = phase_of(z.conj() if backwards else z, at, signed, found.rope)
-    return _with_phase(found, phase.name, phase.position_type, _said(phase.name, phase.position_type, phase.error))
+    inexact = phase.name not in (None, "exact") or phase.position_type in ("bfloat16", "float16")
+    error = phase.error if inexact else None
+    return replace(found, phase=phase.name, position_type=phase.position_type, angle_error=error)
 
 
 def _of_rounded(theta: Floats, tolerance: Floats, factor: float, seen: dict[str, Any]) -> Identification | None:
@@ -63,20 +65,6 @@ def _of_rounded(theta: Floats, tolerance: Floats, factor: float, seen: dict[str,
             found = of_frequencies(rounded, None, factor, **seen)
             return found if found.readings else None
     return None
-
-
-def _with_phase(
-    found: Identification, name: str | None, position_type: str | None, notes: tuple[str, ...]
-) -> Identification:
-    return replace(found, phase=name, position_type=position_type, notes=(*found.notes, *notes))
-
-
-def _said(name: str | None, position_type: str | None, error: float) -> tuple[str, ...]:
-    if position_type in ("bfloat16", "float16"):
-        return (f"positions were rounded to {position_type}: an angle is off by up to {error:.3g} radians",)
-    if name in ("float32-product", "float32-recurrence"):
-        return (f"angles are off by up to {error:.2g} radians from exact ones at these positions",)
-    return ()
 
 
 def _factor(measured: float, stored: str) -> float:

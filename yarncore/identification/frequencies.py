@@ -54,7 +54,7 @@ def of_frequencies(
     table = Table(
         values, np.full(turning, TOLERANCE) if tolerance is None else tolerance[:turning], len(theta) - turning
     )
-    found = _searched(table, stored if tolerance is None else "", notes)
+    found = _searched(table, stored if tolerance is None else "")
     readings = with_temperature(_without_drift(found.readings, table), factor, notes, factor_tolerance)
     if readings and readings[0].method in ("plain", "NTKAware") and not _is_standard(readings[0]):
         notes.append(_ANOTHER_BASE)
@@ -65,6 +65,7 @@ def of_frequencies(
         notes += [words] if words else []
     nearest = None if readings or found.nearest is None else _as_reading(found.nearest, table)
     method = readings[0].method if readings else "none"
+    seen["frequency_type"] = found.rounded_to
     return Identification(method, readings, nearest, tuple(theta.tolist()), factor, notes=tuple(notes), **seen)
 
 
@@ -72,7 +73,7 @@ def _is_standard(reading: Reading) -> bool:
     return reading.rope is not None and reading.rope.scaling is None and reading.rope.base in BASES
 
 
-def _searched(table: Table, stored: str, notes: list[str]) -> Found:
+def _searched(table: Table, stored: str) -> Found:
     """At float32's noise; then with what a 16-bit type, or ggml's recurrence, adds to it."""
     found = search(table)
     if found.readings or not stored:
@@ -82,10 +83,7 @@ def _searched(table: Table, stored: str, notes: list[str]) -> Found:
         rounded = search(wide)
         right = tuple(one for one in rounded.readings if _rounds_to(one, table, stored))
         if right:
-            notes.append(
-                f"the frequencies were rounded to {stored}: angles are off by as much of themselves as these are"
-            )
-            return Found(right, found.nearest)
+            return Found(right, found.nearest, stored)
         return found
     drifted = search(replace(table, tolerance=np.maximum(table.tolerance, _OF_A_RECURRENCE)))
     right = tuple(one for one in (_recurrent(each, table) for each in drifted.readings) if one is not None)

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,24 +68,20 @@ def of_function(
     results = _called(function, dim, heads_axis, at, like)
     turned = [_probed(result, at) for result in results]
     first = turned[0]
+    same = all(_alike(first, other) for other in turned[1:])
     notes = []
-    for other in turned[1:]:
-        for name, mine, theirs in (("cos", first.cos, other.cos), ("sin", first.sin, other.sin)):
-            if mine.shape != theirs.shape or np.abs(mine - theirs).max() > 1e-5:
-                notes.append(f"k is rotated otherwise than q: {name} differ; what is said is of q")
-                break
     if first.reordered:
         notes.append("results come out in another order than q and k went in: pairs (2i, 2i+1) as (i, i + half)")
     if first.turning < dim:
         notes.append(f"{first.turning} of {dim} elements turn, from element {first.start} on")
     found = of_tables(first.cos, first.sin, at, interleaved=first.interleaved, notes=notes)
-    return _without_layout(found)
+    return replace(found, layout=None, same_for_k=same)
 
 
-def _without_layout(found: Identification) -> Identification:
-    from dataclasses import replace
-
-    return replace(found, layout=None)
+def _alike(one: Probed, other: Probed) -> bool:
+    return one.cos.shape == other.cos.shape and all(
+        float(np.abs(a - b).max()) <= 1e-5 for a, b in ((one.cos, other.cos), (one.sin, other.sin))
+    )
 
 
 def _called(function: Callable[..., Any], dim: int, heads_axis: int, at: Any, like: Any) -> list[Floats]:

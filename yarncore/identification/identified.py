@@ -33,6 +33,12 @@ class Identification:
         Of tables: "exact", "float32-product" or "float32-recurrence"; None where it cannot be seen.
     position_type : str or None
         Of tables: "float32", or "bfloat16" or "float16" where positions were rounded to that.
+    angle_error : float or None
+        Of tables whose angles are not exact: by how many radians the worst is off.
+    frequency_type : str or None
+        "bfloat16" or "float16" where the frequencies were rounded to that before angles were made of them.
+    same_for_k : bool
+        Of functions: k is rotated as q is.
     stored : str
         The type that holds all numbers: float64, float32, bfloat16 or float16.
     notes : tuple of str
@@ -48,8 +54,32 @@ class Identification:
     backwards: bool = False
     phase: str | None = None
     position_type: str | None = None
+    angle_error: float | None = None
+    frequency_type: str | None = None
+    same_for_k: bool = True
     stored: str = "float32"
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def roundings(self) -> tuple[str, ...]:
+        """What was rounded to 16 bits on the way, in words."""
+        said = []
+        if self.frequency_type is not None:
+            said.append(
+                f"the frequencies were rounded to {self.frequency_type}: angles are off by as much of themselves as these"
+            )
+        if self.position_type in ("bfloat16", "float16"):
+            said.append(
+                f"positions were rounded to {self.position_type}: an angle is off by up to {self.angle_error:.3g} radians"
+            )
+        return tuple(said)
+
+    @property
+    def phase_in_words(self) -> str:
+        """How inexact angles were made; empty for exact ones, and where it cannot be seen."""
+        if self.phase not in ("float32-product", "float32-recurrence") or self.position_type in ("bfloat16", "float16"):
+            return ""
+        return f"angles are off by up to {self.angle_error:.2g} radians from exact ones at these positions"
 
     @property
     def rope(self) -> Rope | None:
@@ -71,7 +101,10 @@ class Identification:
                 lines.append(f"  nearest: {self.nearest}, off by up to {self.nearest.error:.2g} of a frequency")
         for name, value in self._seen():
             lines.append(f"  {name}: {value}")
-        return lines + [f"  note: {note}" for note in self.notes]
+        said = [*self.notes, *self.roundings, *filter(None, [self.phase_in_words])]
+        if not self.same_for_k:
+            said.append("k is rotated otherwise than q; what is said is of q")
+        return lines + [f"  note: {note}" for note in said]
 
     def _seen(self) -> list[tuple[str, str]]:
         pairs = {True: "(2i, 2i+1)", False: "(i, i + half)", None: ""}[self.interleaved]
@@ -99,6 +132,9 @@ class Identification:
             "backwards": self.backwards,
             "phase": self.phase,
             "position_type": self.position_type,
+            "angle_error": self.angle_error,
+            "frequency_type": self.frequency_type,
+            "same_for_k": self.same_for_k,
             "stored": self.stored,
             "pairs": len(self.inverse_frequencies),
             "notes": list(self.notes),

@@ -102,6 +102,6 @@ def _tolerance(z: Complex, positions: Floats, theta: Floats, noise: float) -> Fl
     farthest = np.abs(theta) * np.abs(positions).max()
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.where(
-            theta != 0, np.maximum(6 * spread / np.abs(theta), noise * np.minimum(1, 2 / farthest)), 0.0
+            theta != 0, np.maximum(6 * spread / np.abs(theta), noise * np.minimum(1, 4 / farthest)), 0.0
         )
     return np.maximum(relative, TOLERANCE)

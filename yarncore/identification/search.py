@@ -28,10 +28,13 @@ class Found:
         Those with standard values first; empty where there is none.
     nearest : Fit
         The one that misses least.
+    rounded_to : str or None
+        The 16-bit type that all readings have to be rounded to.
     """
 
     readings: tuple[Reading, ...]
     nearest: Fit | None
+    rounded_to: str | None = None
 
 
 def search(table: Table) -> Found:

@@ -121,14 +121,10 @@ def _of_layer(rope: Any, name: str) -> Rope | Rotation:
 def _verified(found: Identification, rope: Rope | Rotation, length: int | None) -> Verification:
     rotation = rope.at(length) if isinstance(rope, Rope) else rope
     reasons = [*_of_frequencies(found, rope, rotation), *_of_amplitude(found, rotation), *_of_pairs(found, rope)]
-    notes = []
-    for note in found.notes:
-        if "rounded to" in note:
-            reasons.append(note)
-        elif "angles are off" in note or "elements turn" in note or "could not be called" in note:
-            notes.append(note)
-        elif "k is rotated otherwise" in note:
-            reasons.append(note)
+    reasons += found.roundings
+    if not found.same_for_k:
+        reasons.append("k is rotated otherwise than q")
+    notes = [found.phase_in_words] if found.phase_in_words else []
     if found.layout is not None:
         notes.append(f'the tables are laid out as layout="{found.layout}" of rotate_by')
     if found.phase == "float32-recurrence":
@@ -149,9 +145,7 @@ def _of_frequencies(found: Identification, rope: Rope | Rotation, rotation: Rota
         ]
     allowed = _allowed(found, rope, ours)
     wrong = np.flatnonzero(np.abs(theirs - ours) > allowed)
-    if not wrong.size or (
-        "rounded to" in "".join(found.notes) and found.rope is not None and _same_ropes(found.rope, ours)
-    ):
+    if not wrong.size or (found.frequency_type and found.rope is not None and _same_ropes(found.rope, ours)):
         return []
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.where(ours[wrong] != 0, np.abs(theirs[wrong] / ours[wrong] - 1), math.inf)
