@@ -109,7 +109,7 @@ def round_numbers(fit: Fit, table: Table, read: Callable[[Fit], Sequence[float]]
     if miss > 1:
         return fit
     # A short number is no reason to lie further from a float32 table; of a coarser one nothing better is known.
-    enough = min(1.0, max(0.5, 1.5 * miss)) if table.tolerance.min() < 1e-4 else 1.0
+    enough = min(1.0, max(0.5, 1.5 * miss)) if table.tolerance.max() < 1e-4 else 1.0
     choices = [sorted(set(rounded(value)), key=digits) for value in estimates]
     for numbers in _combinations(choices):
         count = sum(map(digits, numbers))
