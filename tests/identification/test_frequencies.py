@@ -73,7 +73,7 @@ def random_scaling(draw):
     ])  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(24))
 def test_parameters_at_random_are_found_under_float32_noise(seed):
     draw, noise = random.Random(seed), np.random.default_rng(seed)
     dim, base = (
@@ -127,8 +127,8 @@ def test_readings_that_are_one_table_are_all_listed():
     assert any("another base" in note for note in another_base.notes)
 
 
-@pytest.mark.parametrize("factor", [1.0001, 1.01, 1.5])
-@pytest.mark.parametrize("pair", [0, 20, 35, 63])
+@pytest.mark.parametrize("factor", [1.0001, 1.5])
+@pytest.mark.parametrize("pair", [0, 35, 63])
 def test_one_wrong_frequency_makes_a_table_unknown_and_the_nearest_is_told(factor, pair):
     table = STANDARD["Llama 2 YaRN"].inverse_frequencies.copy()
     table[pair] *= factor
@@ -137,7 +137,7 @@ def test_one_wrong_frequency_makes_a_table_unknown_and_the_nearest_is_told(facto
     assert 0 < found.nearest.error < 10
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(6))
 def test_a_table_of_chance_is_none(seed):
     table = np.sort(np.exp(np.random.default_rng(seed).uniform(-12, 0, 64)))[::-1]
     assert yc.identify(table).method == "none"
