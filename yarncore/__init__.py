@@ -24,6 +24,7 @@ if typing.TYPE_CHECKING:
 # Imported when they are asked for: what rotates needs none of them.
 _LATER = {
     "compare": "yarncore.reports.comparison",
+    "engines": "yarncore.engines",
     "plan": "yarncore.reports.planning",
     "plot": "yarncore.reports.plotting",
 }
@@ -62,7 +63,8 @@ def __getattr__(name: str) -> typing.Any:
     if name in _LATER:
         import importlib
 
-        return getattr(importlib.import_module(_LATER[name]), name)
+        module = importlib.import_module(_LATER[name])
+        return module if _LATER[name] == f"yarncore.{name}" else getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
