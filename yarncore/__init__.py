@@ -17,6 +17,8 @@ from yarncore.scaling import *  # noqa: F403  # each method is named once, there
 from yarncore.threads import get_num_threads, set_num_threads
 
 if typing.TYPE_CHECKING:
+    import yarncore.engines
+    from yarncore.identification import identify, verify
     from yarncore.reports.comparison import compare
     from yarncore.reports.planning import plan
     from yarncore.reports.plotting import plot
@@ -25,8 +27,10 @@ if typing.TYPE_CHECKING:
 _LATER = {
     "compare": "yarncore.reports.comparison",
     "engines": "yarncore.engines",
+    "identify": "yarncore.identification",
     "plan": "yarncore.reports.planning",
     "plot": "yarncore.reports.plotting",
+    "verify": "yarncore.identification",
 }
 
 __all__ = [
@@ -44,6 +48,7 @@ __all__ = [
     "compare",
     "from_config",
     "get_num_threads",
+    "identify",
     "move_",
     "packed_positions",
     "plan",
@@ -55,6 +60,7 @@ __all__ = [
     "set_num_threads",
     "shift_",
     "to_config",
+    "verify",
 ]
 __all__ += yarncore.scaling.__all__
 

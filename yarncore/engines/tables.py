@@ -134,9 +134,8 @@ def _rounded(positions: Array, position_type: PositionType, xp: Namespace) -> Ar
     """Positions as float32, after the rounding that they had."""
     if not xp.isdtype(positions.dtype, ("integral", "real floating")):
         raise TypeError(f"positions has dtype {positions.dtype}; real numbers are expected")
-    single = xp.astype(positions, xp.float32)
     if position_type == "float32":
-        return single
+        return xp.astype(positions, xp.float32)
     on_host = round_to(position_type, of(positions).on_host(positions))
     return constant(xp, on_host, xp.float32, positions)
 
@@ -144,6 +143,8 @@ def _rounded(positions: Array, position_type: PositionType, xp: Namespace) -> Ar
 def round_to(position_type: str, values: Any) -> Any:
     """Values rounded to a floating type, in float32 (float64 values are rounded to float32 first, as frameworks do)."""
     single = np.asarray(values).astype(np.float32)
+    if position_type == "float32":
+        return single
     if position_type == "float16":
         with np.errstate(over="ignore"):
             return single.astype(np.float16).astype(np.float32)
