@@ -9,6 +9,7 @@ from yarncore.configs.dialects import FORMATS, from_config, ropes_from_config, t
 from yarncore.errors import BackendUnavailable, ConfigError, ConfigWarning
 from yarncore.key_cache import packed_positions, rerotate_, shift_
 from yarncore.paged_cache import append_, move_
+from yarncore.query_scale import LogN, LogSteps, QueryScale
 from yarncore.rope.rope import Rope
 from yarncore.rotation.given_tables import rotate_by, rotate_by_
 from yarncore.rotation.rotation import Rotation
@@ -32,6 +33,9 @@ __all__ = [
     "BackendUnavailable",
     "ConfigError",
     "ConfigWarning",
+    "LogN",
+    "LogSteps",
+    "QueryScale",
     "Rope",
     "Rotation",
     "append_",
