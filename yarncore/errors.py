@@ -1,5 +1,7 @@
 """The exceptions and the warning that are yarncore's own."""
 
+import importlib.util
+
 _LONGEST = 4000
 
 
@@ -37,3 +39,20 @@ class ConfigWarning(UserWarning):
 
 class BackendUnavailable(ValueError):
     """The backend insisted upon cannot rotate this array here; the message says why."""
+
+
+class MissingExtra(ValueError, ImportError):
+    """A package of an extra is not installed."""
+
+
+def need_packages(what: str, extra: str, packages: tuple[str, ...]) -> None:
+    """Raise where a package of an extra is missing; `what` needs it.
+
+    Raises
+    ------
+    MissingExtra
+        Not a ModuleNotFoundError of some inner import: the sentence says which extra to install.
+    """
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtra(f"{what} needs {', '.join(missing)}: pip install 'yarncore[{extra}]'")

@@ -50,7 +50,7 @@ def difference(wanted: Rope | None, found: Rope | None, float32: bool = False) -
 
 
 def _layout(wanted: Rope, found: Rope) -> Iterator[str]:
-    for name in ("head_dim", "rotary_dim", "interleaved", "sections", "section_order"):
+    for name in ("head_dim", "rotary_dim", "rotary_start", "interleaved", "reversed", "sections", "section_order"):
         ours, theirs = getattr(wanted, name), getattr(found, name)
         if ours != theirs:
             yield f"{name} {theirs!r} in place of {ours!r}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from yarncore.configs.keys import warn
+from yarncore.configs.kv_cache import CacheLayer
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
 
@@ -53,6 +54,14 @@ class ModelRopes(Mapping[str, "Rope | None"]):
         Elements of a query head that are kept apart from what the Rope sees (MLA); attention's scale counts them too.
     advertised_length : int or None
         max_position_embeddings, in tokens.
+    original_length : int or None
+        The length that the file itself says it was trained for.
+    one_for_all : bool
+        One setting serves every layer that rotates: none can be scaled apart from the others.
+    softmax_temperature : bool
+        The model's attention applies YaRN's temperature to its logits.
+    cache_layers : tuple of CacheLayer
+        What each layer keeps of a token; empty where the file does not tell.
     """
 
     ropes: dict[str, Rope | None]
@@ -64,6 +73,10 @@ class ModelRopes(Mapping[str, "Rope | None"]):
     key_heads: int = 1
     query_elements_beside: int = 0
     advertised_length: int | None = None
+    original_length: int | None = None
+    one_for_all: bool = True
+    softmax_temperature: bool = False
+    cache_layers: tuple[CacheLayer, ...] = ()
 
     @property
     def layers(self) -> tuple[Rope | None, ...]:

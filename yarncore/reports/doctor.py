@@ -1,12 +1,12 @@
 """yarncore doctor: a diagnosis, printed for people."""
 
-import json
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from yarncore.reports.diagnosis import Diagnosis, Row, diagnose
+from yarncore.reports.machine_readable import machine_readable
 from yarncore.reports.quoted import quoted
 
 
@@ -22,7 +22,7 @@ def doctor(
     """Print what engines make of a configuration; returns how many findings there are that decide."""
     diagnosis = diagnose(source, engines, config, format, length)
     if as_json:
-        print(json.dumps(diagnosis.as_dict(), indent=2))
+        print(machine_readable("doctor", diagnosis.as_dict()))
         return diagnosis.findings
     console.print(f"[bold]{quoted(diagnosis.where)}[/], format {diagnosis.format}")
     for row in diagnosis.rows:

@@ -1,6 +1,5 @@
 """yarncore show: a description and a check, printed for people."""
 
-import json
 import math
 from dataclasses import asdict
 from typing import Any
@@ -10,6 +9,7 @@ from rich.table import Table
 
 from yarncore.reports.check import RotationCheck, check
 from yarncore.reports.description import Description, describe
+from yarncore.reports.machine_readable import machine_readable
 from yarncore.reports.quoted import quoted
 
 _COLOURS = {"kept": "green", "blended": "yellow", "interpolated": "red", "stretched": "red", "still": "dim"}
@@ -22,7 +22,7 @@ def show(
     description = describe(source, layer_type, length, strict)
     checked = check(description)
     if as_json:
-        print(json.dumps(description.as_dict() | {"check": asdict(checked)}, indent=2))
+        print(machine_readable("show", description.as_dict() | {"check": asdict(checked)}))
         return
     console.print(_summary(description))
     console.print(_pairs(description))

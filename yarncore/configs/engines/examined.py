@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from yarncore._arguments import one_of
 from yarncore.configs.difference import difference
 from yarncore.configs.engines import genai, keras_hub, litgpt, llama_cpp, megatron, mlx_lm, sglang, torchtitan, vllm
 from yarncore.configs.engines.engine import Effect, Engine, NotRun
@@ -119,12 +120,8 @@ def named(name: str) -> Engine:
     ValueError
         Naming those that are known.
     """
-    found = {engine.NAME: engine for engine in ENGINES}.get(name)
-    if found is None:
-        raise ValueError(
-            f"engine is {name!r}; one of {TRANSFORMERS}, {', '.join(one.NAME for one in ENGINES)} is expected"
-        )
-    return found
+    one_of("engine", name, (TRANSFORMERS, *(one.NAME for one in ENGINES)))
+    return next(engine for engine in ENGINES if name == engine.NAME)
 
 
 def _rounded(rope: Rope | None, mapping: Mapping[str, Any], where: str, layer_type: str) -> Rope | None:

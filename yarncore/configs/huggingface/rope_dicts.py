@@ -212,3 +212,11 @@ def _check_which_are_scaled(config: Keys, facts: Facts, given: Mapping[str, Any]
         raise config.error(
             "yarn_only_types", f"what model_type {config.raw('model_type')!r} is known to scale, {scaled},"
         )
+
+
+def original_length(config: Keys, dicts: Mapping[str, RopeDict | None]) -> int | None:
+    """original_max_position_embeddings, beside the rope dicts or in one; None where there are several, or none."""
+    keys = [config, *(own.keys for own in dicts.values() if own is not None)]
+    told = {each.lookup("original_max_position_embeddings") for each in keys} - {None}
+    (one,) = told if len(told) == 1 else (None,)
+    return one if type(one) is int and one > 0 else None
