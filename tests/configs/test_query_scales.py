@@ -101,7 +101,9 @@ class TestRead:
         assert read(config).one().query_scale == yc.LogN(2048)
         assert read(config | {"use_logn_attn": False}).one().query_scale is None
         with pytest.warns(yc.ConfigWarning, match="which length that is, is not known"):
-            assert yc.from_config(config | {"model_type": "llama", "head_dim": 64, "rope_theta": 1e4}).query_scale is None
+            assert (
+                yc.from_config(config | {"model_type": "llama", "head_dim": 64, "rope_theta": 1e4}).query_scale is None
+            )
 
 
 class TestWritten:

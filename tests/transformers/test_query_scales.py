@@ -20,9 +20,14 @@ LATENT = {"qk_nope_head_dim": 8, "qk_rope_head_dim": 8, "v_head_dim": 8, "kv_lor
           "moe_intermediate_size": 32, "n_group": 1, "topk_group": 1,
           "rope_parameters": ROPE | {"partial_rotary_factor": 0.5}}  # fmt: skip
 MODELS = {
-    "ministral3": (transformers.Ministral3Config, {"head_dim": 16, "rope_parameters": ROPE}),
-    "mistral4": (transformers.Mistral4Config, LATENT),
+    "ministral3": (
+        transformers.Ministral3ForCausalLM,
+        transformers.Ministral3Config,
+        {"head_dim": 16, "rope_parameters": ROPE},
+    ),
+    "mistral4": (transformers.Mistral4ForCausalLM, transformers.Mistral4Config, LATENT),
     "llama4_text": (
+        transformers.Llama4ForCausalLM,
         transformers.Llama4TextConfig,
         {"head_dim": 16, "floor_scale": 8, "attn_scale": 0.5, "num_local_experts": 2, "intermediate_size_mlp": 32},
     ),
@@ -34,9 +39,9 @@ pytestmark = [
 
 
 def model_of(model_type, **changes):
-    make, config = MODELS[model_type]
+    model, make, config = MODELS[model_type]
     torch.manual_seed(0)
-    return transformers.AutoModelForCausalLM.from_config(make(**{**SHAPE, **config, **changes})).double().eval()
+    return model(make(**{**SHAPE, **config, **changes})).double().eval()
 
 
 def logits(model, tokens=40):
@@ -62,7 +67,7 @@ def test_an_extended_model_computes_what_it_computed(model_type):
 @pytest.mark.parametrize("model_type", ["ministral3", "mistral4"])
 def test_the_scale_counts_in_these_models(model_type):
     """Else the test above would say nothing."""
-    config = MODELS[model_type][1]["rope_parameters"]
+    config = MODELS[model_type][2]["rope_parameters"]
     with_scale = logits(model_of(model_type))
     without = logits(model_of(model_type, rope_parameters=config | {"llama_4_scaling_beta": 0.0}))
     assert torch.equal(with_scale[:, :8], without[:, :8])
