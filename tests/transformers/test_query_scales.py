@@ -17,7 +17,7 @@ ROPE = {"rope_type": "yarn", "rope_theta": 1e4, "factor": 16.0, "original_max_po
         "llama_4_scaling_beta": 0.5}  # fmt: skip
 LATENT = {"qk_nope_head_dim": 8, "qk_rope_head_dim": 8, "v_head_dim": 8, "kv_lora_rank": 16, "q_lora_rank": None,
           "num_key_value_heads": 4, "n_routed_experts": 2, "num_experts_per_tok": 1, "n_shared_experts": 1,
-          "moe_intermediate_size": 32, "n_group": 1, "topk_group": 1,
+          "moe_intermediate_size": 32, "n_group": 1, "topk_group": 1, "first_k_dense_replace": 4,
           "rope_parameters": ROPE | {"partial_rotary_factor": 0.5}}  # fmt: skip
 MODELS = {
     "ministral3": (
