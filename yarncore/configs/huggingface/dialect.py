@@ -82,7 +82,8 @@ def _rope(config: Keys, facts: Facts, rope: RopeDict, layers: LayerNames, strict
         pairs = interleaved(config, facts)
         _check_length(config, rope.keys)
         rope.keys.report_unread(strict, IRRELEVANT)
-        return Rope(of, rope.base, scaling, part, pairs, counts, order, reversed=facts.pairs == "reversed")
+        start = of - part if facts.at_end else 0
+        return Rope(of, rope.base, scaling, part, pairs, counts, order, start, reversed=facts.pairs == "reversed")
     except ConfigError:
         raise
     except ValueError as error:  # what is right by itself and does not fit together

@@ -32,7 +32,7 @@ class Model:
     @property
     def advertised_length(self) -> int | None:
         """max_position_embeddings, under the name that the file has for it."""
-        keys = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
+        keys = (*self.facts.length_keys, "max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
         return next((self.config.length(key) for key in keys if self.config.has(key)), None)
 
     def maximum(self, why: str) -> int:
