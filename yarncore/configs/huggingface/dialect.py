@@ -74,6 +74,7 @@ def _rotates(config: Keys, facts: Facts) -> bool:
 def _rope(config: Keys, facts: Facts, rope: RopeDict, layers: LayerNames, strict: bool) -> Rope:
     kind = _rope_type(rope.keys)
     _check_taken(config, rope.keys, kind)
+    _check_axial(config, facts, rope.keys, kind)
     of = head_dim(config, facts, rope.label, layers.names)
     part = of if kind == "proportional" else rotary_dim(config, facts, rope, layers.names, of)
     try:
@@ -121,6 +122,18 @@ def _check_taken(config: Keys, rope: Keys, kind: str) -> None:
         raise ConfigError(
             f"{rope.name('rope_type')} is {kind!r}: in models of type {config.lookup('model_type')!r} transformers takes default "
             "and longrope alone (and reads su and yarn as longrope)"
+        )
+
+
+def _check_axial(config: Keys, facts: Facts, rope: Keys, kind: str) -> None:
+    """Towers take axial alone, which "default" means there too (transformers 5.24.0, modeling_rope_utils.py)."""
+    axial = facts.sections is not None and facts.sections["order"] == "axial"
+    if axial and kind not in ("axial", "default"):
+        raise rope.error("rope_type", f"axial, the only one that the module of {config.raw('model_type')!r} has,")
+    if kind == "axial" and not axial:
+        raise ConfigError(
+            f"{rope.name('rope_type')} is 'axial': tokens turn by their row and by their column, and how the class of "
+            f"model_type {config.raw('model_type')!r} deals the pairs to them is not known here"
         )
 
 

@@ -69,6 +69,7 @@ class Facts:
     alpha : bool
         The dynamic method with the key alpha is a larger base.
     sections : order, keys and default, or None
+        No keys: two sections, for rows and columns, with half of the pairs each.
     refuse : str or None
         Why a Rope cannot say what these models do.
     """

@@ -234,6 +234,7 @@ METHODS: dict[str, Callable[[Keys, Model], Scaling | None]] = {
     "longrope": _longrope,
     "llama3": _llama3,
     "proportional": _proportional,
+    "axial": _plain,  # sections with a series each, not another frequency
     # Other names of the same methods, in older files and in other engines' overrides.
     "mrope": _plain,
     "su": _longrope,
@@ -242,7 +243,6 @@ METHODS: dict[str, Callable[[Keys, Model], Scaling | None]] = {
 
 # vllm-project/vllm, vllm/model_executor/layers/rotary_embedding/ntk_scaling_rope.py; the files' own code was not read.
 NOT_EXPRESSIBLE = {
-    "axial": "tokens of a picture turn by their row and by their column, which a Rope cannot say yet",
     "ntk": "engines read it as the base times factor with all frequencies divided by factor^(2 / rotary_dim), which no scaling "
     "here says yet (NTKAware is another method)",
 }
