@@ -4,6 +4,19 @@ import struct
 
 import gguf
 import numpy as np
+from golden_files import records
+
+# Tensors of the runs, which the records name in words: those of phi3 and of llama.
+_SHORT = [1.0 + 0.01 * i for i in range(32)]
+_LONG = [1.0 + 0.5 * i for i in range(32)]
+# What llama.cpp did with files, with flags or without.
+GOLDEN_FILES = [
+    record
+    for record in records("engines_executed")
+    if record["engine"] == "ggml-org/llama.cpp"
+    and "gguf" in record["input"]
+    and not record["name"].startswith("llama-server")
+]
 
 
 def write_model(path, *, architecture="qwen3", tensors=(), words=("a", "b"), **more):
@@ -39,3 +52,24 @@ def text(value):
 
 def key(name, kind, value):
     return text(name) + struct.pack("<I", kind) + value
+
+
+def key_values(record):
+    """The key-values of a record's file, with those of its shape, which the records leave out."""
+    architecture = record["architecture"]
+    shape = {
+        f"{architecture}.attention.head_count": 2,
+        f"{architecture}.block_count": 2,
+        f"{architecture}.context_length": 4096,
+    }
+    if architecture == "deepseek2":
+        shape[f"{architecture}.rope.dimension_count"] = record["head_dim"]
+        shape[f"{architecture}.attention.key_length"] = 32 + record["head_dim"]
+    else:
+        shape[f"{architecture}.attention.key_length"] = record["head_dim"]
+    values = {"general.architecture": architecture} | shape | record["input"]["gguf"]
+    if "rope_factors tensors" in record["name"]:
+        values |= {"rope_factors_short.weight": _SHORT, "rope_factors_long.weight": _LONG}
+    if "rope_freqs tensor" in record["name"]:
+        values["rope_freqs.weight"] = list(np.linspace(1, 8, 32))
+    return values

@@ -26,12 +26,12 @@ if typing.TYPE_CHECKING:
 # Imported when they are asked for: what rotates needs none of them.
 _LATER = {
     "compare": "yarncore.reports.comparison",
+    "engines": "yarncore.engines",
     "identify": "yarncore.identification",
     "plan": "yarncore.reports.planning",
     "plot": "yarncore.reports.plotting",
     "verify": "yarncore.identification",
 }
-_ROOMS_LATER = ("engines",)
 
 __all__ = [
     "FORMATS",
@@ -66,14 +66,13 @@ __all__ += yarncore.scaling.__all__
 
 
 def __getattr__(name: str) -> typing.Any:
-    if name in _LATER or name in _ROOMS_LATER:
+    if name in _LATER:
         import importlib
 
-        if name in _ROOMS_LATER:
-            return importlib.import_module(f"yarncore.{name}")
-        return getattr(importlib.import_module(_LATER[name]), name)
+        module = importlib.import_module(_LATER[name])
+        return module if _LATER[name] == f"yarncore.{name}" else getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER, *_ROOMS_LATER})
+    return sorted({*globals(), *_LATER})

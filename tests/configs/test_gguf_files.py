@@ -72,6 +72,15 @@ class TestRewriting:
         assert yc.ropes_from_config(plain).advertised_length == 262144
         assert yc.from_config(plain).scaling == yc.YaRN(8.0, 32768)
 
+    def test_a_file_that_does_not_tell_its_original_length_does_when_its_length_grows(self, plain):
+        """llama.cpp takes context_length where nothing is told, and context_length becomes the length that is served."""
+        rewrite(plain, {"qwen3.rope.scaling.type": "yarn", "qwen3.rope.scaling.factor": 4.0})
+        assert yc.from_config(plain) == YARN
+        written = yc.to_config(YARN, "gguf", path=plain)
+        assert written["qwen3.rope.scaling.original_context_length"] == 32768
+        assert yc.ropes_from_config(plain).advertised_length == 131072
+        assert yc.from_config(plain) == YARN
+
     def test_back_to_plain(self, plain):
         yc.to_config(YARN, "gguf", path=plain)
         yc.to_config(PLAIN, "gguf", path=plain)

@@ -54,7 +54,11 @@ def measured(turned: Callable[[int], tuple[Any, Any]], powers: int) -> tuple[lis
     return [float(value) for value in frequencies], length
 
 
-def answer(run: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]], *distributions: str) -> None:
+def answer(
+    run: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]],
+    *distributions: str,
+    model_types: tuple[str, ...] = (),
+) -> None:
     """Cases on the standard input, what the engine does with each on the output.
 
     Parameters
@@ -63,13 +67,17 @@ def answer(run: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]], *dis
         A rope dict and what was asked (dim, base, max_position) -> what is recorded of it. What it raises is recorded, too.
     *distributions : str
         Whose versions are recorded, the engine first.
+    model_types : tuple of str
+        For each of which the engine is asked, as asked["model_type"], where it has code of its own for each.
     """
     asked = json.load(sys.stdin)
     records = []
-    for name, rope in asked["cases"].items():
+    for name, rope, model_type in ((*case, one) for case in asked["cases"].items() for one in model_types or ("",)):
         record: dict[str, Any] = {"name": name, "rope": rope}
+        if model_type:
+            record = {"name": f"{name}, {model_type}", "model_type": model_type, "rope": rope}
         try:
-            record |= run(dict(rope), asked)
+            record |= run(dict(rope), asked | {"model_type": model_type})
         except Exception as error:  # whatever it raises is what it does
             record["error"] = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         records.append(record)

@@ -8,12 +8,14 @@ Engines contradict each other's pins, and ours: each has an environment of its o
 """
 
 import argparse
+import contextlib
 import datetime
 import json
 import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 RECORDS = HERE / "records"
 sys.path.insert(0, str(HERE))
 
-from cases import BASE, CASES, DIM, MAX_POSITION  # noqa: E402
+from cases import BASE, CASES, DIM, MAX_POSITION, WITH_BETAS  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -39,17 +41,24 @@ class Recipe:
         The file that runs within the environment.
     bare : tuple of str
         Packages that are installed without what they ask for: the rotary code does not need it.
+    needs_betas : bool
+        It fails where nothing is said of beta_fast and beta_slow, and is asked once more with them.
     """
 
     version: str
     packages: tuple[str, ...]
     inside: str
     bare: tuple[str, ...] = ()
+    needs_betas: bool = False
 
 
 _TORCH = "torch==2.13.0"
 # An engine more is a file that runs inside, and a row here.
 RECIPES = {
+    "genai": Recipe(
+        "0.18.0", (_TORCH, "transformers==5.24.0", "onnx_ir", "onnxruntime", "tqdm", "onnxruntime-genai=={version}"), "genai_inside.py",
+        needs_betas=True,
+    ),
     "keras-hub": Recipe("0.32.0", (_TORCH, "numpy", "keras==3.15.1"), "keras_hub_inside.py", ("keras-hub=={version}",)),
     "litgpt": Recipe(
         "0.5.13", (_TORCH, "numpy", "pyyaml", "lightning==2.6.1", "safetensors"), "litgpt_inside.py", ("litgpt=={version}",)
@@ -62,23 +71,32 @@ RECIPES = {
 }  # fmt: skip
 
 
+@contextlib.contextmanager
+def environment(packages: Sequence[str], bare: Sequence[str] = ()) -> Iterator[str]:
+    """The interpreter of an environment that has these packages, as long as it is needed."""
+    with tempfile.TemporaryDirectory(prefix="engine-") as folder:
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        python = str(Path(folder) / "bin" / "python")
+        pip = [python, "-m", "pip", "install", "--quiet", "--no-compile"]
+        for more, wanted in (([], packages), (["--no-deps"], bare)):
+            if wanted:
+                subprocess.run([*pip, *more, *wanted], check=True)
+        yield python
+
+
 def record_of(name: str, version: str, python: str | None = None) -> dict[str, Any]:
     """What an engine does with every case."""
     if python is not None:
         return _run(name, python)
     recipe = RECIPES[name]
-    with tempfile.TemporaryDirectory(prefix="engine-") as folder:
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        python = str(Path(folder) / "bin" / "python")
-        pip = [python, "-m", "pip", "install", "--quiet", "--no-compile"]
-        for more, packages in (([], recipe.packages), (["--no-deps"], recipe.bare)):
-            if packages:
-                subprocess.run([*pip, *more, *(package.format(version=version) for package in packages)], check=True)
+    packages, bare = ([one.format(version=version) for one in some] for some in (recipe.packages, recipe.bare))
+    with environment(packages, bare) as python:
         return _run(name, python)
 
 
 def _run(name: str, python: str) -> dict[str, Any]:
-    asked = {"cases": CASES, "dim": DIM, "base": BASE, "max_position": MAX_POSITION}
+    cases = CASES | WITH_BETAS if RECIPES[name].needs_betas else CASES
+    asked = {"cases": cases, "dim": DIM, "base": BASE, "max_position": MAX_POSITION}
     command = [python, str(HERE / RECIPES[name].inside)]
     done = subprocess.run(command, input=json.dumps(asked), stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)

@@ -64,7 +64,14 @@ def test_both_classes_of_torchtitan_have_the_same_frequencies():
 
 
 def test_each_record_tells_version_and_date():
-    assert {record["engine"] for record in RECORDS} >= {"keras-hub", "litgpt", "megatron", "mlx-lm", "torchtitan"}
+    assert {record["engine"] for record in RECORDS} >= {
+        "genai",
+        "keras-hub",
+        "litgpt",
+        "megatron",
+        "mlx-lm",
+        "torchtitan",
+    }
     for record in RECORDS:
         assert next(iter(record["versions"].values())) == named(record["engine"]).VERSION
         assert len(record["date"]) == 10
