@@ -262,3 +262,11 @@ def test_more_layers_than_any_model_has_are_an_error_and_cost_nothing(count):
 def test_a_period_longer_than_any_model_has_layers_is_an_error_and_costs_nothing(config, key):
     with pytest.raises(yc.ConfigError, match=rf"{key} is .*at most 65536"):
         yc.ropes_from_config(config | {key: 2**40})
+
+
+@pytest.mark.parametrize("model_type", [["llama"], {"llama": 1}, 7, True], ids=repr)
+@pytest.mark.filterwarnings("ignore::yarncore.ConfigWarning")
+def test_a_model_type_that_is_no_word_is_one_that_nobody_knows(model_type):
+    ropes = yc.ropes_from_config(PLAIN | {"model_type": model_type, "num_hidden_layers": 2, "num_key_value_heads": 8})
+    assert ropes.one() == yc.Rope(64)
+    assert ropes.evidence.kind == "none"

@@ -46,7 +46,7 @@ def _short(value: Any) -> str:
 
 def _rows(name: str, layer: LayerComparison, length: Row) -> Table:
     at = "" if layer.length is None else f", at {layer.length:,} tokens"
-    table = Table(title=f"\n{name}{at}", title_justify="left")
+    table = Table(title=f"\n{quoted(name)}{at}", title_justify="left")
     for column in ("", "A", "", "B"):
         table.add_column(column, overflow="fold")
     for row in (*layer.rows, length):

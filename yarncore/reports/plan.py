@@ -38,7 +38,7 @@ def _summary(plan: Plan) -> Table:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, text in _rows(plan):
-        table.add_row(name, quoted(text))
+        table.add_row(quoted(name), quoted(text))
     return table
 
 
