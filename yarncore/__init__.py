@@ -17,11 +17,21 @@ from yarncore.scaling import *  # noqa: F403  # each method is named once, there
 from yarncore.threads import get_num_threads, set_num_threads
 
 if typing.TYPE_CHECKING:
+    import yarncore.engines
+    from yarncore.identification import identify, verify
     from yarncore.reports.comparison import compare
     from yarncore.reports.planning import plan
+    from yarncore.reports.plotting import plot
 
 # Imported when they are asked for: what rotates needs none of them.
-_LATER = {"compare": "yarncore.reports.comparison", "plan": "yarncore.reports.planning"}
+_LATER = {
+    "compare": "yarncore.reports.comparison",
+    "engines": "yarncore.engines",
+    "identify": "yarncore.identification",
+    "plan": "yarncore.reports.planning",
+    "plot": "yarncore.reports.plotting",
+    "verify": "yarncore.identification",
+}
 
 __all__ = [
     "FORMATS",
@@ -38,9 +48,11 @@ __all__ = [
     "compare",
     "from_config",
     "get_num_threads",
+    "identify",
     "move_",
     "packed_positions",
     "plan",
+    "plot",
     "rerotate_",
     "ropes_from_config",
     "rotate_by",
@@ -48,6 +60,7 @@ __all__ = [
     "set_num_threads",
     "shift_",
     "to_config",
+    "verify",
 ]
 __all__ += yarncore.scaling.__all__
 
@@ -56,7 +69,8 @@ def __getattr__(name: str) -> typing.Any:
     if name in _LATER:
         import importlib
 
-        return getattr(importlib.import_module(_LATER[name]), name)
+        module = importlib.import_module(_LATER[name])
+        return module if _LATER[name] == f"yarncore.{name}" else getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -14,7 +14,7 @@ from yarncore.commands.command import Command
 from yarncore.errors import ConfigWarning, need_packages
 
 # A command more is a file in commands/ and its name here.
-COMMANDS = ("compare", "doctor", "evaluate", "plan", "show")
+COMMANDS = ("compare", "doctor", "evaluate", "identify", "plan", "plot", "show", "verify")
 
 _EPILOG = """examples:
   yarncore show examples/configs/qwen2.5-7b-128k.json
@@ -70,7 +70,9 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     typed = next((word for word in arguments if not word.startswith("-")), None)
     parser, parsers = _parser([typed] if typed in COMMANDS else COMMANDS)
     if typed is not None and typed not in COMMANDS:
-        parser.error(f"{typed!r} is no command{did_you_mean(typed, COMMANDS)}: {', '.join(COMMANDS)} are")
+        parser.error(
+            f"{typed!r} is no command; one of {', '.join(COMMANDS)} is expected{did_you_mean(typed, COMMANDS)}"
+        )
     options, rest = parser.parse_known_args(arguments)
     if rest:
         parsers.get(str(options.command), parser).refuse(rest)

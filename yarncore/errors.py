@@ -2,9 +2,24 @@
 
 import importlib.util
 
+_LONGEST = 4000
+
+
+def printable(message: str) -> str:
+    """A message that quotes what somebody else wrote, fit for any terminal: control characters, halves of surrogate pairs and
+    what is left after some thousand characters are not.
+    """
+    kept = message if len(message) <= _LONGEST else f"{message[:2500]} [...] {message[-1000:]}"
+    if kept.isprintable():
+        return kept
+    return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in kept)
+
 
 class ConfigError(ValueError):
     """A model's configuration cannot be read as a rotary embedding; the message names the file and the key's path."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class ConfigWarning(UserWarning):
@@ -17,6 +32,9 @@ class ConfigWarning(UserWarning):
     """
 
     finding: bool = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class BackendUnavailable(ValueError):

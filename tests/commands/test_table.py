@@ -79,8 +79,11 @@ def test_what_a_command_raises_is_an_exit_status(raised, status, monkeypatch, ca
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        (["shwo", "x"], "'shwo' is no command; did you mean \"show\"?"),
-        (["xyzzy"], "'xyzzy' is no command: compare, "),
+        (
+            ["shwo", "x"],
+            "'shwo' is no command; one of compare, doctor, evaluate, identify, plan, plot, show, verify is expected; did you mean \"show\"?",
+        ),
+        (["xyzzy"], "verify is expected\n"),
         (["show", "x", "--lenght", "5"], '--lenght is not understood; did you mean "--length"?'),
         (["show", "x", "--lenght=5"], '--lenght=5 is not understood; did you mean "--length"?'),
         (["show", "x", "--leng", "5"], '--leng is not understood; did you mean "--length"?'),  # no beginnings of words

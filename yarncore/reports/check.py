@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from yarncore.reference import members, turn_by
+from yarncore.reference import members, turn_by, usual_angles
 from yarncore.reports.description import Description
 from yarncore.threads import get_num_threads
 
@@ -55,7 +55,7 @@ def check(description: Description) -> RotationCheck:
     sections = description.rope.sections
     given = positions if sections is None else np.broadcast_to(positions, (len(sections), 1, positions.size))
     rotated = rotation.rotate(q, k, given, heads_axis=-2)
-    angle = positions.astype(np.float32)[:, None] * rotation.inverse_frequencies.astype(np.float32)
+    angle = usual_angles(positions, rotation.inverse_frequencies)
     exact, usual = _exact_cos_sin(rotation.inverse_frequencies, positions), (np.cos(angle), np.sin(angle))
     layout = description.rope.interleaved, description.rope.rotary_start
 

@@ -182,7 +182,10 @@ def _pairs(first: Side, second: Side) -> dict[str, tuple[Rope | None, Rope | Non
         found = {"": (next(iter(one.values())), next(iter(other.values())))}
     else:
         found = {name: (one.get(name), other.get(name)) for name in dict.fromkeys([*one, *other])}
-    return found if len(found) > 1 else {"all layers": next(iter(found.values()))}
+    alike: dict[tuple[Rope | None, Rope | None], list[str]] = {}
+    for name, pair in found.items():
+        alike.setdefault(pair, []).append(name)
+    return {"all layers" if len(alike) == 1 else ", ".join(named): pair for pair, named in alike.items()}
 
 
 def _layers(a: Rope, b: Rope, first: Side, second: Side, asked: tuple[int, ...] | None) -> LayerComparison:
@@ -197,7 +200,10 @@ def _layers(a: Rope, b: Rope, first: Side, second: Side, asked: tuple[int, ...] 
         radians = np.asarray(positions, dtype=np.float64)[:, None] * theta
     told = zip(_told(a, spans[0], longest), _told(b, spans[1], longest), strict=True)
     rows = tuple(Row(name, one, other) for (name, one), (_, other) in told)
-    return LayerComparison(rows, str(differs), longest, positions, radians)
+    words = [str(differs)] if differs else []
+    if a.query_scale != b.query_scale:
+        words.append(f"queries are multiplied by {b.query_scale!r} in place of {a.query_scale!r}")
+    return LayerComparison(rows, "; ".join(words), longest, positions, radians)
 
 
 def _told(
@@ -212,6 +218,7 @@ def _told(
     yield "ramp", _ramp(rope)
     yield "factor of cos and sin", f"{rotation.attention_factor:.10g}"
     yield "factor of the logits", f"{rotation.softmax_scale_factor:.10g}"
+    yield "factor of queries", "1" if rope.query_scale is None else repr(rope.query_scale)
     yield "elements", _elements(rope)
     yield "rotation id", rotation.id
 

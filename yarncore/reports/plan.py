@@ -5,23 +5,23 @@ import shlex
 from collections.abc import Iterator
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from yarncore.reports.planning import LayerPlan, Plan
 from yarncore.reports.prompt_lengths import Reach
+from yarncore.reports.quoted import quoted
 
 
 def print_plan(plan: Plan, console: Console) -> None:
     """Print what to write, what it does, and what it costs."""
     console.print(_summary(plan))
     for note in plan.notes:
-        console.print(f"[yellow]note:[/] {escape(note)}")
+        console.print(f"[yellow]note:[/] {quoted(note)}")
     if plan.prompts is not None:
         console.print(_reaches(plan.reaches, plan.prompts.prompts))
     console.print("\n[bold]Short prompts[/]")
     for line in _short(plan):
-        console.print(f"  {escape(line)}")
+        console.print(f"  {quoted(line)}")
     console.print("\n[bold]Fine-tunes that were published[/], as a reference")
     for budget in plan.budgets:
         tokens = "" if budget.tokens is None else f", {budget.tokens:,} tokens"
@@ -29,7 +29,7 @@ def print_plan(plan: Plan, console: Console) -> None:
             f"  {budget.model}: s = {budget.factor:g} from {budget.original_length:,}: {budget.steps} steps of {budget.rows} rows "
             f"of {budget.row_length:,}{tokens}, learning rate {budget.learning_rate:g} ({budget.source})"
         )
-    console.print(f"\n[bold]To write[/], for {escape(plan.engine)}")
+    console.print(f"\n[bold]To write[/], for {quoted(plan.engine)}")
     console.print(setting_text(plan), markup=False)
 
 
@@ -38,7 +38,7 @@ def _summary(plan: Plan) -> Table:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, text in _rows(plan):
-        table.add_row(name, escape(text))
+        table.add_row(name, quoted(text))
     return table
 
 

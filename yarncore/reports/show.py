@@ -10,6 +10,7 @@ from rich.table import Table
 from yarncore.reports.check import RotationCheck, check
 from yarncore.reports.description import Description, describe
 from yarncore.reports.machine_readable import machine_readable
+from yarncore.reports.quoted import quoted
 
 _COLOURS = {"kept": "green", "blended": "yellow", "interpolated": "red", "stretched": "red", "still": "dim"}
 
@@ -47,9 +48,9 @@ def _summary(description: Description) -> Table:
     part += ", backwards" if rope.reversed else ""
     softmax, scale = rotation.softmax_scale_factor, rotation.softmax_scale(description.query_dim)
     for name, text in (
-        ("model", description.model),
+        ("model", quoted(description.model)),
         ("evidence", str(description.evidence)),
-        ("method", f"{description.method}, base {rope.base:,.0f}"),
+        ("method", f"{quoted(description.method)}, base {rope.base:,.0f}"),
         ("s", _number(description.factor)),
         ("L (original)", f"{_number(description.original_length)} tokens"),
         ("target", f"{_number(description.target_length)} tokens"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from yarncore._arguments import one_of
 from yarncore.configs.difference import difference
-from yarncore.configs.engines import genai, keras_hub, litgpt, llama_cpp, mlx_lm, sglang, vllm
+from yarncore.configs.engines import genai, keras_hub, litgpt, llama_cpp, megatron, mlx_lm, sglang, torchtitan, vllm
 from yarncore.configs.engines.engine import Effect, Engine, NotRun
 from yarncore.configs.engines.reading import read_as
 from yarncore.configs.huggingface.dialect import read_mapping
@@ -23,7 +23,7 @@ from yarncore.scaling import YaRN
 
 TRANSFORMERS = "transformers"
 # An engine more is a file in this folder and its name here.
-ENGINES: tuple[Engine, ...] = (vllm, sglang, llama_cpp, mlx_lm, genai, litgpt, keras_hub)
+ENGINES: tuple[Engine, ...] = (vllm, sglang, llama_cpp, mlx_lm, genai, litgpt, megatron, torchtitan, keras_hub)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,8 @@ def _scaled(
     keys = RopeKeys({**own.keys.mapping, **_length_beside(document, label)}, own.keys.where, own.keys.path)
     kind = engine.kind(keys)
     latent = is_sliced(document.keys, document.facts) and document.facts.softmax_mscale
-    shape = Shape(rope.rotary_dim, latent, layout.advertised_length, served, layout.model_type)
+    partial = rope.rotary_dim != rope.head_dim
+    shape = Shape(rope.rotary_dim, latent, layout.advertised_length, served, layout.model_type, partial)
     try:
         found = dataclasses.replace(rope, scaling=engine.scaling(kind, keys, shape))
     except ConfigError:

@@ -30,7 +30,7 @@ def cache_layers(
     """
     turning = [rope for rope in ropes if rope is not None]
     names = _names(config, layers)
-    if not turning or len(names) != len(ropes) or config.lookup("model_type") in _OTHERWISE:
+    if not turning or len(names) != len(ropes) or str(config.lookup("model_type")) in _OTHERWISE:
         return ()
     found = []
     for name, rope in zip(names, ropes, strict=True):

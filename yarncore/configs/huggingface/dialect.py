@@ -87,6 +87,7 @@ def _rotates(config: Keys, facts: Facts) -> bool:
 def _rope(config: Keys, facts: Facts, rope: RopeDict, layers: LayerNames, strict: bool) -> Rope:
     kind = _rope_type(rope.keys)
     _check_taken(config, rope.keys, kind)
+    _check_axial(config, facts, rope.keys, kind)
     of = head_dim(config, facts, rope.label, layers.names)
     part = of if kind == "proportional" else rotary_dim(config, facts, rope, layers.names, of)
     try:
@@ -96,9 +97,9 @@ def _rope(config: Keys, facts: Facts, rope: RopeDict, layers: LayerNames, strict
         scale = of_rope(config, rope.keys)
         _check_length(config, rope.keys)
         rope.keys.report_unread(strict, IRRELEVANT)
-        return Rope(
-            of, rope.base, scaling, part, pairs, counts, order, reversed=facts.pairs == "reversed", query_scale=scale
-        )
+        start = of - part if facts.at_end else 0
+        backwards = facts.pairs == "reversed"
+        return Rope(of, rope.base, scaling, part, pairs, counts, order, start, reversed=backwards, query_scale=scale)
     except ConfigError:
         raise
     except ValueError as error:  # what is right by itself and does not fit together
@@ -136,6 +137,18 @@ def _check_taken(config: Keys, rope: Keys, kind: str) -> None:
         raise ConfigError(
             f"{rope.name('rope_type')} is {kind!r}: in models of type {config.lookup('model_type')!r} transformers takes default "
             "and longrope alone (and reads su and yarn as longrope)"
+        )
+
+
+def _check_axial(config: Keys, facts: Facts, rope: Keys, kind: str) -> None:
+    """Towers take axial alone, which "default" means there too (transformers 5.24.0, modeling_rope_utils.py)."""
+    axial = facts.sections is not None and facts.sections["order"] == "axial"
+    if axial and kind not in ("axial", "default"):
+        raise rope.error("rope_type", f"axial, the only one that the module of {config.raw('model_type')!r} has,")
+    if kind == "axial" and not axial:
+        raise ConfigError(
+            f"{rope.name('rope_type')} is 'axial': tokens turn by their row and by their column, and how the class of "
+            f"model_type {config.raw('model_type')!r} deals the pairs to them is not known here"
         )
 
 

@@ -1,7 +1,7 @@
 """A configuration that is changed: where its rope dicts stand, and which other keys say the same."""
 
-import dataclasses
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from yarncore.configs.huggingface.dimensions import is_sliced
@@ -90,12 +90,12 @@ class Document:
         """Where a key lists the base of each layer, that of the dict is nobody's."""
         own = self.dicts[label]
         base = rope.base if own is None else own.base
-        return dataclasses.replace(rope, base=base)
+        return replace(rope, base=base)
 
     def with_dicts(self, dicts: Mapping[str, Any]) -> dict[str, Any]:
         """The mapping with these rope dicts by label in the place of its own; bases beside them go."""
         self._put_dicts(dicts)
-        self._put_bases(None)
+        self._put_bases(None, {})
         return self.mapping
 
     def put(self, ropes: Mapping[str, Rope | None], keys: Mapping[str, Written | None], length: int | None) -> None:
@@ -107,7 +107,7 @@ class Document:
         if not flat and any(one and one.get("truncate") is False for one in dicts.values()):
             dicts["truncate"] = False  # the only place where transformers 5.24 looks for it
         self._put_dicts(dicts)
-        self._put_bases(keys.get("") if flat else None)
+        self._put_bases(keys.get("") if flat else None, keys)
         self._put_lengths(keys, length)
 
     def _put_dicts(self, dicts: Mapping[str, Any]) -> None:
@@ -137,20 +137,24 @@ class Document:
             result["max_position_embeddings"] = length
         return result
 
-    def _put_bases(self, one: Written | None) -> None:
-        """Bases beside the dict: the same number where there is one dict, away where there are several."""
+    def _put_bases(self, one: Written | None, keys: Mapping[str, Written | None]) -> None:
+        """Bases beside the dict: the same number where there is one dict; that of the one label whose it is, or away."""
         words = {"rope_theta"}.union(*self.facts.base_keys.values())
         for level in self._levels:
             for key in words & set(level):
-                if one is None and not isinstance(level[key], (list, tuple)):
+                of_labels = [keys.get(label) for label, own in self.facts.base_keys.items() if key in own]
+                single = one or (of_labels[0] if len(of_labels) == 1 else None)
+                if single is None and not isinstance(level[key], (list, tuple)):
                     del level[key]
-                elif one is not None and isinstance(level[key], (int, float)):
-                    level[key] = one.base
+                elif single is not None and isinstance(level[key], (int, float)):
+                    level[key] = single.base
 
     def _put_lengths(self, keys: Mapping[str, Written | None], length: int | None) -> None:
         model = self._levels[-1]
         if length is not None:
-            model[next((key for key in _LENGTHS if model.get(key) is not None), _LENGTHS[0])] = length
+            model[
+                next((key for key in (*self.facts.length_keys, *_LENGTHS) if model.get(key) is not None), _LENGTHS[0])
+            ] = length
         originals = {one.keys[_ORIGINAL] for one in keys.values() if one and _ORIGINAL in one.keys}
         # Phi-3's class has one of its own, which is taken before that of the dict.
         if originals and (model.get(_ORIGINAL) is not None or _ORIGINAL in self.facts.defaults):

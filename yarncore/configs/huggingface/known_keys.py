@@ -136,6 +136,7 @@ def check_stated(config: Keys, facts: Facts, ropes: Iterable[Rope], sliced: bool
         Naming the key, what it says and what was read.
     """
     every = list(ropes)
+    config.seen.update(facts.unread)
     times = 1.0 if facts.base_times is None else config.number(facts.base_times, above=0) or 1.0
     _compare(config, _BASES, "base", every, lambda rope, value: rope.base == value * times, lambda rope: rope.base)
     _compare(
