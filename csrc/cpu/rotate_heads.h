@@ -43,7 +43,7 @@ using RotateHeads = void (*)(const Heads&);
 
 // What does not turn is passed through: what follows in a head, and what comes before.
 template <int64_t size>
-inline void copy_rest(const Heads& heads, const char* in, char* out) {
+static inline void copy_rest(const Heads& heads, const char* in, char* out) {
   if (in == out) return;
   const int64_t turning = 2 * heads.pairs;
   if (turning < heads.head_dim)
@@ -53,7 +53,7 @@ inline void copy_rest(const Heads& heads, const char* in, char* out) {
 }
 
 template <int64_t size>
-inline void copy_rests(const Heads& heads) {
+static inline void copy_rests(const Heads& heads) {
   if (heads.in == heads.out || (2 * heads.pairs == heads.head_dim && !heads.before)) return;
   for (int64_t n = 0; n < heads.count; ++n)
     copy_rest<size>(heads, heads.in + n * heads.in_stride, heads.out + n * heads.out_stride);

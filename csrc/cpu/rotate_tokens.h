@@ -55,6 +55,12 @@ inline void make_row_of(const Part& part, const Token& token, const Position* po
     make_row_of<Lanes, DoubleToDouble>(part, token, positions, scale, scratch.double_rows.from(first));
 }
 
+// The row of a token's queries, where they are scaled. (Apart: what most tokens need stays small.)
+template <class Lanes>
+[[gnu::noinline]] static void make_query_row_of(const Part& part, const Token& token, const Position* positions) {
+  make_row_of<Lanes>(part, token, positions, token.scale, token.row + part.query_rows);
+}
+
 // The same where tables are given.
 static inline void load_rows(const Part& part, int64_t count) {
   for (int64_t n = 0; n < count; ++n) {
@@ -79,7 +85,7 @@ inline void make_rows(const Part& part, int64_t count, LastRow& last) {
     const Position* positions = scratch.positions + n * part.numbers;
     const bool scaled = token.scale != 1.0;
     if ((token.identity && !scaled) || (one_row && last.serves(token, positions, part.numbers))) continue;
-    if (scaled) make_row_of<Lanes>(part, token, positions, token.scale, token.row + part.query_rows);
+    if (scaled) make_query_row_of<Lanes>(part, token, positions);
     if (!token.identity && (part.has_keys || !scaled)) make_row_of<Lanes>(part, token, positions, 1.0, token.row);
     if (one_row) last.keep(token, positions, part.numbers);
   }
@@ -100,8 +106,8 @@ static inline Scratch scratch_of(const Request& request, int64_t tokens_per_bloc
 static inline Part part_of(const Request& request, const Schedule& schedule, const Scratch& scratch, int64_t end) {
   const int64_t sections = section_count(request);
   const int64_t query_rows = request.made.identity ? request.made.query_rows : schedule.tokens_per_block;
-  bool has_keys = request.operand_count == 0;
-  for (int n = 0; n < request.operand_count; ++n) has_keys |= !request.operands[n].queries;
+  const int last = request.operand_count - 1;  // the first are queries, where any are
+  const bool has_keys = last < 0 || !request.operands[last].queries;
   return {request, schedule, scratch, sections, other_of(request) ? 2 * sections : sections, end, query_rows, has_keys};
 }
 

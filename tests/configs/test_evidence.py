@@ -132,9 +132,16 @@ def test_every_name_in_layer_types_is_a_key_and_none_where_its_layers_do_not_rot
 
 @pytest.mark.filterwarnings("ignore::yarncore.ConfigWarning")
 @pytest.mark.parametrize(("name", "expected"), [
-    ("Ministral3Config", {"full_attention": yc.Rope(128, 1e6, yc.YaRN(16.0, 16384, mscale=1.0, mscale_all_dim=1.0))}),
+    ("Ministral3Config", {
+        "full_attention": yc.Rope(
+            128, 1e6, yc.YaRN(16.0, 16384, mscale=1.0, mscale_all_dim=1.0), query_scale=yc.LogSteps(0.1, 16384)
+        ),
+    }),
     ("Mistral4Config", {
-        "full_attention": yc.Rope(64, 1e4, yc.YaRN(128.0, 8192, mscale=1.0, mscale_all_dim=1.0), interleaved=True),
+        "full_attention": yc.Rope(
+            64, 1e4, yc.YaRN(128.0, 8192, mscale=1.0, mscale_all_dim=1.0), interleaved=True,
+            query_scale=yc.LogSteps(0.1, 8192),
+        ),
     }),
     ("Lfm3Config", {
         "conv": None, "sliding_attention": yc.Rope(128, 1e4), "full_attention": yc.Rope(128, 1e6, yc.Proportional(0.5)),
