@@ -70,6 +70,16 @@ const char* fill_output(Request& request, int operand, const ArrayView& input, c
   return nullptr;
 }
 
+const char* fill_queries(Request& request, const QueryScale& scale, bool first, bool second) {
+  if (scale.kind != QueryScale::none && (scale.length < 1 || scale.offset < 0 || scale.offset >> 31))
+    return "a query scale has a length >= 1 and an offset below 2^31";
+  const bool queries[] = {first, second};
+  bool any = false;
+  for (int n = 0; n < request.operand_count; ++n) any |= request.operands[n].queries = queries[n];
+  request.query_scale = any ? scale : QueryScale{};
+  return nullptr;
+}
+
 void fill_slots(Request& request, const int64_t* slots, int64_t count) {
   request.slots = slots;
   request.slot_count = count;

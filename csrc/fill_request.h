@@ -15,6 +15,9 @@ const char* fill_inputs(Request& request, const ArrayView* inputs, int count, in
 // An output may be its input.
 const char* fill_output(Request& request, int operand, const ArrayView& input, const ArrayView& output, int heads_axis);
 
+// Which operands are queries, and by what those are scaled.
+const char* fill_queries(Request& request, const QueryScale& scale, bool first, bool second);
+
 // From here on one axis stands for the tokens: that of the list.
 void fill_slots(Request& request, const int64_t* slots, int64_t count);
 

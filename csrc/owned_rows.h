@@ -26,15 +26,17 @@ struct LineAllocator {
 
 class OwnedRows {
  public:
-  OwnedRows(int64_t count, int64_t pairs, bool doubles) : pairs_(pairs), capacity_(turns_capacity(pairs)) {
+  // `scaled`: queries have rows of their own.
+  OwnedRows(int64_t count, int64_t pairs, bool doubles, bool scaled) : pairs_(pairs), capacity_(turns_capacity(pairs)) {
     constexpr int64_t beyond = 16;  // a block may read a register beyond its row
-    const auto numbers = static_cast<size_t>(count * 2 * capacity_ + beyond);
+    const auto numbers = static_cast<size_t>(count * (scaled ? 2 : 1) * 2 * capacity_ + beyond);
     identity_.resize(static_cast<size_t>(count));
+    if (scaled) scales_.resize(static_cast<size_t>(count));
     doubles ? doubles_.resize(numbers) : floats_.resize(numbers);
   }
   MadeRows rows() const {
     const auto at = [](auto& numbers) { return numbers.empty() ? nullptr : numbers.data(); };
-    return {at(floats_), at(doubles_), identity_.data()};
+    return {at(floats_), at(doubles_), identity_.data(), at(scales_), static_cast<int64_t>(scales_.size())};
   }
   int64_t count() const { return static_cast<int64_t>(identity_.size()); }
   // A request's `turns` beside these rows.
@@ -45,6 +47,7 @@ class OwnedRows {
   mutable std::vector<float, LineAllocator<float>> floats_;
   mutable std::vector<double, LineAllocator<double>> doubles_;
   mutable std::vector<uint8_t> identity_;
+  mutable std::vector<double> scales_;
   int64_t pairs_, capacity_;
 };
 

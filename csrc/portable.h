@@ -22,3 +22,20 @@ using uint64_t = unsigned long long;
 #else
 #define YARNCORE_HOST_DEVICE
 #endif
+
+namespace yarncore {
+
+// The same bits as another type of the same size. (Static: each unit of the CPU keeps its own copy.)
+template <class To, class From>
+YARNCORE_HOST_DEVICE static inline To bits_as(From from) {
+  static_assert(sizeof(To) == sizeof(From), "bits are neither added nor lost");
+  To to;
+#ifdef __CUDACC__
+  memcpy(&to, &from, sizeof to);
+#else
+  __builtin_memcpy(&to, &from, sizeof to);
+#endif
+  return to;
+}
+
+}  // namespace yarncore

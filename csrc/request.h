@@ -5,6 +5,7 @@
 #include "element_types.h"
 #include "portable.h"
 #include "position_kinds.h"
+#include "query_scale.h"
 
 namespace yarncore {
 
@@ -27,6 +28,7 @@ struct Tokens {
 struct Operand : Tokens {
   ElementType type;
   int64_t before;  // elements of a head before `in`, which pass through
+  bool queries;    // its heads, whole, are multiplied by the query scale too
 };
 
 // One or several rows of turns. Row r, word w, pair i stands at words[(r * 5 + w) * pairs + i]: four words of
@@ -49,6 +51,10 @@ struct MadeRows {
   float* floats;
   double* doubles;    // one of both, the other is null
   uint8_t* identity;  // of each row, whether it turns nothing; null: there are no such rows
+  // Where queries are scaled: by what, of each row; and how many rows further on they have one of their own. Else null,
+  // 0.
+  double* scales;
+  int64_t query_rows;
 };
 
 // Tables of cos and sin as another program made them: of each token, `pairs` numbers of each.
@@ -115,6 +121,8 @@ struct Request {
   bool interleaved;  // pairs (2i, 2i+1), otherwise (i, i + pairs)
 
   int64_t rotary_start;  // which element of a head is the first to turn
+
+  QueryScale query_scale;  // by the positions above, without sections
 
   YARNCORE_HOST_DEVICE int64_t tokens() const {
     if (slots) return slot_count;

@@ -3,11 +3,8 @@
 import re
 import runpy
 
-import numpy as np
 import pytest
 from documents import PAGES, ROOT, examples, run_examples
-
-import yarncore as yc
 
 TOP = {path.name for path in ROOT.iterdir()} - {"build", "dist"}
 EXAMPLES = sorted((ROOT / "examples").glob("with_*.py"))
@@ -48,21 +45,6 @@ def test_every_path_that_a_page_names_exists(page):
     for path in paths_of(page):
         pattern = re.sub(r"<[^>]*>", "*", path).rstrip("/")
         assert any(ROOT.glob(pattern)), path
-
-
-def test_the_figure_of_wavelengths_shows_what_the_numbers_are():
-    """Drawn with matplotlib, which the tests do not need: its words are compared."""
-    drawn = (ROOT / "docs" / "figures" / "wavelengths.svg").read_text()
-    words = " ".join(re.findall(r">([^<>\n]+)</t", drawn))
-    rope = yc.from_config(ROOT / "examples" / "configs" / "llama-2-7b-yarn-64k.json")
-    slowed = yc.Rope(rope.head_dim).at().inverse_frequencies / rope.at().inverse_frequencies
-    kept, interpolated = int((slowed == 1).sum()), int(np.isclose(slowed, 16, rtol=1e-12).sum())
-    for regime in (
-        f"pairs 0 to {kept - 1}",
-        f"pairs {kept} to {63 - interpolated}",
-        f"pairs {64 - interpolated} to 63",
-    ):
-        assert regime in words
 
 
 def test_the_table_of_frequencies_is_what_show_prints():

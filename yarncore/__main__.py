@@ -1,50 +1,110 @@
 """The command line: the table of commands, and what all of them share."""
 
 import argparse
+import importlib
 import os
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import Any, NoReturn
 
+from yarncore._arguments import did_you_mean
 from yarncore._version import __version__
-from yarncore.commands import doctor, evaluate, show
 from yarncore.commands.command import Command
-from yarncore.errors import ConfigWarning
+from yarncore.errors import ConfigWarning, need_packages
 
-# A command more is a file in commands/ and a row here.
-COMMANDS: dict[str, Command] = {"doctor": doctor, "evaluate": evaluate, "show": show}
+# A command more is a file in commands/ and its name here.
+COMMANDS = ("compare", "doctor", "evaluate", "identify", "plan", "plot", "show", "verify")
+
+_EPILOG = """examples:
+  yarncore show examples/configs/qwen2.5-7b-128k.json
+  yarncore doctor examples/configs/gpt-oss-20b.json --engine vllm
+  yarncore show - --json < examples/configs/llama-3.1-8b.json
+
+CONFIG is a config.json, a GGUF file, a folder, a command line of an engine, a name in the hub's local cache, or - for standard
+input. Each command has --json, whose "schema" names its form and version; colours are for terminals, and NO_COLOR turns them off.
+
+exit status: 0 done; 1 done, and the answer is no (doctor has findings); 2 a wrong call, or what cannot be read; 130 interrupted."""
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="yarncore", description="Rotary embeddings past their trained length.")
+class _Parser(argparse.ArgumentParser):
+    """Takes whole words alone: what is a beginning of one option today may be one of two tomorrow."""
+
+    def __init__(self, **options: Any) -> None:
+        options |= {"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter}
+        super().__init__(**options)
+
+    def refuse(self, rest: Sequence[str]) -> NoReturn:
+        """Exit for arguments that nobody took; a near miss is named."""
+        word = next((each for each in rest if each.startswith("-")), rest[0])
+        options = [option for action in self._actions for option in action.option_strings]
+        hint = did_you_mean(word.partition("=")[0], options) if word.startswith("-") else ""
+        self.error(f"{word} is not understood{hint}")
+
+
+def _parser(names: Sequence[str]) -> tuple[_Parser, dict[str, _Parser]]:
+    """The parser, with those commands that can be meant: the others need not be imported."""
+    parser = _Parser(
+        prog="yarncore",
+        description="Rotary embeddings past their trained length: read, explained, planned, written.",
+        epilog=_EPILOG,
+    )
     parser.add_argument("--version", action="version", version=f"yarncore {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for name, command in COMMANDS.items():
-        one = commands.add_parser(name, help=command.SUMMARY)
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    parsers = {}
+    for name in names:
+        command = load_command(name)
+        parsers[name] = one = commands.add_parser(name, help=command.SUMMARY)
         command.add_arguments(one)
         one.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return parser
+    return parser, parsers
+
+
+def load_command(name: str) -> Command:
+    """The module of a command."""
+    module: Any = importlib.import_module(f"yarncore.commands.{name}")
+    return module  # type: ignore[no-any-return]
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    typed = next((word for word in arguments if not word.startswith("-")), None)
+    parser, parsers = _parser([typed] if typed in COMMANDS else COMMANDS)
+    if typed is not None and typed not in COMMANDS:
+        parser.error(
+            f"{typed!r} is no command; one of {', '.join(COMMANDS)} is expected{did_you_mean(typed, COMMANDS)}"
+        )
+    options, rest = parser.parse_known_args(arguments)
+    if rest:
+        parsers.get(str(options.command), parser).refuse(rest)
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        raise SystemExit(2)
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the command's exit status, 2 for a wrong call or file, 130 when interrupted."""
-    options = _parser().parse_args(arguments)
+    options = _parsed(sys.argv[1:] if arguments is None else arguments)
     try:
-        import mpmath  # noqa: F401
-        from rich.console import Console
-    except ModuleNotFoundError as error:
-        print(f"yarncore: the command line needs {error.name}: pip install 'yarncore[cli]'", file=sys.stderr)
+        need_packages("the command line", "cli", ("rich", "mpmath"))
+    except ImportError as error:
+        print(f"yarncore: {error}", file=sys.stderr)
         return 2
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    from rich.console import Console
+
+    errors = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
     def print_warning(message: Warning | str, category: type[Warning], *rest: object, **more: object) -> None:
-        errors.print(f"[yellow]warning:[/] {message}" if issubclass(category, ConfigWarning) else str(message))
+        text = str(message)
+        if issubclass(category, ConfigWarning):
+            errors.print("[yellow]warning:[/] ", end="")
+        errors.print(text, markup=False)
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", ConfigWarning)
             warnings.showwarning = print_warning
-            return COMMANDS[options.command].run(options, Console(soft_wrap=True, highlight=False))
+            return load_command(options.command).run(options, Console(soft_wrap=True, highlight=False, emoji=False))
     except BrokenPipeError:  # the reader went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -1,7 +1,9 @@
 """Checks of single arguments: the sentence that a wrong one gets stands here once."""
 
+import difflib
 import math
 import operator
+from collections.abc import Iterable
 from typing import Any
 
 _LARGEST_LENGTH = 2**53
@@ -83,5 +85,13 @@ def one_of(name: str, value: Any, accepted: tuple[str, ...]) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} is {value!r} ({type(value).__name__}); one of {', '.join(accepted)} is expected")
     if value not in accepted:
-        raise ValueError(f"{name} is {value!r}; one of {', '.join(accepted)} is expected")
+        raise ValueError(
+            f"{name} is {value!r}; one of {', '.join(accepted)} is expected{did_you_mean(value, accepted)}"
+        )
     return value
+
+
+def did_you_mean(given: str, words: Iterable[str]) -> str:
+    """The end of a sentence that names the word which was nearly written; "" where there is none."""
+    near = difflib.get_close_matches(given.lower(), list(words), n=1)
+    return f'; did you mean "{near[0]}"?' if near else ""

@@ -10,6 +10,8 @@ element_types: tuple[str, ...]
 max_axes: int
 max_sections: int
 
+_QueryScale = tuple[int, float, int, int, bool]
+
 @final
 class Turns:
     def __init__(self, words: npt.NDArray[np.uint32], factors: npt.NDArray[np.float64]) -> None: ...
@@ -26,6 +28,7 @@ class Rows:
         rows: npt.NDArray[np.int32] | None,
         positions: npt.NDArray[Any],
         pair_section: npt.NDArray[np.uint8] | None,
+        query_scale: _QueryScale | None = None,
     ) -> None: ...
 
 @final
@@ -40,6 +43,7 @@ class ShortCut:
         sections: int,
         rows: npt.NDArray[np.int32] | None,
         rotary_start: int,
+        query_scale: _QueryScale | None,
         /,
     ) -> None: ...
     def append(
@@ -58,7 +62,9 @@ class ShortCut:
     def move(
         self, keys: Any, source: Any, target: Any, by: Any, into: Any, values: Any, values_into: Any, heads_axis: Any, /
     ) -> Any: ...
-    def attempt(self, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any, /) -> Any: ...
+    def attempt(
+        self, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any, query: Any, /
+    ) -> Any: ...
 
 @final
 class Method:
@@ -88,6 +94,8 @@ class Call:
         slots: _Array | None,
         tables: tuple[_Array, _Array] | None = None,
         table_types: Sequence[str] = (),
+        query_scale: _QueryScale | None = None,
+        both_queries: bool = False,
     ) -> None: ...
 
 def rotate(call: Call) -> None: ...
@@ -111,6 +119,7 @@ class PagedCall:
         source_slots: _Array | None,
         target_slots: _Array | None,
         other: PagedCall | None,
+        query_scale: _QueryScale | None = None,
     ) -> None: ...
 
 def move(call: PagedCall) -> None: ...

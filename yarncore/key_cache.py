@@ -75,7 +75,7 @@ def rerotate_(
     for name, rotation in (("old", old), ("new", new)):
         if not isinstance(rotation, Rotation):
             raise TypeError(f"{name} is {rotation!r}; a Rotation is expected, such as rope.at(length)")
-    record = new.after(old.inverse)._record
+    record = new.for_keys().after(old.for_keys().inverse)._record
     if _holds_nothing_yet(keys) and slots is None:
         return keys
     if (old._continuous or new._continuous) and element_type(keys) not in ("float64", "float32"):

@@ -204,7 +204,7 @@ def _terms(rotation: Rotation, new: Rotation | None, by: Any, positions: Any) ->
         _record_of("new", new)
         if positions is None:
             raise TypeError("positions is missing: under `new`, a key turns by the position it was rotated at")
-        record = (new @ rotation.inverse)._record
+        record = (new.for_keys() @ rotation.for_keys().inverse)._record
         terms.append(("positions", _numbers("positions", positions, record), record))
     shift = scale.without_factor()._record
     moved = _numbers("by", by, shift)

@@ -7,7 +7,7 @@ frequency is far below 2^53. What must hold beyond that is compared with `turn_b
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["members", "rotate_reference", "turn_by"]
+__all__ = ["members", "rotate_reference", "turn_by", "usual_angles"]
 
 
 def rotate_reference(
@@ -69,3 +69,10 @@ def members(pairs: int, interleaved: bool = False, rotary_start: int = 0) -> tup
     if interleaved:
         return slice(rotary_start, end, 2), slice(rotary_start + 1, end, 2)
     return slice(rotary_start, rotary_start + pairs), slice(rotary_start + pairs, end)
+
+
+def usual_angles(
+    positions: npt.NDArray[np.integer | np.floating], inverse_frequencies: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float32]:
+    """The angles of most code, for comparison: a float32 product of position and frequency, shape (..., pairs)."""
+    return positions.astype(np.float32)[..., None] * inverse_frequencies.astype(np.float32)

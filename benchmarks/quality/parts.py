@@ -6,10 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from yarncore import YaRN
+from yarncore.evaluate.fitting import fit_attention_factor, fit_thresholds
+
 from corpus import Corpus
 from findings import SLOW_ONE
 from lookup import LADDER
-from measuring import losses_under, retrieved_under, windows_of
+from measuring import Windows, losses_under, retrieved_under, windows_of
 from training import Recipe
 from tuning import fine_tune
 
@@ -18,9 +23,9 @@ BETAS = ((32, 1), (16, 1), (8, 1), (4, 1), (2, 1), (2, 0.5), (4, 0.5), (1, 0.25)
 
 @dataclass(frozen=True)
 class Size:
-    """What is measured of a model: windows, questions, steps of a fine-tune; and how many steps it is trained."""
+    """What is measured of a model: windows, each with a question too, steps of a fine-tune; and how many steps it is trained."""
 
-    windows: int = 32
+    windows: int = 64
     tune_steps: int = 40
     most_steps: int = 2000
     least_steps: int = 200
@@ -80,6 +85,9 @@ def measure(model: Any, corpus: Corpus, recipe: Recipe, size: Size, found: Measu
     for s in (2, 4, 8):
         told(f"seed {recipe.seed}: attention factors at s = {s}")
         found.part(f"factors {s}", lambda s=s: sweep(model, windows, s, length, betas))
+    unseen = windows_of(corpus, 8 * length, length // 4, size.windows, reported=False)
+    told(f"seed {recipe.seed}: fits")
+    found.part("fits", lambda: {str(s): fitted(model, unseen, s, length, betas) for s in (4, 8)})
     found.part("difficulty", lambda: difficulty_of(model, windows, length, recipe.seed))
     if size.tune_steps:
         retrieval_and_tunes(model, corpus, recipe, size, found, told, cache, windows, betas)
@@ -93,6 +101,21 @@ def sweep(model: Any, windows: Any, s: int, length: int, betas: str) -> dict[str
         typed = f"yarn:{s},attention_factor={factor},{betas}"
         found[str(factor)] = listed(losses_under(model, typed, windows, [s * length]))[str(s * length)]
     return found
+
+
+def fitted(model: Any, windows: Windows, s: int, length: int, betas: str) -> dict[str, Any]:
+    """What `yarncore.evaluate` recommends at s L, from files that choose."""
+    fast, slow = (float(each.partition("=")[2]) for each in betas.split(","))
+    scaling = YaRN(float(s), length, beta_fast=fast, beta_slow=slow)
+    texts = [text.astype(np.int64) for text in windows.texts]
+    asked = {"length": s * length, "stride": windows.targets, "windows": 1}
+    factor = fit_attention_factor(model, texts, scaling, **asked)
+    ramp = fit_thresholds(model, texts, scaling, beta_fast=(2, 4, 8, 16, 32), beta_slow=(0.5, 1), **asked)
+    return {
+        "best": factor.best,
+        "interval": factor.interval,
+        "thresholds": {"best": ramp.best, "interval": ramp.interval},
+    }
 
 
 def difficulty_of(model: Any, windows: Any, length: int, seed: int) -> dict[str, Any]:
@@ -134,7 +157,9 @@ def retrieval_and_tunes(
             found.part(f"retrieved {typed}", partial(retrieval, model, typed))
             found.part(f"retrieved tuned {typed}", lambda t=typed, m=tuned: retrieval(m(), t))
     if rung is not None:
-        found.part("retrieved plain", partial(retrieval, model, "plain"))
+        for typed in ("plain", f"ntk-by-parts:8,{betas}", f"dynamic-yarn,{betas}"):
+            told(f"seed {recipe.seed}: retrieval under {typed}")
+            found.part(f"retrieved {typed}", partial(retrieval, model, typed))
 
 
 def gathered(found: dict[str, Any], curve: list[dict[str, float]]) -> dict[str, Any]:
@@ -153,4 +178,4 @@ def gathered(found: dict[str, Any], curve: list[dict[str, float]]) -> dict[str, 
         f"plain RoPE at L answers {shares} of the questions, the easiest first; "
         f"the loss of the answers ends at {curve[-1]['lookup']:.2f} nats"
     )
-    return made | {"betas": found["betas"], "difficulty": found["difficulty"], "curve": curve}
+    return made | {"betas": found["betas"], "difficulty": found["difficulty"], "fits": found["fits"], "curve": curve}

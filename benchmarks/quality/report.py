@@ -1,4 +1,4 @@
-"""A report of the findings: JSON, a page of Markdown, and figures that are readable without colour."""
+"""A report of the findings: JSON, a page of Markdown and the figures."""
 
 import json
 import math
@@ -7,12 +7,9 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
+from figures import drawn, learned, named
 
-from findings import SLOW_ONE
-
-_DASHES = ["-", "--", ":", "-.", (0, (5, 1)), (0, (1, 3)), (0, (3, 1, 1, 1))]
-_MARKERS = "os^DvPX"
+from tuning import TUNED_ROWS
 
 
 def write(report: dict[str, Any], folder: Path) -> None:
@@ -20,17 +17,10 @@ def write(report: dict[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(json.dumps(report))
     (folder / "report.md").write_text(page(report))
-    for name, figure in (("perplexity", _perplexity(report)), ("factors", _factors(report))):
+    for name, figure in drawn(report).items():
         with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
     print(page(report))
-
-
-def _named(typed: str) -> str:
-    """A scaling without the betas that a seed chose, which differ between seeds."""
-    if typed == SLOW_ONE:
-        return typed
-    return ",".join(part for part in typed.split(",") if not part.startswith("beta_"))
 
 
 def page(report: dict[str, Any]) -> str:
@@ -49,11 +39,11 @@ def page(report: dict[str, Any]) -> str:
     for name, statement in report["statements"].items():
         each = ", ".join(seed["verdicts"][name]["verdict"] for seed in report["seeds"].values())
         lines.append(f"| {name} | {statement} | **{report['verdicts'][name]}** | {each} |")
-    for title, kind in (
-        ("Perplexity a byte without fine-tuning", "losses"),
-        ("After a short fine-tune at 4 L", "tuned"),
-    ):
+    tuned = f"Perplexity a byte after {_tuning(report)}"
+    for title, kind in (("Perplexity a byte without fine-tuning", "losses"), (tuned, "tuned")):
         lines += ["", f"## {title}", "", *_table(report, kind)]
+    lines += ["", "## Retrieved, all depths", "", *_retrieved(report)]
+    lines += ["", "## Fitted on files that are not reported", "", *_fits(report)]
     lines += ["", "## Numbers of each verdict", ""]
     lines += ["Differences are in nats a byte, paired over windows, ± one standard error.", ""]
     for name in report["statements"]:
@@ -65,7 +55,7 @@ def page(report: dict[str, Any]) -> str:
 def _table(report: dict[str, Any], kind: str) -> list[str]:
     first, length = next(iter(report["seeds"].values())), report["recipe"]["length"]
     # The betas differ between seeds: rows are named without them.
-    names = list(dict.fromkeys(_named(typed) for typed in first[kind]))
+    names = list(dict.fromkeys(named(typed) for typed in first[kind]))
     if not names:
         return ["Not run at this size."]
     lengths = sorted({int(n) for by_length in first[kind].values() for n in by_length})
@@ -77,7 +67,7 @@ def _table(report: dict[str, Any], kind: str) -> list[str]:
                 float(np.mean(by_length[str(n)]))
                 for seed in report["seeds"].values()
                 for typed, by_length in seed[kind].items()
-                if _named(typed) == name and str(n) in by_length
+                if named(typed) == name and str(n) in by_length
             ]
             spread = f" ± {math.exp(np.mean(means)) * np.std(means, ddof=1):.2f}" if len(means) > 1 else ""
             cells.append(f"{math.exp(np.mean(means)):.3f}{spread}" if means else "")
@@ -85,46 +75,53 @@ def _table(report: dict[str, Any], kind: str) -> list[str]:
     return lines
 
 
-def _perplexity(report: dict[str, Any]) -> Figure:
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axis, length = figure.subplots(), report["recipe"]["length"]
-    seeds = list(report["seeds"].values())
-    shown = ["plain", "pi:8", "ntk:8", "ntk-by-parts:8", "yarn:8", "dynamic-pi", "dynamic-yarn"]
-    for n, name in enumerate(shown):
-        typed = [next(each for each in seed["losses"] if _named(each) == name) for seed in seeds]
-        lengths = sorted(map(int, seeds[0]["losses"][typed[0]]))
-        means = [
-            math.exp(np.mean([np.mean(seed["losses"][t][str(x)]) for seed, t in zip(seeds, typed, strict=True)]))
-            for x in lengths
+def _fits(report: dict[str, Any]) -> list[str]:
+    """What `yarncore.evaluate` recommends for each model."""
+    lines = ["`yarncore.evaluate.fit_attention_factor` and `fit_thresholds` at s L, with their intervals:", ""]
+    for name, seed in report["seeds"].items():
+        for s, fit in seed["fits"].items():
+            (low, high), of_ramp = fit["interval"], fit["thresholds"]
+            lines.append(
+                f"- seed {name}, s = {s}: attention factor {fit['best']:.3f} ({low:.3f} to {high:.3f}; "
+                f"0.1 ln s + 1 = {0.1 * math.log(int(s)) + 1:.3f}), beta_fast, beta_slow {of_ramp['best']} "
+                f"({of_ramp['interval'][0]} to {of_ramp['interval'][1]})"
+            )
+    return lines
+
+
+def _tuning(report: dict[str, Any]) -> str:
+    """How short the fine-tune was."""
+    recipe, size = report["recipe"], report["size"]
+    tokens = size["tune_steps"] * TUNED_ROWS * 4 * recipe["length"]
+    return f"a short fine-tune at 4 L ({tokens:,} tokens, {tokens / recipe['tokens']:.1%} of the pretraining)"
+
+
+def _shares(seeds: list[dict[str, Any]], kind: str, name: str, length: str) -> np.ndarray:
+    """The share that each seed retrieved under a scaling."""
+    return np.array(
+        [
+            np.mean(by_length[length])
+            for seed in seeds
+            for typed, by_length in seed[kind].items()
+            if named(typed) == name
         ]
-        axis.plot(
-            [x / length for x in lengths], means, linestyle=_DASHES[n], marker=_MARKERS[n], color="black" if n % 2 else "0.4",
-            fillstyle="none" if n % 2 else "full", label=name,
-        )  # fmt: skip
-    axis.set(
-        xscale="log", yscale="log", xlabel="length / L", ylabel="perplexity a byte, last L/4 tokens, no fine-tuning"
     )
-    axis.set_xticks([0.5, 1, 2, 4, 8], ["1/2", "1", "2", "4", "8"])
-    axis.minorticks_off()
-    figure.legend(fontsize=8, handlelength=4, loc="outside upper center", ncols=4, frameon=False)
-    return figure
 
 
-def _factors(report: dict[str, Any]) -> Figure:
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axis = figure.subplots()
-    for n, s in enumerate(("2", "4", "8")):
-        sweeps = [seed["factors"][s] for seed in report["seeds"].values()]
-        factors = sorted(map(float, sweeps[0]))
-        means = np.array([[np.mean(sweep[str(factor)]) for factor in factors] for sweep in sweeps]).mean(0)
-        axis.plot(
-            factors, means - means.min(), linestyle=_DASHES[n], marker=_MARKERS[n], color="black", label=f"s = {s}"
-        )
-        axis.axvline(0.1 * math.log(int(s)) + 1, linestyle=_DASHES[n], color="0.6", linewidth=0.8)
-    axis.set(
-        xlabel="attention factor (grey: 0.1 ln s + 1)",
-        ylabel="loss at s L above the best, nats a byte",
-        ylim=(-0.01, 0.3),
-    )
-    figure.legend(fontsize=8, handlelength=4, loc="outside upper center", ncols=4, frameon=False)
-    return figure
+def _retrieved(report: dict[str, Any]) -> list[str]:
+    """Before and after the fine-tune, by length: the mean of the seeds and their least and most."""
+    seeds = learned(report)
+    if not seeds:
+        return ["No model learned to look up within its budget."]
+    length = report["recipe"]["length"]
+    lengths = sorted(map(int, next(iter(seeds[0]["retrieved"].values()))))
+    lines = ["| | " + " | ".join(f"{n / length:g} L" for n in lengths) + " |", "|---" * (len(lengths) + 1) + "|"]
+    for kind, when in (("retrieved", ""), ("retrieved_tuned", ", fine-tuned")):
+        for name in dict.fromkeys(named(typed) for typed in seeds[0][kind]):
+            cells = []
+            for n in lengths:
+                each = _shares(seeds, kind, name, str(n))
+                spread = f" ({each.min():.0%} - {each.max():.0%})" if len(each) > 1 else ""
+                cells.append(f"{each.mean():.0%}{spread}")
+            lines.append(f"| {name}{when} | " + " | ".join(cells) + " |")
+    return lines

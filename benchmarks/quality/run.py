@@ -35,7 +35,9 @@ def plan(options: argparse.Namespace, corpus: Corpus, size: Size, told: Any) -> 
     if path.exists():
         held = json.loads(path.read_text())
         return Recipe(**held["recipe"]), held["compiled"]
-    recipe = Recipe(hidden=256, layers=8, heads=4) if options.size == "full" else Recipe()
+    recipe = (
+        Recipe(hidden=256, layers=8, heads=4, intermediate=688, initial=0.06) if options.size == "full" else Recipe()
+    )
     dtype, compiled, steps = options.dtype, not options.no_compile, options.steps
     if dtype is None or steps is None:
         fast_dtype, fast_compiled, speed = fastest(corpus, recipe, options.device, told)

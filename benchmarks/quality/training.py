@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,14 +26,28 @@ class Recipe:
     layers: int = 4
     hidden: int = 128
     heads: int = 2
+    intermediate: int = 344
+    initial: float = (
+        0.08  # 1 / sqrt(hidden): with transformers' 0.02 attention begins so flat that lookups are learned late
+    )
     base: float = 10_000.0
-    learning_rate: float = 2e-3
+    learning_rate: float = 2e-3  # AdamW's, of embeddings, norms and the head
+    matrix_rate: float = 0.02  # Muon's, of the layers' matrices
     with_lookups: float = 0.5
+    short_share: float = 0.3  # of the steps read short rows, every one with lookups: looking up is learned there first
+    short_length: int = 48
     dtype: str = "float32"
 
     @property
     def tokens(self) -> int:
         return self.steps * self.batch * self.length
+
+    def at(self, step: int) -> "Recipe":
+        """What the rows of a step follow: short ones in the beginning, of as many tokens together."""
+        if step >= self.short_share * self.steps:
+            return self
+        rows = self.batch * self.length // self.short_length
+        return replace(self, batch=rows, length=self.short_length, with_lookups=1.0)
 
     def key(self, corpus: Corpus) -> str:
         return hashlib.sha256(json.dumps([asdict(self), corpus.digest]).encode()).hexdigest()[:16]
@@ -43,10 +57,10 @@ def new_model(recipe: Recipe) -> LlamaForCausalLM:
     torch.manual_seed(recipe.seed)
     return LlamaForCausalLM(
         LlamaConfig(
-            vocab_size=VOCABULARY, hidden_size=recipe.hidden, intermediate_size=4 * recipe.hidden,
+            vocab_size=VOCABULARY, hidden_size=recipe.hidden, intermediate_size=recipe.intermediate,
             num_hidden_layers=recipe.layers, num_attention_heads=recipe.heads, num_key_value_heads=recipe.heads,
             max_position_embeddings=recipe.length, rope_parameters={"rope_type": "default", "rope_theta": recipe.base},
-            bos_token_id=None, eos_token_id=None,
+            initializer_range=recipe.initial, bos_token_id=None, eos_token_id=None,
         )
     )  # fmt: skip
 
@@ -68,12 +82,23 @@ def batch_of(corpus: Corpus, recipe: Recipe, step: int) -> tuple[torch.Tensor, t
 
 
 def rate(recipe: Recipe, step: int) -> float:
-    """Warm-up over 50 steps (or an eighth), flat to 40 %, then linearly to 5 %."""
-    warm, flat = min(50, recipe.steps // 8 + 1), 0.4 * recipe.steps
+    """The share of the learning rates: warm-up over 50 steps (or an eighth), flat to 60 %, then linearly to 5 %."""
+    warm, flat = min(50, recipe.steps // 8 + 1), 0.6 * recipe.steps
     if step < warm:
-        return recipe.learning_rate * (step + 1) / warm
+        return (step + 1) / warm
     left = max(0.0, (step - flat) / (recipe.steps - flat))
-    return recipe.learning_rate * (1 - 0.95 * left)
+    return 1 - 0.95 * left
+
+
+def optimizers_of(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Muon for the layers' matrices, AdamW for the rest. With AdamW alone, lookups were not learned within 2,000 steps."""
+    matrices = [parameter for parameter in model.model.layers.parameters() if parameter.ndim == 2]
+    held = {id(parameter) for parameter in matrices}
+    others = [parameter for parameter in model.parameters() if id(parameter) not in held]
+    return [
+        torch.optim.Muon(matrices, lr=recipe.matrix_rate, weight_decay=0.1),
+        torch.optim.AdamW(others, lr=recipe.learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
+    ]
 
 
 def weighted_loss(
@@ -101,30 +126,31 @@ def train(
     path = cache / f"{recipe.key(corpus)}.pt"
     path.parent.mkdir(parents=True, exist_ok=True)
     model = new_model(recipe).to(device)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.95), weight_decay=0.1, fused=True
-    )
+    optimizers = optimizers_of(model, recipe)
+    peaks = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
     step, curve = 0, []
     if path.exists():
         held = torch.load(path, map_location=device)
         model.load_state_dict(held["model"])
-        optimizer.load_state_dict(held["optimizer"])
+        for optimizer, state in zip(optimizers, held["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
         step, curve = held["step"], held["curve"]
     model.train()
-    run = torch.compile(model) if compiled else model
+    run = torch.compile(model, dynamic=False) if compiled else model
     started, first = time.monotonic(), step
     while step < recipe.steps:
-        rows, weights = batch_of(corpus, recipe, step)
-        for group in optimizer.param_groups:
-            group["lr"] = rate(recipe, step)
+        rows, weights = batch_of(corpus, recipe.at(step), step)
+        for optimizer, peak in zip(optimizers, peaks, strict=True):
+            optimizer.param_groups[0]["lr"] = peak * rate(recipe, step)
         with torch.autocast(device, torch.bfloat16, enabled=recipe.dtype == "bfloat16"):
             loss, answers = weighted_loss(run, rows, weights)
         if not torch.isfinite(loss):
             raise ValueError(f"the loss is {loss.item()} at step {step} of seed {recipe.seed}")
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
+        for optimizer in optimizers:
+            optimizer.step()
+        model.zero_grad()
         step += 1
         if step % 10 == 0 or step == recipe.steps:
             curve.append({"tokens": step * recipe.batch * recipe.length, "loss": loss.item(), "lookup": answers.item()})
@@ -134,9 +160,8 @@ def train(
                 f"{left:.0f} s left"
             )
         if step % save_every == 0 or step == recipe.steps:
-            _write(
-                {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "curve": curve}, path
-            )
+            states = [optimizer.state_dict() for optimizer in optimizers]
+            _write({"model": model.state_dict(), "optimizers": states, "step": step, "curve": curve}, path)
     return model.eval(), curve
 
 

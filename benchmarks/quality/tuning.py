@@ -13,6 +13,8 @@ from yarncore.evaluate.scaled_model import scaled
 from corpus import Corpus
 from training import Recipe, batch_of, weighted_loss
 
+TUNED_ROWS = 8  # of a step
+
 
 def fine_tune(
     model: LlamaForCausalLM,
@@ -23,7 +25,7 @@ def fine_tune(
     steps: int,
     path: Path,
     told: Callable[[str], None],
-    batch: int = 8,
+    batch: int = TUNED_ROWS,
     learning_rate: float = 5e-4,
 ) -> LlamaForCausalLM:
     """A copy of the model, trained for some steps under the scaling; read again where it was tuned before."""

@@ -126,12 +126,12 @@ static inline bool all_the_same(const Position* positions, int64_t sections) {
   return true;
 }
 
-// Row `table_row` of the table at the positions of a token.
+// Row `table_row` of the table at the positions of a token, for what is scaled beside.
 template <class Lanes, class Coefficients, class Factor>
 inline void make_row(const Request& request, Row<Factor> row, const PhaseScratch& scratch, int64_t table_row,
-                     const Position* positions, int64_t sections) {
+                     const Position* positions, int64_t sections, double scale) {
   const TurnsTable& turns = request.turns;
-  const double factor = turns.factors[table_row];
+  const double factor = turns.factors[table_row] * scale;
   const uint64_t* lanes = turns.lanes + table_row * 4 * turns.capacity;
   if (is_fractional(request.position_kind))
     make_fractional_row<Lanes, Coefficients>(request, row, scratch, turns.words + table_row * 5 * turns.pairs, factor,

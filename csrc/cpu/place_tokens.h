@@ -20,6 +20,8 @@ struct Part {
   int64_t sections;
   int64_t numbers;  // positions of a token: one a section, and as many again for the other turns
   int64_t end;
+  int64_t query_rows;  // from the row of a token to that of its scaled queries
+  bool has_keys;       // what is turned and not scaled
 };
 
 // Slots lie anywhere, so no processor foresees them: the tokens some way on are fetched whole.
@@ -36,6 +38,16 @@ static inline void prefetch_slot(const Request& request, int64_t position_in_lis
     for (int64_t head = 0; head < x.heads; ++head, token += x.in_head)
       for (int64_t offset = 0; offset < bytes; offset += line) __builtin_prefetch(token + offset, 1);
   }
+}
+
+// What queries at a position are multiplied by.
+static inline double query_scale_of(const Request& request, const Position& position) {
+  const QueryScale& scale = request.query_scale;
+  if (scale.kind == QueryScale::none) return 1.0;
+  const bool negative = position.negative != request.conjugate;  // of the position itself
+  if (!is_fractional(request.position_kind)) return query_scale_at(scale, position.magnitude, negative);
+  const double magnitude = __builtin_ldexp(static_cast<double>(position.magnitude), position.exponent);
+  return query_scale_at(scale, negative ? 0.0 : magnitude);
 }
 
 static inline int32_t read_table_row(const Request& request, const int64_t* at, int64_t token) {
@@ -74,6 +86,7 @@ static inline int64_t place_tokens(const Part& part, TokenIndex& index, int64_t 
     const int64_t* at = index.at;
     Token& to = part.scratch.tokens[count];
     to = {};
+    to.scale = 1.0;
     if (request.paged) {
       if (!place_in_pools(request, at, token, to)) continue;
       if (part.schedule.fetch_ahead) look_ahead(request, token, part.end, to);
@@ -85,12 +98,14 @@ static inline int64_t place_tokens(const Part& part, TokenIndex& index, int64_t 
     if (request.made.identity) {
       to.row = to.table_row;
       to.identity = request.made.identity[to.row];
+      if (request.made.scales) to.scale = request.made.scales[to.row];
     } else if (request.given.cos) {
       to.cos = offset_of(request, at, token, request.given.cos_token);
       to.sin = offset_of(request, at, token, request.given.sin_token);
     } else {
       const bool origin = read_positions(request, at, token, part.sections, positions);
       to.identity = origin && request.turns.factors[to.table_row] == 1.0;
+      to.scale = query_scale_of(request, positions[0]);
     }
     if (const Request* other = other_of(request)) {
       to.other_row = read_table_row(*other, at, token);

@@ -32,15 +32,27 @@ struct LastRow {
   }
 };
 
-// The row of a token.
+// The row of a token, for what is scaled beside.
 template <class Lanes, class Coefficients, class Factor>
-inline void make_row_of(const Part& part, const Token& token, const Position* positions, Row<Factor> row) {
+inline void make_row_of(const Part& part, const Token& token, const Position* positions, double scale,
+                        Row<Factor> row) {
   const Request& request = part.request;
   if (const Request* other = other_of(request))
     make_joined_row<Lanes, Coefficients>(request, *other, row, part.scratch.phases, token.table_row, token.other_row,
                                          positions, part.sections);
   else
-    make_row<Lanes, Coefficients>(request, row, part.scratch.phases, token.table_row, positions, part.sections);
+    make_row<Lanes, Coefficients>(request, row, part.scratch.phases, token.table_row, positions, part.sections, scale);
+}
+
+// The same in the type, or both types, of the rows.
+template <class Lanes>
+inline void make_row_of(const Part& part, const Token& token, const Position* positions, double scale, int64_t row) {
+  const Scratch& scratch = part.scratch;
+  const int64_t first = row * 2 * part.request.turns.capacity;
+  if (scratch.float_rows.cos)
+    make_row_of<Lanes, DoubleToFloat>(part, token, positions, scale, scratch.float_rows.from(first));
+  if (scratch.double_rows.cos)
+    make_row_of<Lanes, DoubleToDouble>(part, token, positions, scale, scratch.double_rows.from(first));
 }
 
 // The same where tables are given.
@@ -65,12 +77,10 @@ inline void make_rows(const Part& part, int64_t count, LastRow& last) {
   for (int64_t n = 0; n < count; ++n) {
     const Token& token = scratch.tokens[n];
     const Position* positions = scratch.positions + n * part.numbers;
-    if (token.identity || (one_row && last.serves(token, positions, part.numbers))) continue;
-    const int64_t first = token.row * 2 * part.request.turns.capacity;
-    if (scratch.float_rows.cos)
-      make_row_of<Lanes, DoubleToFloat>(part, token, positions, scratch.float_rows.from(first));
-    if (scratch.double_rows.cos)
-      make_row_of<Lanes, DoubleToDouble>(part, token, positions, scratch.double_rows.from(first));
+    const bool scaled = token.scale != 1.0;
+    if ((token.identity && !scaled) || (one_row && last.serves(token, positions, part.numbers))) continue;
+    if (scaled) make_row_of<Lanes>(part, token, positions, token.scale, token.row + part.query_rows);
+    if (!token.identity && (part.has_keys || !scaled)) make_row_of<Lanes>(part, token, positions, 1.0, token.row);
     if (one_row) last.keep(token, positions, part.numbers);
   }
 }
@@ -89,7 +99,10 @@ static inline Scratch scratch_of(const Request& request, int64_t tokens_per_bloc
 
 static inline Part part_of(const Request& request, const Schedule& schedule, const Scratch& scratch, int64_t end) {
   const int64_t sections = section_count(request);
-  return {request, schedule, scratch, sections, other_of(request) ? 2 * sections : sections, end};
+  const int64_t query_rows = request.made.identity ? request.made.query_rows : schedule.tokens_per_block;
+  bool has_keys = request.operand_count == 0;
+  for (int n = 0; n < request.operand_count; ++n) has_keys |= !request.operands[n].queries;
+  return {request, schedule, scratch, sections, other_of(request) ? 2 * sections : sections, end, query_rows, has_keys};
 }
 
 // Rows of tokens [begin, end) of a request without operands, into `rows`, for requests to come.
@@ -97,7 +110,8 @@ template <class Lanes>
 void keep_rows(const Request& request, const MadeRows& rows, int64_t begin, int64_t end, char* memory) {
   Scratch scratch = scratch_of(request, 1, memory);
   const Schedule schedule{1, false, 0, 1};
-  const Part part = part_of(request, schedule, scratch, end);
+  Part part = part_of(request, schedule, scratch, end);
+  part.query_rows = rows.query_rows;
   const int64_t capacity = request.turns.capacity;
   TokenIndex index(request, begin);
   for (int64_t token = begin; token < end; ++token) {
@@ -106,6 +120,7 @@ void keep_rows(const Request& request, const MadeRows& rows, int64_t begin, int6
     if (rows.floats) scratch.float_rows = rows_at(rows.floats + token * 2 * capacity, capacity);
     if (rows.doubles) scratch.double_rows = rows_at(rows.doubles + token * 2 * capacity, capacity);
     rows.identity[token] = scratch.tokens[0].identity;
+    if (rows.scales) rows.scales[token] = scratch.tokens[0].scale;
     make_rows<Lanes>(part, 1, none);
   }
 }

@@ -21,8 +21,9 @@ struct Token {
   int32_t table_row;      // of the table of turns, from which it is made; or of the rows that were made before
   int32_t other_row;      // of the table of the other turns
   int64_t cos, sin;       // byte offset in tables that are given
-  bool identity;
-  bool absent[3];  // it is not in this operand's pool
+  bool identity;          // of a token that is not scaled
+  bool absent[3];         // it is not in this operand's pool
+  double scale;           // of queries; 1: they are turned as keys are
 };
 
 struct Scratch {
@@ -51,7 +52,8 @@ static inline Scratch lay_out_scratch(const Request& request, int64_t tokens_per
     scratch.bytes += (bytes + 63) / 64 * 64;
     return taken;
   };
-  const int64_t numbers = request.made.identity ? 0 : 2 * request.turns.capacity * tokens_per_block;
+  const int64_t rows = tokens_per_block * (request.query_scale.kind == QueryScale::none ? 1 : 2);
+  const int64_t numbers = request.made.identity ? 0 : 2 * request.turns.capacity * rows;
   int64_t head_bytes = 0;
   bool floats = false, doubles = false;
   for (int n = 0; n < request.operand_count; ++n) {

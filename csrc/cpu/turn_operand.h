@@ -7,6 +7,7 @@
 #include "element_lanes.h"
 #include "place_tokens.h"
 #include "rotate_heads.h"
+#include "scale_beside.h"
 #include "scratch.h"
 
 namespace yarncore::cpu {
@@ -88,7 +89,7 @@ template <class Lanes>
 struct OperandWork {
   const Operand& x;
   const Scratch& scratch;
-  int64_t pairs, capacity;
+  int64_t pairs, capacity, query_rows;
   bool contiguous;
   RotateHeads rotate;
   Prefetch prefetch;
@@ -98,6 +99,7 @@ struct OperandWork {
         scratch(part.scratch),
         pairs(part.request.turns.pairs),
         capacity(part.request.turns.capacity),
+        query_rows(part.query_rows),
         contiguous(x.in_element == element_size(x.type) && x.out_element == element_size(x.type)),
         rotate(choose_rotate_heads<Lanes>(x.type, part.request.interleaved, pairs, part.schedule.stream_alignment)),
         prefetch(prefetch_of(part, x)) {}
@@ -113,17 +115,19 @@ struct OperandWork {
     heads.prefetch = prefetch;
     if (token.ahead[n]) heads.prefetch = fetch_at(token.ahead[n]);
     heads.prefetch.token = x.in + token.in[n];
-    const int64_t row = token.row * 2 * capacity;
+    const bool scaled = x.queries && token.scale != 1.0;
+    const int64_t row = (token.row + (scaled ? query_rows : 0)) * 2 * capacity;
     if (has_double_rows(x.type))
       heads.cos = scratch.double_rows.cos + row, heads.sin = scratch.double_rows.sin + row;
     else
       heads.cos = scratch.float_rows.cos + row, heads.sin = scratch.float_rows.sin + row;
-    if (token.identity)
+    if (token.identity && !scaled)
       copy_heads(x, heads);
     else if (contiguous)
       rotate(heads);
     else
       rotate_scattered(x, heads, rotate, scratch.head);
+    if (scaled) scale_beside<Lanes>(x, heads, token.scale);
   }
 
   // A token alone: all heads. Else eight heads at a time over all tokens of a block: eight streams are few enough for

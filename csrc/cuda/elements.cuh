@@ -14,14 +14,6 @@
 
 namespace yarncore::cuda {
 
-// The same bits as another type of the same size.
-template <class To, class From>
-YARNCORE_HOST_DEVICE inline To bits_as(From from) {
-  static_assert(sizeof(To) == sizeof(From), "bits are neither added nor lost");
-  To to;
-  memcpy(&to, &from, sizeof to);
-  return to;
-}
 YARNCORE_HOST_DEVICE inline float float_of_bits(uint32_t bits) { return bits_as<float>(bits); }
 YARNCORE_HOST_DEVICE inline uint32_t bits_of_float(float value) { return bits_as<uint32_t>(value); }
 

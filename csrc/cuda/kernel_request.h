@@ -20,6 +20,7 @@ struct KernelOperand {
   uint32_t accesses;  // ... and all, with those that copy what comes before
   uint32_t before;    // elements before those that turn
   bool in_place;      // each token stays where it is
+  bool queries;       // its heads, whole, are multiplied by the query scale too
 };
 
 struct KernelRequest {
@@ -45,6 +46,7 @@ struct KernelRequest {
   int32_t token_axes;
   PositionKind position_kind;  // arange, int32 or int64
   bool conjugate;
+  QueryScale query_scale;
 
   uint32_t words[4 * max_pairs_by_value];  // row 0: word w of pair i at [w * pairs + i]
   uint8_t pair_section[max_pairs_by_value];
@@ -54,6 +56,10 @@ struct KernelRequest {
   YARNCORE_HOST_DEVICE uint32_t shared_words() const { return table ? 0 : 4 * pairs; }
   // Rows in shared memory begin at multiples of so many floats, so that an access to 4 of them is one.
   YARNCORE_HOST_DEVICE uint32_t row_stride_in_floats() const { return (pairs + 3) / 4 * 4; }
+  // Those of a block: of every token; then, where queries are scaled, of the queries of every token.
+  YARNCORE_HOST_DEVICE uint32_t rows() const {
+    return query_scale.kind == QueryScale::none ? tokens_per_block : 2 * tokens_per_block;
+  }
 };
 
 // What tokens are turned by too.
@@ -83,10 +89,12 @@ static_assert(sizeof(PagedKernelRequest) <= 4000, "parameters of a kernel have 4
 struct TokenPlace {
   enum State : int32_t { turned, copied, skipped };
   int64_t in[2], out[2];
+  double scale;  // of its queries
   State state;
 };
 struct PagedTokenPlace {
   int64_t in[3], out[3];
+  double scale;
   TokenPlace::State state;
   uint32_t absent;  // bit n: it is not in a pool of operand n
 };
@@ -104,7 +112,8 @@ struct PlaceOf<true> {
 template <class R>
 YARNCORE_HOST_DEVICE inline uint32_t shared_bytes(const R& request) {
   const uint32_t places = static_cast<uint32_t>(sizeof(typename PlaceOf<R::paged>::Type) + 15) / 16 * 16;
-  return request.tokens_per_block * (places + 2 * 4 * request.row_stride_in_floats()) + 4 * request.shared_words();
+  return request.tokens_per_block * places + request.rows() * 2 * 4 * request.row_stride_in_floats() +
+         4 * request.shared_words();
 }
 
 }  // namespace yarncore::cuda

@@ -59,6 +59,7 @@ struct TurnOfPair {
   Phase<uint64_t> phase;
   bool back;
   double factor;
+  double scale;  // of queries
 };
 
 YARNCORE_HOST_DEVICE inline Phase<uint64_t> signed_phase(const TurnOfPair& turn) {
@@ -79,7 +80,8 @@ YARNCORE_HOST_DEVICE inline TurnOfPair turn_of_pair(const PagedKernelRequest& re
   const char* from = turns.positions + offset_of(request, token, turns.position_stride);
   const Magnitude position = position_at(turns, last, from + section * turns.section_stride);
   if (turns.table) words = turns.table + row * 5 * request.pairs, factor = turns.factors[row];
-  return {phase_at(position, words + pair, request.pairs), position.negative != turns.conjugate, factor};
+  return {phase_at(position, words + pair, request.pairs), position.negative != turns.conjugate, factor,
+          query_scale_of(request, position)};
 }
 
 // Whether all positions of a token are 0.
@@ -102,14 +104,15 @@ YARNCORE_HOST_DEVICE inline void make_row_of_pair(const PagedKernelRequest& requ
   TurnOfPair turn = turn_of_pair(request, first, request.factor, shared.words, pair, token);
   if (request.other.table) {
     const TurnOfPair more = turn_of_pair(request, request.other, 1.0, nullptr, pair, token);
-    turn = {sum_of<ThreadLane>(signed_phase(turn), signed_phase(more)), false, turn.factor * more.factor};
+    turn = {sum_of<ThreadLane>(signed_phase(turn), signed_phase(more)), false, turn.factor * more.factor, 1.0};
   }
   if (pair == 0) {
     const bool origin = turn.factor == 1.0 && at_origin(request, first, token) &&
                         (!request.other.table || at_origin(request, request.other, token));
     place_token(request, token, origin, shared.places[local]);
+    shared.places[local].scale = turn.scale;
   }
-  store_row(shared, local, pair, turn.phase, turn.factor, turn.back ? -turn.factor : turn.factor);
+  store_row(request, shared, local, pair, turn.phase, turn.factor, turn.back, turn.scale);
 }
 
 }  // namespace yarncore::cuda

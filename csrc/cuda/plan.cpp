@@ -29,13 +29,20 @@ bool addresses_fit(const Request& request, const Tokens& x, int64_t bytes) {
          side(x.out, x.out_head, x.out_token, x.to_pool ? &request.paged->target : nullptr);
 }
 
+bool is_scaled(const Request& request, const Operand& x) {
+  return x.queries && request.query_scale.kind != QueryScale::none;
+}
+
+// Whether nothing is done to what does not turn.
+bool leaves_rest(const Request& request, const Operand& x) { return stays_in_place(x) && !is_scaled(request, x); }
+
 // Whether a tensor can be read and written `bytes` at a time.
 bool fits(const Request& request, const Operand& x, int64_t bytes) {
   const int64_t size = element_size(x.type), turning = 2 * request.turns.pairs * size;
   if (bytes == size) return true;
   if (x.in_element != size || x.out_element != size) return false;
   return addresses_fit(request, x, bytes) && (request.interleaved ? turning : turning / 2) % bytes == 0 &&
-         (stays_in_place(x) || ((x.head_dim * size - turning) % bytes == 0 && x.before * size % bytes == 0));
+         (leaves_rest(request, x) || ((x.head_dim * size - turning) % bytes == 0 && x.before * size % bytes == 0));
 }
 
 // The same for values, which come in whole accesses.
@@ -62,13 +69,15 @@ KernelOperand operand_of(const Request& request, const Operand& x, int bytes) {
   const int64_t elements = bytes / static_cast<int64_t>(element_size(x.type)), pairs = request.turns.pairs;
   KernelOperand to = tokens_of(x);
   const int64_t turning = request.interleaved && elements > 1 ? 2 * pairs / elements : pairs / elements;
-  const int64_t behind = to.in_place ? 0 : (x.head_dim - 2 * pairs) / elements;
-  const int64_t before = to.in_place ? 0 : x.before / elements, all = turning + behind + before;
+  const bool leaves = leaves_rest(request, x);
+  const int64_t behind = leaves ? 0 : (x.head_dim - 2 * pairs) / elements;
+  const int64_t before = leaves ? 0 : x.before / elements, all = turning + behind + before;
   require(all < int64_t{1} << 20, "there are too many heads or elements");
   to.turning = static_cast<uint32_t>(turning);
   to.behind = static_cast<uint32_t>(turning + behind);
   to.accesses = static_cast<uint32_t>(all);
   to.before = static_cast<uint32_t>(x.before);
+  to.queries = is_scaled(request, x);
   return to;
 }
 
@@ -148,6 +157,7 @@ Launch launch_of(const Request& request, const DeviceTable& table, const DeviceT
   to.slot_limit = 1;
   for (int axis = 0; axis < request.token_axes; ++axis) to.slot_limit *= request.extent[axis];
   to.conjugate = request.conjugate;
+  to.query_scale = request.query_scale;
   to.pairs = static_cast<uint32_t>(request.turns.pairs);
   to.sections = 1;
   for (uint32_t i = 0; request.pair_section && i < to.pairs; ++i) {

@@ -48,8 +48,8 @@ struct Shared {
 
   YARNCORE_HOST_DEVICE Shared(const R& request, char* memory) : row_stride(request.row_stride_in_floats()) {
     cos = reinterpret_cast<float*>(memory);
-    sin = cos + request.tokens_per_block * row_stride;
-    places = reinterpret_cast<Place*>(sin + request.tokens_per_block * row_stride);
+    sin = cos + request.rows() * row_stride;
+    places = reinterpret_cast<Place*>(sin + request.rows() * row_stride);
     words = reinterpret_cast<uint32_t*>(places + request.tokens_per_block);
   }
 };
@@ -96,13 +96,22 @@ YARNCORE_HOST_DEVICE inline Phase<uint64_t> phase_at(const Magnitude& position, 
   return m1 == 0 ? phase_of<ThreadLane>(m0, f0, f1, f2, f3) : phase_of<ThreadLane>(m0, m1, f0, f1, f2, f3);
 }
 
-// cos and sin of one pair of a token, rounded once.
+// cos and sin of one pair of a token, rounded once; and those of its queries, where they are scaled.
 template <class R>
-YARNCORE_HOST_DEVICE inline void store_row(const Shared<R>& shared, uint32_t local, uint32_t pair,
-                                           const Phase<uint64_t>& phase, double factor, double sin_factor) {
+YARNCORE_HOST_DEVICE inline void store_row(const R& request, const Shared<R>& shared, uint32_t local, uint32_t pair,
+                                           const Phase<uint64_t>& phase, double factor, bool back, double scale) {
   const CosSin<double> turned = cos_sin_of<ThreadLane, DoubleToFloat>(phase);
-  shared.cos[local * shared.row_stride + pair] = static_cast<float>(turned.cos * factor);
-  shared.sin[local * shared.row_stride + pair] = static_cast<float>(turned.sin * sin_factor);
+  for (uint32_t row = local; row < request.rows(); row += request.tokens_per_block) {
+    if (row != local) factor = factor * scale;
+    shared.cos[row * shared.row_stride + pair] = static_cast<float>(turned.cos * factor);
+    shared.sin[row * shared.row_stride + pair] = static_cast<float>(turned.sin * (back ? -factor : factor));
+  }
+}
+
+template <class R>
+YARNCORE_HOST_DEVICE inline double query_scale_of(const R& request, const Magnitude& position) {
+  if (request.query_scale.kind == QueryScale::none) return 1.0;
+  return query_scale_at(request.query_scale, position.value, position.negative);
 }
 
 // The place of a token and the row of one of its pairs.
@@ -138,19 +147,21 @@ YARNCORE_HOST_DEVICE inline void make_row_of_pair(const KernelRequest& request, 
   const int64_t row = request.row_index ? *reinterpret_cast<const int32_t*>(request.row_index + row_offset) : 0;
   const double factor = request.table ? request.factors[row] : request.factor;
   const char* from = request.positions + position_offset;
+  const uint32_t section = request.sections > 1 ? request.pair_section[pair] : 0;
+  const Magnitude position = position_at(request, last, from + section * request.section_stride);
+  const double scale = query_scale_of(request, position);
   if (pair == 0) {
     bool origin = factor == 1.0;
     for (uint32_t section = 0; section < request.sections; ++section)
       origin = origin && position_at(request, last, from + section * request.section_stride).value == 0;
     TokenPlace& to = shared.places[local];
     to.in[0] = place[0], to.in[1] = place[1], to.out[0] = place[2], to.out[1] = place[3];
+    to.scale = scale;
     to.state = skipped ? TokenPlace::skipped : origin ? TokenPlace::copied : TokenPlace::turned;
   }
-  const uint32_t section = request.sections > 1 ? request.pair_section[pair] : 0;
-  const Magnitude position = position_at(request, last, from + section * request.section_stride);
   const uint32_t* words = (request.table ? request.table + row * 5 * request.pairs : shared.words) + pair;
-  store_row(shared, local, pair, phase_at(position, words, request.pairs), factor,
-            position.negative != request.conjugate ? -factor : factor);
+  store_row(request, shared, local, pair, phase_at(position, words, request.pairs), factor,
+            position.negative != request.conjugate, scale);
 }
 
 template <class R>
@@ -195,12 +206,17 @@ YARNCORE_HOST_DEVICE inline void turn(typename Element<type>::Raw& a, typename E
 // members of some pairs.
 template <ElementType type, int bytes, bool interleaved>
 YARNCORE_HOST_DEVICE inline void turn_access(const KernelOperand& x, const char* in, char* out, uint32_t number,
-                                             uint32_t pairs, bool copied, const float* cos, const float* sin) {
+                                             uint32_t pairs, bool copied, const float* cos, const float* sin,
+                                             float scale) {
   using A = Access<type, bytes>;
   if (number >= x.turning) {
+    if (x.in_place && scale == 1.0f) return;
     const int64_t element = number < x.behind ? 2 * int64_t{pairs} + int64_t{number - x.turning} * A::count
                                               : int64_t{number - x.behind} * A::count - int64_t{x.before};
-    A::at(in + element * x.in_element).to(out + element * x.out_element);
+    A v = A::at(in + element * x.in_element);
+    if (scale != 1.0f)
+      for (int i = 0; i < A::count; ++i) v.raw[i] = Element<type>::store(Element<type>::load(v.raw[i]) * scale);
+    v.to(out + element * x.out_element);
   } else if constexpr (interleaved && A::count > 1) {
     const int64_t element = int64_t{number} * A::count;
     using F = Factors<A::count / 2>;
@@ -253,14 +269,15 @@ YARNCORE_HOST_DEVICE inline void turn_heads(const R& request, int64_t block, uin
     uint32_t rest = task - local * request.tasks, n;
     const auto& place = shared.places[local];
     const KernelOperand& x = operand_of_task(request, rest, n);
-    if (place.state == TokenPlace::skipped || (place.state == TokenPlace::copied && x.in_place)) continue;
+    const bool scaled = x.queries && place.scale != 1.0, copied = place.state == TokenPlace::copied && !scaled;
+    if (place.state == TokenPlace::skipped || (copied && x.in_place)) continue;
     if constexpr (R::paged)
       if (place.absent >> n & 1) continue;
     const uint32_t head = rest / x.accesses, number = rest - head * x.accesses;
-    turn_access<type, bytes, interleaved>(x, x.in + place.in[n] + head * x.in_head,
-                                          x.out + place.out[n] + head * x.out_head, number, request.pairs,
-                                          place.state == TokenPlace::copied, shared.cos + local * shared.row_stride,
-                                          shared.sin + local * shared.row_stride);
+    const uint32_t row = (local + (scaled ? request.tokens_per_block : 0)) * shared.row_stride;
+    turn_access<type, bytes, interleaved>(
+        x, x.in + place.in[n] + head * x.in_head, x.out + place.out[n] + head * x.out_head, number, request.pairs,
+        copied, shared.cos + row, shared.sin + row, scaled ? static_cast<float>(place.scale) : 1.0f);
   }
 }
 

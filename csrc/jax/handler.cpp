@@ -84,12 +84,20 @@ void fill_tensors(Request& request, const Buffers& arguments, const Buffers& res
   for (int n = 0; n < count; ++n) require(fill_output(request, n, inputs[n], tensor(*results.buffers[n]), from_front));
 }
 
+// Its five numbers as doubles, which hold them exactly.
+QueryScale query_scale_of(const double* numbers) {
+  return {static_cast<QueryScale::Kind>(static_cast<int>(numbers[0])), numbers[4] != 0, numbers[1],
+          static_cast<int64_t>(numbers[2]), static_cast<int64_t>(numbers[3])};
+}
+
 void rotate(const CallFrame& frame) {
   const auto layout = attribute<int64_t>(frame.attributes, "layout", s64);
   const auto words = attribute<uint32_t>(frame.attributes, "words", u32);
   const auto factors = attribute<double>(frame.attributes, "factors", f64);
   const auto section = attribute<uint8_t>(frame.attributes, "pair_section", u8);
-  require(layout.size == 5 && factors.size > 0 && words.size % (5 * factors.size) == 0, "the attributes do not fit");
+  const auto scale = attribute<double>(frame.attributes, "query_scale", f64);
+  require(layout.size == 5 && scale.size == 6 && factors.size > 0 && words.size % (5 * factors.size) == 0,
+          "the attributes do not fit");
   const OwnedTurns turns(words.data, factors.data, factors.size, words.size / (5 * factors.size));
 
   Request request{};
@@ -100,6 +108,7 @@ void rotate(const CallFrame& frame) {
   const int64_t count = frame.results.size;
   require((count == 1 || count == 2) && frame.arguments.size == count + 1 + rows, "one or two arrays are turned");
   fill_tensors(request, frame.arguments, frame.results, layout.data[0]);
+  require(fill_queries(request, query_scale_of(scale.data), true, scale.data[5] != 0));
 
   const ArrayView positions = numbers(*frame.arguments.buffers[count]);
   if (section.data[0] == no_sections) {

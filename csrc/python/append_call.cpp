@@ -59,6 +59,7 @@ class Append {
     if (has_q() && fill_operand(request, paged_, q_, out_, has_heads, false, false)) return false;
     if (fill_operand(request, paged_, k_, keys_, has_heads, false, true)) return false;
     if (has_v() && fill_values(request, paged_, v_, values_, has_heads, false, true)) return false;
+    if (fill_queries(request, rotation_.query_scale, has_q(), false)) return false;
     return place_slots() && place_positions(given_.positions, views_.torch, rotation_, request);
   }
 

@@ -106,6 +106,16 @@ void fill_list_of_slots(Request& request, const py::object& slots) {
 
 }  // namespace
 
+QueryScale view_query_scale(const py::handle& scale) {
+  if (scale.is_none()) return {};
+  const auto numbers = py::cast<py::tuple>(scale);
+  require(numbers.size() == 5, "a query scale has five numbers");
+  const auto kind = numbers[0].cast<int>();
+  require(kind == QueryScale::log_steps || kind == QueryScale::log_n, "there is no such query scale");
+  return {static_cast<QueryScale::Kind>(kind), numbers[4].cast<bool>(), numbers[1].cast<double>(),
+          numbers[2].cast<int64_t>(), numbers[3].cast<int64_t>()};
+}
+
 bool is_on_device(const py::handle& array) { return py::isinstance<py::tuple>(array); }
 
 ArrayView view_tensor(const py::handle& array) {
@@ -155,14 +165,15 @@ void fill_turning(Request& request, const py::object& positions, int64_t offset,
 Turns::Turns(const Words& words, const Factors& factors) : OwnedTurns(checked_turns(words, factors)) {}
 
 Rows::Rows(const Turns& turns, const std::vector<int64_t>& shape, bool doubles, bool conjugate, const py::object& rows,
-           const py::object& positions, const std::optional<py::array>& pair_section)
-    : OwnedRows(count_of(shape), turns.table().pairs, doubles) {
+           const py::object& positions, const std::optional<py::array>& pair_section, const py::object& query_scale)
+    : OwnedRows(count_of(shape), turns.table().pairs, doubles, !query_scale.is_none()) {
   Request request{};
   request.turns = turns.table();
   request.conjugate = conjugate;
   request.token_axes = static_cast<int>(shape.size());
   std::copy(shape.begin(), shape.end(), request.extent);
   fill_turning(request, positions, 0, pair_section, rows);
+  request.query_scale = view_query_scale(query_scale);
   const MadeRows made = this->rows();
   without_gil([&] { cpu::make_rows(request, made); });
 }
@@ -170,7 +181,8 @@ Rows::Rows(const Turns& turns, const std::vector<int64_t>& shape, bool doubles, 
 Call::Call(const py::object& turns, std::vector<py::object> inputs, std::vector<py::object> outputs,
            const std::vector<std::string>& types, std::optional<int> heads_axis, int64_t rotary_start, bool interleaved,
            bool conjugate, py::object rows, py::object positions, int64_t offset, std::optional<py::array> pair_section,
-           py::object slots, py::object tables, const std::vector<std::string>& table_types)
+           py::object slots, py::object tables, const std::vector<std::string>& table_types,
+           const py::object& query_scale, bool both_queries)
     : inputs_(std::move(inputs)),
       outputs_(std::move(outputs)),
       turns_(turns),
@@ -184,6 +196,7 @@ Call::Call(const py::object& turns, std::vector<py::object> inputs, std::vector<
   request_.conjugate = conjugate;
   request_.rotary_start = rotary_start;
   fill_tensors(request_, inputs_, outputs_, types, heads_axis);
+  require(fill_queries(request_, view_query_scale(query_scale), true, both_queries));
   fill_list_of_slots(request_, slots_);
   if (tables_.is_none()) {
     fill_turning(request_, positions_, offset, pair_section_, rows_);
@@ -202,17 +215,19 @@ void add_checked_calls(py::module_& module) {
       .def(py::init<const Words&, const Factors&>(), py::arg("words"), py::arg("factors"));
   py::class_<Rows>(module, "Rows", "Rows of cos and sin, made once for many calls; immutable.")
       .def(py::init<const Turns&, const std::vector<int64_t>&, bool, bool, const py::object&, const py::object&,
-                    const std::optional<py::array>&>(),
+                    const std::optional<py::array>&, const py::object&>(),
            py::arg("turns"), py::kw_only(), py::arg("shape"), py::arg("doubles"), py::arg("conjugate"), py::arg("rows"),
-           py::arg("positions"), py::arg("pair_section"));
+           py::arg("positions"), py::arg("pair_section"), py::arg("query_scale") = py::none());
   py::class_<Call>(module, "Call", "Arrays to turn into others, which may be the same, and how; immutable.")
-      .def(py::init<const py::object&, std::vector<py::object>, std::vector<py::object>,
-                    const std::vector<std::string>&, std::optional<int>, int64_t, bool, bool, py::object, py::object,
-                    int64_t, std::optional<py::array>, py::object, py::object, const std::vector<std::string>&>(),
-           py::arg("turns"), py::arg("inputs"), py::arg("outputs"), py::arg("types"), py::kw_only(),
-           py::arg("heads_axis"), py::arg("rotary_start"), py::arg("interleaved"), py::arg("conjugate"),
-           py::arg("rows"), py::arg("positions"), py::arg("offset"), py::arg("pair_section"), py::arg("slots"),
-           py::arg("tables") = py::none(), py::arg("table_types") = std::vector<std::string>{});
+      .def(
+          py::init<const py::object&, std::vector<py::object>, std::vector<py::object>, const std::vector<std::string>&,
+                   std::optional<int>, int64_t, bool, bool, py::object, py::object, int64_t, std::optional<py::array>,
+                   py::object, py::object, const std::vector<std::string>&, const py::object&, bool>(),
+          py::arg("turns"), py::arg("inputs"), py::arg("outputs"), py::arg("types"), py::kw_only(),
+          py::arg("heads_axis"), py::arg("rotary_start"), py::arg("interleaved"), py::arg("conjugate"), py::arg("rows"),
+          py::arg("positions"), py::arg("offset"), py::arg("pair_section"), py::arg("slots"),
+          py::arg("tables") = py::none(), py::arg("table_types") = std::vector<std::string>{},
+          py::arg("query_scale") = py::none(), py::arg("both_queries") = false);
   module.def("rotate", &rotate, py::arg("call"), "Turn the inputs of a call on NumPy arrays into its outputs.");
 }
 

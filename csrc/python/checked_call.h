@@ -28,7 +28,7 @@ class Rows : public OwnedRows {
  public:
   Rows(const Turns& turns, const std::vector<int64_t>& shape, bool doubles, bool conjugate,
        const pybind11::object& rows, const pybind11::object& positions,
-       const std::optional<pybind11::array>& pair_section);
+       const std::optional<pybind11::array>& pair_section, const pybind11::object& query_scale);
 };
 
 // Which arrays are turned into which, and how; immutable. Its arrays live as long as it does. They are NumPy's; or
@@ -39,11 +39,12 @@ class Call {
   // `types` names the elements, since NumPy has no bfloat16. `heads_axis` is counted from the front. None for `rows`:
   // there is one; for `positions`: they are counted from `offset`; for `slots`: every token is turned. In the place of
   // turns and positions: rows that were made, with an index of them; or tables, cos and sin, with the types of both.
+  // `query_scale`, where there is one, multiplies the first array, with `both_queries` the second one too.
   Call(const pybind11::object& turns, std::vector<pybind11::object> inputs, std::vector<pybind11::object> outputs,
        const std::vector<std::string>& types, std::optional<int> heads_axis, int64_t rotary_start, bool interleaved,
        bool conjugate, pybind11::object rows, pybind11::object positions, int64_t offset,
        std::optional<pybind11::array> pair_section, pybind11::object slots, pybind11::object tables,
-       const std::vector<std::string>& table_types);
+       const std::vector<std::string>& table_types, const pybind11::object& query_scale, bool both_queries);
 
   const Request& request() const { return request_; }
   bool on_device() const;
@@ -54,6 +55,9 @@ class Call {
   std::optional<pybind11::array> pair_section_;
   Request request_{};
 };
+
+// None, or the ScaleNumbers of yarncore/query_scale.
+QueryScale view_query_scale(const pybind11::handle& scale);
 
 bool is_on_device(const pybind11::handle& array);
 

@@ -34,7 +34,7 @@ void move(const PagedCall& call) {
 PagedCall::PagedCall(const Turns& turns, std::vector<Transfer> transfers, const std::vector<int64_t>& grid,
                      bool has_heads, int64_t rotary_start, bool interleaved, bool conjugate, py::object rows,
                      py::object positions, int64_t offset, std::optional<py::array> pair_section,
-                     py::object source_slots, py::object target_slots, py::object other)
+                     py::object source_slots, py::object target_slots, py::object other, const py::object& query_scale)
     : transfers_(std::move(transfers)),
       rows_(std::move(rows)),
       positions_(std::move(positions)),
@@ -49,6 +49,7 @@ PagedCall::PagedCall(const Turns& turns, std::vector<Transfer> transfers, const 
   request_.paged = &paged_;
   require(fill_grid(request_, grid.data(), static_cast<int>(grid.size())));
   fill_transfers(has_heads);
+  require(fill_queries(request_, view_query_scale(query_scale), true, false));
   fill_slots(source_slots_, paged_.source);
   fill_slots(target_slots_, paged_.target);
   fill_turning(request_, positions_, offset, pair_section_, rows_);
@@ -80,11 +81,12 @@ bool PagedCall::on_device() const { return is_on_device(std::get<0>(transfers_[0
 void add_paged_calls(py::module_& module) {
   py::class_<PagedCall>(module, "PagedCall", "Arrays whose tokens go into others, in slots or not; immutable.")
       .def(py::init<const Turns&, std::vector<Transfer>, const std::vector<int64_t>&, bool, int64_t, bool, bool,
-                    py::object, py::object, int64_t, std::optional<py::array>, py::object, py::object, py::object>(),
+                    py::object, py::object, int64_t, std::optional<py::array>, py::object, py::object, py::object,
+                    const py::object&>(),
            py::arg("turns"), py::arg("transfers"), py::kw_only(), py::arg("grid"), py::arg("has_heads"),
            py::arg("rotary_start"), py::arg("interleaved"), py::arg("conjugate"), py::arg("rows"), py::arg("positions"),
            py::arg("offset"), py::arg("pair_section"), py::arg("source_slots"), py::arg("target_slots"),
-           py::arg("other"), py::keep_alive<1, 2>());
+           py::arg("other"), py::arg("query_scale") = py::none(), py::keep_alive<1, 2>());
   module.def("move", &move, py::arg("call"), "Carry out a paged call on NumPy arrays.");
 }
 

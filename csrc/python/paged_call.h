@@ -13,11 +13,11 @@ using Transfer = std::tuple<pybind11::object, pybind11::object, std::string, boo
 class PagedCall {
  public:
   // Heads, where there are any, are the axis before the last. `other`: what tokens are turned by too, of which only
-  // turns, rows and positions count.
+  // turns, rows and positions count. `query_scale`, where there is one, multiplies the first array.
   PagedCall(const Turns& turns, std::vector<Transfer> transfers, const std::vector<int64_t>& grid, bool has_heads,
             int64_t rotary_start, bool interleaved, bool conjugate, pybind11::object rows, pybind11::object positions,
             int64_t offset, std::optional<pybind11::array> pair_section, pybind11::object source_slots,
-            pybind11::object target_slots, pybind11::object other);
+            pybind11::object target_slots, pybind11::object other, const pybind11::object& query_scale);
   PagedCall(const PagedCall&) = delete;
   PagedCall& operator=(const PagedCall&) = delete;
 

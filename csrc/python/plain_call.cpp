@@ -31,7 +31,7 @@ class Check {
   Check(const PlainRotation& rotation, const Arrays& arrays)
       : request(request_of(rotation)), rotation_(rotation), arrays_(arrays) {}
 
-  bool inputs(PyObject* positions, PyObject* heads_axis) {
+  bool inputs(PyObject* positions, PyObject* heads_axis, PyObject* query) {
     torch_ = is_torch_tensor(arrays_.in[0]);
     if (torch_ && !(state_ = torch_state()).plain) return false;
     for (int n = 0; n < arrays_.count; ++n)
@@ -43,6 +43,7 @@ class Check {
     for (int n = 0; n < arrays_.count; ++n)
       if (rotation_.head_dim >= 0 && request.operands[n].before + request.operands[n].head_dim != rotation_.head_dim)
         return false;
+    if (!queries(query)) return false;
     if (!positions)
       fill_offset(request, 0);
     else if (!place_positions(positions, torch_, rotation_, request))
@@ -73,6 +74,14 @@ class Check {
   Request request;
 
  private:
+  bool queries(PyObject* query) {
+    if (query != Py_None && query != Py_True && query != Py_False) return false;
+    if (rotation_.query_scale.kind == QueryScale::none) return true;
+    const bool told = query != Py_None;
+    return (told || arrays_.count == 2) &&
+           !fill_queries(request, rotation_.query_scale, query != Py_False, query == Py_True);
+  }
+
   bool view_of(PyObject* object, bool write, ArrayView& view) const {
     return torch_ ? is_torch_tensor(object) && view_torch_tensor(object, state_, write, view)
                   : is_plain_array(object) && view_elements(py::reinterpret_borrow<py::array>(object), view);
@@ -89,7 +98,7 @@ class Check {
 }  // namespace
 
 PyObject* rotate_if_plain(const PlainRotation& rotation, PyObject* q, PyObject* k, PyObject* positions,
-                          PyObject* heads_axis, bool in_place, PyObject* out) {
+                          PyObject* heads_axis, bool in_place, PyObject* out, PyObject* query) {
   Arrays arrays{{q, k == Py_None ? nullptr : k}, {}, k == Py_None ? 1 : 2};
   const bool fresh = !in_place && out == Py_None;
   if (in_place) {
@@ -101,7 +110,7 @@ PyObject* rotate_if_plain(const PlainRotation& rotation, PyObject* q, PyObject* 
     arrays.out[1] = several ? PySequence_Fast_GET_ITEM(out, 1) : nullptr;
   }
   Check check(rotation, arrays);
-  if (!check.inputs(positions, heads_axis)) return nullptr;
+  if (!check.inputs(positions, heads_axis, query)) return nullptr;
   py::object made[2];
   if (fresh)
     for (int n = 0; n < arrays.count; ++n) {

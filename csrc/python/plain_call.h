@@ -19,6 +19,7 @@ struct PlainRotation {
   const uint8_t* pair_section;  // one byte a pair; null where there is one position a token
   int64_t sections;             // some may have no pairs
   bool interleaved, conjugate;
+  QueryScale query_scale;
 };
 
 // What every call of a rotation begins with, before its arrays.
@@ -33,8 +34,9 @@ inline Request request_of(const PlainRotation& rotation) {
 }
 
 // The result, a new reference; null with no error set where it declines. `positions` is null where rows were made. `k`,
-// `out` may be None; `heads_axis` Ellipsis stands for one that is not given.
+// `out` may be None; `heads_axis` Ellipsis stands for one that is not given. `query`: whether the arrays are queries;
+// None: q is one, and k is not.
 PyObject* rotate_if_plain(const PlainRotation& rotation, PyObject* q, PyObject* k, PyObject* positions,
-                          PyObject* heads_axis, bool in_place, PyObject* out);
+                          PyObject* heads_axis, bool in_place, PyObject* out, PyObject* query);
 
 }  // namespace yarncore::python

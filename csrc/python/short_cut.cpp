@@ -41,11 +41,11 @@ PyObject* in_python_terms(const Work& work) {
 }
 
 PyObject* new_short_cut(PyTypeObject* type, PyObject* arguments, PyObject*) {
-  PyObject *turns, *pair_section, *rows;
+  PyObject *turns, *pair_section, *rows, *query_scale;
   long long head_dim, sections, rotary_start;
   int interleaved, conjugate;
-  if (!PyArg_ParseTuple(arguments, "OLppOLOL", &turns, &head_dim, &interleaved, &conjugate, &pair_section, &sections,
-                        &rows, &rotary_start))
+  if (!PyArg_ParseTuple(arguments, "OLppOLOLO", &turns, &head_dim, &interleaved, &conjugate, &pair_section, &sections,
+                        &rows, &rotary_start, &query_scale))
     return nullptr;
   return in_python_terms([&]() -> PyObject* {
     PlainRotation rotation{};
@@ -73,6 +73,7 @@ PyObject* new_short_cut(PyTypeObject* type, PyObject* arguments, PyObject*) {
     rotation.rotary_start = rotary_start;
     rotation.interleaved = interleaved != 0;
     rotation.conjugate = conjugate != 0;
+    rotation.query_scale = view_query_scale(query_scale);
     auto* self = reinterpret_cast<ShortCut*>(type->tp_alloc(type, 0));
     if (!self) return nullptr;
     self->turns = Py_NewRef(turns);
@@ -94,14 +95,14 @@ void free_short_cut(PyObject* object) {
 }
 
 PyObject* short_cut_attempt(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
-  if (count != 6) {
-    PyErr_SetString(PyExc_TypeError, "attempt takes q, k, positions, heads_axis, in_place, out");
+  if (count != 7) {
+    PyErr_SetString(PyExc_TypeError, "attempt takes q, k, positions, heads_axis, in_place, out, query");
     return nullptr;
   }
   PyObject* result = in_python_terms([&] {
     const PlainRotation& rotation = reinterpret_cast<ShortCut*>(self)->rotation;
     return rotate_if_plain(rotation, arguments[0], arguments[1], rotation.made.identity ? nullptr : arguments[2],
-                           arguments[3], arguments[4] == Py_True, arguments[5]);
+                           arguments[3], arguments[4] == Py_True, arguments[5], arguments[6]);
   });
   return result || PyErr_Occurred() ? result : Py_NewRef(Py_None);
 }
@@ -159,7 +160,7 @@ struct Method {
   Py_ssize_t offset;
 };
 
-PyObject *short_cut_name, *heads_axis_name, *positions_name, *out_name;
+PyObject *short_cut_name, *heads_axis_name, *positions_name, *out_name, *query_name;
 
 // The object's attribute `_short_cut`, borrowed; null where it has none.
 PyObject* short_cut_of(Method& method, PyObject* object) {
@@ -179,7 +180,8 @@ PyObject* short_cut_of(Method& method, PyObject* object) {
 PyObject* call_method(PyObject* object, PyObject* const* arguments, size_t flags, PyObject* names) {
   Method& method = *reinterpret_cast<Method*>(object);
   const Py_ssize_t count = PyVectorcall_NARGS(flags), named = names ? PyTuple_GET_SIZE(names) : 0;
-  PyObject *positions = count == 4 ? arguments[3] : nullptr, *heads_axis = Py_Ellipsis, *out = Py_None;
+  PyObject *positions = count == 4 ? arguments[3] : nullptr, *heads_axis = Py_Ellipsis, *out = Py_None,
+           *query = Py_None;
   bool known = count == 3 || (count == 4 && !method.prepared);
   for (Py_ssize_t n = 0; n < named && known; ++n) {
     PyObject *name = PyTuple_GET_ITEM(names, n), *value = arguments[count + n];
@@ -189,6 +191,8 @@ PyObject* call_method(PyObject* object, PyObject* const* arguments, size_t flags
       positions = value;
     else if (name == out_name && !method.in_place)
       out = value;
+    else if (name == query_name)
+      query = value;
     else
       known = false;
   }
@@ -198,7 +202,7 @@ PyObject* call_method(PyObject* object, PyObject* const* arguments, size_t flags
       Py_INCREF(short_cut);
       PyObject* result = in_python_terms([&] {
         return rotate_if_plain(reinterpret_cast<ShortCut*>(short_cut)->rotation, arguments[1], arguments[2], positions,
-                               heads_axis, method.in_place, out);
+                               heads_axis, method.in_place, out, query);
       });
       Py_DECREF(short_cut);
       if (result || PyErr_Occurred()) return result;
@@ -279,6 +283,7 @@ void add_short_cut(py::module_& module) {
   heads_axis_name = PyUnicode_InternFromString("heads_axis");
   positions_name = PyUnicode_InternFromString("positions");
   out_name = PyUnicode_InternFromString("out");
+  query_name = PyUnicode_InternFromString("query");
   const auto add = [&](const char* name, PyType_Spec& spec) {
     const auto type = py::reinterpret_steal<py::object>(PyType_FromSpec(&spec));
     if (!type) throw py::error_already_set();

@@ -1,9 +1,13 @@
 """The table of commands: every file of the room is a row, its help has examples that run, exit statuses are shared."""
 
+import json
+import os
+import pty
 import re
 import shlex
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -17,7 +21,7 @@ NAMES = sorted(path.stem for path in Path(yarncore.commands.__path__[0]).glob("*
 
 
 def test_every_file_is_a_row():
-    assert sorted(table.COMMANDS) == [name for name in NAMES if name not in ("__init__", "command")]
+    assert list(table.COMMANDS) == [name for name in NAMES if name not in ("__init__", "command")]
 
 
 @pytest.mark.parametrize("name", table.COMMANDS)
@@ -37,22 +41,138 @@ def test_the_examples_of_its_help_run(name, capsys, tmp_path):
         subprocess.run(line, shell=True, cwd=tmp_path, check=True, capture_output=True)
 
 
-@pytest.mark.parametrize(("raised", "status"), [(KeyboardInterrupt(), 130), (OSError("gone"), 2)])
+@pytest.mark.parametrize("name", table.COMMANDS)
+def test_every_command_speaks_to_machines_and_shows_tracebacks(name, capsys):
+    with pytest.raises(SystemExit):
+        table.main([name, "--help"])
+    told = capsys.readouterr().out
+    assert "--json" in told and "--debug" in told
+
+
+def test_help_lists_the_commands_and_the_exit_statuses(capsys):
+    with pytest.raises(SystemExit) as caught:
+        table.main(["--help"])
+    told = capsys.readouterr().out
+    assert caught.value.code == 0
+    assert "exit status: 0" in told
+    for name in table.COMMANDS:
+        assert f"    {name} " in told and table.load_command(name).SUMMARY.split()[0] in told
+
+
+def failing(raised):
+    def run(options, console):
+        raise raised
+
+    return types.SimpleNamespace(SUMMARY="fails", add_arguments=lambda parser: parser.add_argument("source"), run=run)
+
+
+@pytest.mark.parametrize(
+    ("raised", "status"), [(KeyboardInterrupt(), 130), (OSError("gone"), 2), (ValueError("[x] :a:"), 2)]
+)
 def test_what_a_command_raises_is_an_exit_status(raised, status, monkeypatch, capsys):
-    class Failing:
-        SUMMARY = "fails"
-
-        def add_arguments(self, parser):
-            parser.add_argument("source")
-
-        def run(self, options, console):
-            raise raised
-
-    monkeypatch.setitem(table.COMMANDS, "fail", Failing())
+    monkeypatch.setattr(table, "COMMANDS", ("fail",))
+    monkeypatch.setattr(table, "load_command", lambda name: failing(raised))
     assert table.main(["fail", "source"]) == status
-    assert capsys.readouterr().err == ("yarncore: gone\n" if status == 2 else "")
+    assert capsys.readouterr().err == (f"yarncore: {raised}\n" if status == 2 else "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (
+            ["shwo", "x"],
+            "'shwo' is no command; one of compare, doctor, evaluate, identify, plan, plot, show, verify is expected; did you mean \"show\"?",
+        ),
+        (["xyzzy"], "verify is expected\n"),
+        (["show", "x", "--lenght", "5"], '--lenght is not understood; did you mean "--length"?'),
+        (["show", "x", "--lenght=5"], '--lenght=5 is not understood; did you mean "--length"?'),
+        (["show", "x", "--leng", "5"], '--leng is not understood; did you mean "--length"?'),  # no beginnings of words
+        (["show", "x", "y"], "y is not understood"),
+        (["--verbose", "show", "x"], "--verbose is not understood"),
+    ],
+)
+def test_a_mistyped_word_is_named_with_the_one_that_was_meant(typed, said, capsys):
+    with pytest.raises(SystemExit) as caught:
+        table.main(typed)
+    assert caught.value.code == 2
+    output, errors = capsys.readouterr()
+    assert output == "" and said in errors
+
+
+def test_mistyped_names_of_formats_and_engines_are_named_too(capsys):
+    config = str(ROOT / "examples" / "configs" / "gpt-oss-20b.json")
+    assert table.main(["doctor", config, "--engine", "vlm"]) == 2
+    assert 'did you mean "vllm"?' in capsys.readouterr().err
+    assert table.main(["doctor", config, "--format", "hugingface"]) == 2
+    assert 'did you mean "huggingface"?' in capsys.readouterr().err
+
+
+def test_without_a_command_the_help_is_shown_and_the_call_is_wrong(capsys):
+    with pytest.raises(SystemExit) as caught:
+        table.main([])
+    assert caught.value.code == 2
+    assert "exit status" in capsys.readouterr().err
+
+
+def shown(tmp_path, **environment):
+    """What a terminal gets."""
+    ours, theirs = pty.openpty()
+    line = [sys.executable, "-m", "yarncore", "show", "examples/configs/gpt-oss-20b.json"]
+    kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    process = subprocess.Popen(
+        line, stdout=theirs, stderr=theirs, cwd=ROOT, env=kept | {"TERM": "xterm-256color"} | environment
+    )
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # the terminal was closed
+            break
+        if not part:
+            break
+        seen += part
+    os.close(ours)
+    assert process.wait() == 0
+    return seen.decode()
+
+
+def test_colours_are_for_terminals_and_no_color_turns_them_off(tmp_path):
+    coloured = re.compile(r"\x1b\[[0-9;]*3[1-7]m")
+    assert coloured.search(shown(tmp_path))
+    assert not coloured.search(shown(tmp_path, NO_COLOR="1"))
+
+
+def test_a_configuration_may_come_from_standard_input():
+    config = (ROOT / "examples" / "configs" / "llama-3.1-8b.json").read_bytes()
+    for name in ("show", "doctor"):
+        line = [sys.executable, "-m", "yarncore", name, "-", "--json"]
+        answer = json.loads(subprocess.run(line, input=config, capture_output=True, cwd=ROOT, check=True).stdout)
+        assert answer["schema"] == f"yarncore/{name}/1"
 
 
 def test_importing_the_table_loads_nothing_that_the_command_line_needs():
-    code = "import sys, yarncore.__main__; print(sorted({'rich', 'mpmath'} & set(sys.modules)))"
+    code = (
+        "import sys, yarncore.__main__; print(sorted({'rich', 'mpmath', 'yarncore.commands.show'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT).stdout == "[]\n"
+
+
+def test_one_command_does_not_load_what_another_needs():
+    code = """
+import sys
+from yarncore.__main__ import main
+main(["doctor", "examples/configs/gpt-oss-20b.json", "--json"])
+print(sorted({"mpmath", "torch", "matplotlib", "yarncore.evaluate", "yarncore.commands.show"} & set(sys.modules)))
+"""
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    assert printed.splitlines()[-1] == "[]"
+
+
+def test_numbers_that_json_has_no_word_for_are_null(capsys, tmp_path):
+    """Without any length the turns within L are not known: NaN is no JSON."""
+    path = tmp_path / "config.json"
+    path.write_text('{"head_dim": 8, "num_attention_heads": 4, "rope_theta": 1e4}')
+    assert table.main(["show", str(path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out, parse_constant=lambda word: pytest.fail(word))
+    assert told["pairs"][0]["turns"] is None

@@ -1,12 +1,11 @@
 """GGUF files: read as the gguf package wrote them, changed without loss, and harmless where they lie."""
 
-import os
-import struct
-import warnings
+import threading
 
 import gguf
 import numpy as np
 import pytest
+from gguf_files import write_model
 
 import yarncore as yc
 from yarncore.configs.containers.gguf_header import read_header
@@ -15,29 +14,6 @@ from yarncore.configs.containers.gguf_rewrite import rewrite
 PLAIN = yc.Rope(64, 1e6)
 YARN = yc.Rope(64, 1e6, yc.YaRN(4.0, 32768))
 pytestmark = pytest.mark.filterwarnings("ignore::yarncore.ConfigWarning")
-
-
-def write_model(path, *, architecture="qwen3", tensors=(), words=("a", "b"), **more):
-    """A small file as converters write it: shape, rotation, vocabulary, weights."""
-    writer = gguf.GGUFWriter(str(path), architecture)
-    writer.add_context_length(32768)
-    writer.add_block_count(2)
-    writer.add_head_count(8)
-    writer.add_head_count_kv(2)
-    writer.add_key_length(64)
-    writer.add_rope_freq_base(1e6)
-    writer.add_token_list(list(words))
-    writer.add_token_scores([0.5] * len(words))
-    for key, value in more.items():
-        getattr(writer, f"add_{key}")(value)
-    for name, data in tensors:
-        writer.add_tensor(name, data)
-    writer.add_tensor("token_embd.weight", np.arange(24, dtype=np.float32).reshape(2, 12))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
 
 
 @pytest.fixture
@@ -96,6 +72,15 @@ class TestRewriting:
         assert yc.ropes_from_config(plain).advertised_length == 262144
         assert yc.from_config(plain).scaling == yc.YaRN(8.0, 32768)
 
+    def test_a_file_that_does_not_tell_its_original_length_does_when_its_length_grows(self, plain):
+        """llama.cpp takes context_length where nothing is told, and context_length becomes the length that is served."""
+        rewrite(plain, {"qwen3.rope.scaling.type": "yarn", "qwen3.rope.scaling.factor": 4.0})
+        assert yc.from_config(plain) == YARN
+        written = yc.to_config(YARN, "gguf", path=plain)
+        assert written["qwen3.rope.scaling.original_context_length"] == 32768
+        assert yc.ropes_from_config(plain).advertised_length == 131072
+        assert yc.from_config(plain) == YARN
+
     def test_back_to_plain(self, plain):
         yc.to_config(YARN, "gguf", path=plain)
         yc.to_config(PLAIN, "gguf", path=plain)
@@ -132,6 +117,41 @@ class TestRewriting:
         assert plain.read_bytes() == before
         assert [entry.name for entry in plain.parent.iterdir()] == ["model.gguf"]
 
+    def test_of_writers_at_once_one_is_the_last_for_every_key(self, plain):
+        """In place or by a copy: the factor of one and the length of another never stand together."""
+        yc.to_config(YARN, "gguf", path=plain)
+        factors = (2.0, 4.0, 8.0, 16.0)
+        lengths = {factor: round(32768 * factor) for factor in factors}
+        refused = []
+
+        def write(factor):
+            for _ in range(15):
+                try:
+                    rewrite(plain, {"qwen3.rope.scaling.factor": factor, "qwen3.context_length": lengths[factor]})
+                except yc.ConfigError as error:  # another was quicker
+                    refused.append(str(error))
+
+        threads = [threading.Thread(target=write, args=(factor,)) for factor in factors]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert all("somebody else changed the file" in words for words in refused)
+        ropes = yc.ropes_from_config(plain)
+        assert ropes.advertised_length == lengths[ropes.one().scaling.factor]
+
+    def test_a_file_that_changed_after_it_was_read_is_not_written_to(self, plain, monkeypatch):
+        yc.to_config(YARN, "gguf", path=plain)
+        header_before = read_header(plain)
+        yc.to_config(PLAIN, "gguf", path=plain)
+        before = plain.read_bytes()
+        monkeypatch.setattr("yarncore.configs.containers.gguf_rewrite.read_header", lambda _: header_before)
+        for changes in ({"qwen3.context_length": 7}, {"qwen3.new": 7}):
+            with pytest.raises(yc.ConfigError, match="somebody else changed the file meanwhile"):
+                rewrite(plain, changes)
+        assert plain.read_bytes() == before
+        assert [entry.name for entry in plain.parent.iterdir()] == ["model.gguf"]
+
     @pytest.mark.parametrize(("rope", "words"), [
         (yc.Rope(64, 1e6, yc.YaRN(4, 32768, truncate=False)), r"truncate=False .*always rounded.*pair \d+ turns"),
         (yc.Rope(64, 1e6, yc.YaRN(4, 32768, beta_fast=16.0)), r"beta_fast=16 and beta_slow=1"),
@@ -161,85 +181,3 @@ def test_json_is_written_whole_beside_the_result(tmp_path):
     assert yc.from_config(written) == YARN
     with pytest.raises(yc.ConfigError, match="a folder"):
         yc.to_config(YARN, path=tmp_path)
-
-
-def header(*, version=3, tensors=0, keys=0, body=b""):
-    return b"GGUF" + struct.pack("<IQQ", version, tensors, keys) + body
-
-
-def text(value):
-    return struct.pack("<Q", len(value)) + value
-
-
-def key(name, kind, value):
-    return text(name) + struct.pack("<I", kind) + value
-
-
-HOSTILE = {
-    "empty": (b"", "not a GGUF file"),
-    "another format": (b"PK\3\4" + bytes(40), "not a GGUF file"),
-    "cut in the counts": (header()[:12], "cut off"),
-    "version 1": (header(version=1), "version 1"),
-    "big-endian": (header(version=3 << 24), "big-endian"),
-    "more keys than bytes": (header(keys=2**40), "key-values; at most 0"),
-    "more tensors than bytes": (header(tensors=2**63), "tensors; at most"),
-    "a key longer than the file": (header(keys=1, body=struct.pack("<Q", 2**62) + bytes(20)), "a key of"),
-    "a key that is no text": (header(keys=1, body=key(b"\xff\xfe", 4, bytes(4))), "not UTF-8"),
-    "a type that is none": (header(keys=1, body=key(b"a", 99, bytes(4))), "type 99"),
-    "the same key twice": (header(keys=2, body=key(b"a", 4, bytes(4)) * 2), "a second time"),
-    "a string longer than the file": (header(keys=1, body=key(b"a", 8, struct.pack("<Q", 2**50))), "bytes; at most"),
-    "numbers beyond the end": (header(keys=1, body=key(b"a", 9, struct.pack("<IQ", 4, 2**40))), "cut off"),
-    "strings that cannot be there": (header(keys=1, body=key(b"a", 9, struct.pack("<IQ", 8, 2**60))), "cannot be there"),
-    "a string within an array beyond the end": (
-        header(keys=1, body=key(b"a", 9, struct.pack("<IQ", 8, 2) + text(b"x") + struct.pack("<Q", 2**63) + bytes(9))), "cut off",
-    ),
-    "arrays within arrays": (header(keys=1, body=key(b"a", 9, struct.pack("<IQ", 9, 1) * 50)), "at this depth"),
-    "a tensor of many axes": (header(tensors=1, body=text(b"t") + struct.pack("<I", 2**31) + bytes(64)), "axes"),
-    "an alignment of nothing": (header(keys=1, body=key(b"general.alignment", 4, bytes(4))), "alignment is 0"),
-    "no architecture": (header(), "general.architecture is None"),
-    "an architecture nobody knows": (header(keys=1, body=key(b"general.architecture", 8, text(b"nope"))), "'nope'"),
-}  # fmt: skip
-
-
-class TestHostileFiles:
-    @pytest.mark.parametrize("what", HOSTILE)
-    def test_is_a_config_error_that_says_what_is_wrong(self, what, tmp_path):
-        raw, words = HOSTILE[what]
-        path = tmp_path / "hostile.gguf"
-        path.write_bytes(raw)
-        with pytest.raises(yc.ConfigError, match=words) as caught:
-            yc.from_config(path, format="gguf")
-        assert str(path) in str(caught.value)
-
-    def test_cut_anywhere_it_is_a_config_error(self, plain, tmp_path):
-        raw = plain.read_bytes()
-        end = read_header(plain).end
-        cut = tmp_path / "cut.gguf"
-        for length in range(end):
-            cut.write_bytes(raw[:length])
-            with pytest.raises(yc.ConfigError):
-                yc.from_config(cut)
-
-    def test_any_byte_changed_it_is_read_or_refused_and_nothing_else(self, plain, tmp_path):
-        raw = bytearray(plain.read_bytes())
-        end = read_header(plain).end
-        generator = np.random.default_rng(5)
-        path = tmp_path / "changed.gguf"
-        outcomes = set()
-        for _ in range(800):
-            changed = bytearray(raw)
-            for at in generator.integers(4, end, size=generator.integers(1, 4)):
-                changed[at] = generator.integers(0, 256)
-            path.write_bytes(changed)
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    yc.from_config(path)
-                outcomes.add("read")
-            except yc.ConfigError:
-                outcomes.add("refused")
-        assert outcomes == {"read", "refused"}
-
-    def test_the_size_of_the_data_does_not_matter(self, plain):
-        os.truncate(plain, 2**40)  # sparse: a terabyte that takes no room
-        assert yc.from_config(plain) == PLAIN  # reading it all would take hours

@@ -4,21 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
-from golden_files import records
+from gguf_files import GOLDEN_FILES, key_values
 
 import yarncore as yc
 
-# Tensors of the runs, which the records name in words: those of phi3 and of llama.
-SHORT = [1.0 + 0.01 * i for i in range(32)]
-LONG = [1.0 + 0.5 * i for i in range(32)]
-RECORDS = [
-    record
-    for record in records("engines_executed")
-    if record["engine"] == "ggml-org/llama.cpp"
-    and "gguf" in record["input"]
-    and not record["name"].startswith("llama-server")
-]
-FROM_FILES = [record for record in RECORDS if not record["input"]["flags"]]
+FROM_FILES = [record for record in GOLDEN_FILES if not record["input"]["flags"]]
 REFUSED = {
     "llama.cpp: qwen3, yarn with factor below 1": r"rope\.scaling\.factor is 0\.5",
     "llama.cpp: qwen3, type name llama.cpp does not know": r"rope\.scaling\.type is 'dynamic'; one of none, linear, yarn, longrope",
@@ -26,27 +16,6 @@ REFUSED = {
     "llama.cpp: llama, rope_freqs tensor and yarn together": "ramp on the divided frequencies",
     "llama.cpp: deepseek2, A in the file, key rope.scaling.attn_factor": "takes it twice",
 }
-
-
-def key_values(record):
-    """The key-values of a record's file, with those of its shape, which the records leave out."""
-    architecture = record["architecture"]
-    shape = {
-        f"{architecture}.attention.head_count": 2,
-        f"{architecture}.block_count": 2,
-        f"{architecture}.context_length": 4096,
-    }
-    if architecture == "deepseek2":
-        shape[f"{architecture}.rope.dimension_count"] = record["head_dim"]
-        shape[f"{architecture}.attention.key_length"] = 32 + record["head_dim"]
-    else:
-        shape[f"{architecture}.attention.key_length"] = record["head_dim"]
-    values = {"general.architecture": architecture} | shape | record["input"]["gguf"]
-    if "rope_factors tensors" in record["name"]:
-        values |= {"rope_factors_short.weight": SHORT, "rope_factors_long.weight": LONG}
-    if "rope_freqs tensor" in record["name"]:
-        values["rope_freqs.weight"] = list(np.linspace(1, 8, 32))
-    return values
 
 
 def read(values, **options):
@@ -76,7 +45,7 @@ def test_a_file_is_read_as_llama_cpp_ran_it(record):
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_llama_cpp_refuses_or_no_scaling_says_is_refused_by_name(name):
-    (record,) = [record for record in RECORDS if record["name"] == name]
+    (record,) = [record for record in GOLDEN_FILES if record["name"] == name]
     with pytest.raises(yc.ConfigError, match=REFUSED[name]):
         read(key_values(record))
 

@@ -5,14 +5,15 @@ import shlex
 
 import numpy as np
 import pytest
+from gguf_files import GOLDEN_FILES, key_values
 from golden_files import records
-from test_gguf_goldens import RECORDS, assert_computes, key_values, read
+from test_gguf_goldens import assert_computes, read
 
 import yarncore as yc
 
 pytestmark = pytest.mark.filterwarnings("ignore::yarncore.ConfigWarning")
 
-WITH_FLAGS = [record for record in RECORDS if record["input"]["flags"]]
+WITH_FLAGS = [record for record in GOLDEN_FILES if record["input"]["flags"]]
 SERVERS = [record for record in records("engines_executed") if record["name"].startswith("llama-server")]
 REFUSED = {
     "llama.cpp: qwen3, --yarn-ext-factor between": "mixes two ramps",

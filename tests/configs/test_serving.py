@@ -19,12 +19,11 @@ FAIL_LATER = {
     "vLLM: config, unknown rope_type": "'yarn2'; a type that vLLM knows",
     "vLLM: config, unknown key in rope_scaling": "bogus is not understood",
 }
-# Settings that are not settings of the rotation.
+# Read in tests/engines/test_executed_goldens.py.
 OTHER = {
-    "vLLM: config, model_max_length larger than max_position_embeddings": "vLLM takes the larger of two lengths there",
     "vLLM: config, rotary_emb_base and rotary_pct at top level": "keys of GPT-NeoX in a file of Qwen3",
-    "vLLM: config, longrope in config.json, L at top level": "read below, with lists that fit",
-    "vLLM: config, longrope in config.json, L inside": "read below, with lists that fit",
+    "vLLM: config, longrope in config.json, L at top level": "lengths alone",
+    "vLLM: config, longrope in config.json, L inside": "lengths alone",
 }
 
 

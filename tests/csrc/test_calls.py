@@ -91,12 +91,12 @@ def test_the_arrays_of_a_device_are_not_read_here():
 
 def test_the_short_cut_counts_sections_without_pairs():
     pair_section = np.array([0, 0, 1, 1], np.uint8)
-    short_cut = _core.ShortCut(turns_of(), -1, False, False, pair_section, 3, None, 0)
+    short_cut = _core.ShortCut(turns_of(), -1, False, False, pair_section, 3, None, 0, None)
     x = np.ones((2, 3, 8), np.float32)
-    assert short_cut.attempt(x, None, np.zeros((2, 2), np.int64), -2, False, None) is None
-    assert short_cut.attempt(x, None, np.zeros((3, 2), np.int64), -2, False, None) is not None
+    assert short_cut.attempt(x, None, np.zeros((2, 2), np.int64), -2, False, None, None) is None
+    assert short_cut.attempt(x, None, np.zeros((3, 2), np.int64), -2, False, None, None) is not None
     with pytest.raises(RuntimeError, match="more sections than said"):
-        _core.ShortCut(turns_of(), -1, False, False, pair_section, 1, None, 0)
+        _core.ShortCut(turns_of(), -1, False, False, pair_section, 1, None, 0, None)
 
 
 @pytest.mark.parametrize("positions", [None, 7])
@@ -104,9 +104,11 @@ def test_a_count_is_the_same_for_every_section(positions):
     sectioned, plain = yc.Rope(8, sections=(2, 2)).at(), yc.Rope(8).at()
     x = np.linspace(0, 1, 48, dtype=np.float32).reshape(2, 3, 8)
     short_cut = _core.ShortCut(
-        native_turns(sectioned._record.turns), -1, False, False, sectioned._record.pair_section, 2, None, 0
+        native_turns(sectioned._record.turns), -1, False, False, sectioned._record.pair_section, 2, None, 0, None
     )
-    assert np.array_equal(short_cut.attempt(x, None, positions, -2, False, None), plain.rotate(x, None, positions))
+    assert np.array_equal(
+        short_cut.attempt(x, None, positions, -2, False, None, None), plain.rotate(x, None, positions)
+    )
 
 
 def test_package_and_extension_agree_on_element_types_and_sections():

@@ -11,7 +11,7 @@ from yarncore.__main__ import main
 from yarncore.configs.engines import llama_cpp
 from yarncore.configs.engines.examined import ENGINES
 from yarncore.configs.engines.reading import read_as
-from yarncore.reports.diagnosis import SCHEMA, diagnose
+from yarncore.reports.diagnosis import diagnose
 
 
 def run(mistake, what):
@@ -58,7 +58,7 @@ class TestCommand:
         path = self.file(tmp_path, deepseek(attention_factor=1.2))
         main(["doctor", path, "--engine", "vllm@0.33", "--json"])
         told = json.loads(capsys.readouterr().out)
-        assert told["schema"] == SCHEMA
+        assert told["schema"] == "yarncore/doctor/1"
         row = {row["engine"]: row for row in told["rows"]}["vllm"]
         assert row["verified"]
         assert row["keys"]["rope_scaling.factor"] == "used"

@@ -44,3 +44,9 @@ CASES: dict[str, dict[str, Any]] = {
     "su": _LONGROPE | {"rope_type": "su"},
     "unknown": {"rope_type": "yarn2", "factor": 4.0},
 }
+# For an engine that fails where nothing is said of them.
+WITH_BETAS: dict[str, dict[str, Any]] = {
+    f"{name}, betas given": {**rope, "beta_fast": 32.0, "beta_slow": 1.0}
+    for name, rope in CASES.items()
+    if rope.get("rope_type", rope.get("type")) == "yarn" and "beta_fast" not in rope
+}

@@ -2,17 +2,20 @@
 
 python tests/engines/run.py mlx-lm
 python tests/engines/run.py mlx-lm --version 0.33.0      another version: its record is written beside the other
+python tests/engines/run.py litgpt --python PATH         an environment that has the engine already
 
 Engines contradict each other's pins, and ours: each has an environment of its own, which goes when the run ends.
 """
 
 import argparse
+import contextlib
 import datetime
 import json
 import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 RECORDS = HERE / "records"
 sys.path.insert(0, str(HERE))
 
-from cases import BASE, CASES, DIM, MAX_POSITION  # noqa: E402
+from cases import BASE, CASES, DIM, MAX_POSITION, WITH_BETAS  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -36,29 +39,66 @@ class Recipe:
         What pip is given; {version} is filled in.
     inside : str
         The file that runs within the environment.
+    bare : tuple of str
+        Packages that are installed without what they ask for: the rotary code does not need it.
+    needs_betas : bool
+        It fails where nothing is said of beta_fast and beta_slow, and is asked once more with them.
     """
 
     version: str
     packages: tuple[str, ...]
     inside: str
+    bare: tuple[str, ...] = ()
+    needs_betas: bool = False
 
 
+_TORCH = "torch==2.13.0"
 # An engine more is a file that runs inside, and a row here.
-RECIPES = {"mlx-lm": Recipe("0.32.2", ("mlx-lm=={version}", "mlx[cpu]==0.32.4"), "mlx_lm_inside.py")}
+RECIPES = {
+    "genai": Recipe(
+        "0.18.0", (_TORCH, "transformers==5.24.0", "onnx_ir", "onnxruntime", "tqdm", "onnxruntime-genai=={version}"), "genai_inside.py",
+        needs_betas=True,
+    ),
+    "keras-hub": Recipe("0.32.0", (_TORCH, "numpy", "keras==3.15.1"), "keras_hub_inside.py", ("keras-hub=={version}",)),
+    "litgpt": Recipe(
+        "0.5.13", (_TORCH, "numpy", "pyyaml", "lightning==2.6.1", "safetensors"), "litgpt_inside.py", ("litgpt=={version}",)
+    ),
+    "megatron": Recipe("0.16.1", (_TORCH, "megatron-core=={version}"), "megatron_inside.py"),
+    "mlx-lm": Recipe("0.32.2", ("mlx-lm=={version}", "mlx[cpu]==0.32.4"), "mlx_lm_inside.py"),
+    "torchtitan": Recipe(
+        "0.3.0", (_TORCH, "numpy", "spmd_types==0.2.3", "tyro"), "torchtitan_inside.py", ("torchtitan=={version}",)
+    ),
+}  # fmt: skip
 
 
-def record_of(name: str, version: str) -> dict[str, Any]:
-    """What an engine does with every case."""
-    recipe = RECIPES[name]
+@contextlib.contextmanager
+def environment(packages: Sequence[str], bare: Sequence[str] = ()) -> Iterator[str]:
+    """The interpreter of an environment that has these packages, as long as it is needed."""
     with tempfile.TemporaryDirectory(prefix="engine-") as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         python = str(Path(folder) / "bin" / "python")
-        packages = [package.format(version=version) for package in recipe.packages]
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
-        asked = {"cases": CASES, "dim": DIM, "base": BASE, "max_position": MAX_POSITION}
-        done = subprocess.run(
-            [python, str(HERE / recipe.inside)], input=json.dumps(asked), capture_output=True, text=True, check=True
-        )
+        pip = [python, "-m", "pip", "install", "--quiet", "--no-compile"]
+        for more, wanted in (([], packages), (["--no-deps"], bare)):
+            if wanted:
+                subprocess.run([*pip, *more, *wanted], check=True)
+        yield python
+
+
+def record_of(name: str, version: str, python: str | None = None) -> dict[str, Any]:
+    """What an engine does with every case."""
+    if python is not None:
+        return _run(name, python)
+    recipe = RECIPES[name]
+    packages, bare = ([one.format(version=version) for one in some] for some in (recipe.packages, recipe.bare))
+    with environment(packages, bare) as python:
+        return _run(name, python)
+
+
+def _run(name: str, python: str) -> dict[str, Any]:
+    cases = CASES | WITH_BETAS if RECIPES[name].needs_betas else CASES
+    asked = {"cases": cases, "dim": DIM, "base": BASE, "max_position": MAX_POSITION}
+    command = [python, str(HERE / RECIPES[name].inside)]
+    done = subprocess.run(command, input=json.dumps(asked), stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return {
         "engine": name, "date": datetime.date.today().isoformat(), "machine": platform.machine(), **asked, **found,
@@ -69,9 +109,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("engine", choices=sorted(RECIPES))
     parser.add_argument("--version")
+    parser.add_argument("--python", help="the interpreter of an environment that has the engine already")
     arguments = parser.parse_args()
     version = arguments.version or RECIPES[arguments.engine].version
-    record = record_of(arguments.engine, version)
+    record = record_of(arguments.engine, version, arguments.python)
+    version = next(iter(record["versions"].values()))
     RECORDS.mkdir(exist_ok=True)
     path = RECORDS / f"{arguments.engine}-{version}.json"
     path.write_text(json.dumps(record, indent=1) + "\n")

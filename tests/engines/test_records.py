@@ -22,13 +22,18 @@ pytestmark = pytest.mark.filterwarnings("ignore::yarncore.ConfigWarning")
 def said(record, one):
     engine = named(record["engine"])
     keys = RopeKeys(one["rope"], "config", "rope_parameters")
-    shape = Shape(record["dim"], False, record["max_position"], None)
+    shape = Shape(record["dim"], False, record["max_position"], None, one.get("model_type", ""))
     return yc.Rope(record["dim"], record["base"], engine.scaling(engine.kind(keys), keys, shape))
+
+
+def is_reversed_yarn(record, one):
+    """litgpt's, which no scaling says."""
+    return record["engine"] == "litgpt" and one["rope"].get("rope_type", one["rope"].get("type")) == "yarn"
 
 
 @pytest.mark.parametrize(("record", "one"), EACH)
 def test_an_engine_did_what_is_said_of_it(record, one):
-    if "error" in one:
+    if "error" in one or is_reversed_yarn(record, one):
         with pytest.raises(yc.ConfigError):
             said(record, one)
         return
@@ -37,8 +42,36 @@ def test_an_engine_did_what_is_said_of_it(record, one):
     assert rotation.attention_factor == pytest.approx(one["m"], rel=1e-5)
 
 
+@pytest.mark.parametrize(("record", "one"), [
+    param for param in EACH if is_reversed_yarn(*param.values) and "error" not in param.values[1]
+])  # fmt: skip
+def test_the_ramp_of_litgpt_is_the_wrong_way_round(record, one):
+    """Fast pairs divided by s, slow ones kept; bounds rounded whatever truncate says; a factor of mscale alone."""
+    factor, plain = one["rope"]["factor"], yc.Rope(record["dim"], record["base"]).inverse_frequencies
+    betas = {key: one["settings"][key] for key in ("beta_fast", "beta_slow")}
+    yarn = yc.Rope(record["dim"], record["base"], yc.YaRN(factor, 4096, **betas)).inverse_frequencies
+    np.testing.assert_allclose(plain + plain / factor - yarn, one["inv_freq"], rtol=1e-5)
+    t = [1 + 0.1 * (one["rope"].get(key) or 0) * np.log(factor) for key in ("mscale", "mscale_all_dim")]
+    both = one["rope"].get("mscale") and one["rope"].get("mscale_all_dim")
+    assert one["m"] == pytest.approx(t[0] / t[1] if both else t[0] * t[1], rel=1e-5)
+
+
+def test_both_classes_of_torchtitan_have_the_same_frequencies():
+    (record,) = [record for record in RECORDS if record["engine"] == "torchtitan"]
+    for one in record["records"]:
+        found = one.get("CosSinRoPE", 0)
+        assert found == "NotImplementedError: Cos/sin RoPE does not support Llama scaling." or found < 1e-6
+
+
 def test_each_record_tells_version_and_date():
-    assert RECORDS
+    assert {record["engine"] for record in RECORDS} >= {
+        "genai",
+        "keras-hub",
+        "litgpt",
+        "megatron",
+        "mlx-lm",
+        "torchtitan",
+    }
     for record in RECORDS:
-        assert record["versions"][record["engine"]] == named(record["engine"]).VERSION
+        assert next(iter(record["versions"].values())) == named(record["engine"]).VERSION
         assert len(record["date"]) == 10

@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 from tiny_models import save_tiny
-from transformers import AutoTokenizer, LlamaForCausalLM
+from tokenizers_in_code import bytes_tokenizer
+from transformers import AutoTokenizer, GPTJConfig, GPTJForCausalLM, LlamaForCausalLM
 
 import yarncore as yc
 from yarncore.__main__ import main
@@ -111,9 +112,24 @@ def test_pictures_are_svg_with_words_and_png(place, report):
             assert min(picture.size) > 300
 
 
+def test_json_is_the_report_and_nothing_else(place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    capsys.readouterr()
+    assert main(["evaluate", "model", *ASKED, "--scaling", *SCALINGS, "--out", "out", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["schema"] == "yarncore/evaluate/1"
+    assert told["runs"] == json.loads((place / "out" / "report.json").read_text())["runs"]
+    assert "out/report.json" in told["files"]
+
+
 def test_a_run_that_is_repeated_asks_the_model_nothing(place, report, monkeypatch, capsys):
     monkeypatch.chdir(place)
-    monkeypatch.setattr(LlamaForCausalLM, "forward", lambda *_, **__: pytest.fail("the model was run"))
+    forward = LlamaForCausalLM.forward
+
+    def of_one_token(self, *rows, **inputs):  # whether the model has the last position at all
+        return forward(self, *rows, **inputs) if inputs["input_ids"].numel() == 1 else pytest.fail("the model was run")
+
+    monkeypatch.setattr(LlamaForCausalLM, "forward", of_one_token)
     assert main(["evaluate", "model", *ASKED, "--scaling", *SCALINGS, "--out", "out"]) == 0
     printed = capsys.readouterr().out
     assert "passkey: retrieved, over all depths" in printed
@@ -146,7 +162,8 @@ def test_what_was_kept_of_another_is_never_used(changed, place, tmp_path, monkey
     forward = LlamaForCausalLM.forward
 
     def listening(self, *rows, **inputs):
-        ran.add("needles" if inputs.get("use_cache") else "losses")
+        if inputs["input_ids"].numel() > 1:  # one token: whether the model has the last position at all
+            ran.add("needles" if inputs.get("use_cache") else "losses")
         return forward(self, *rows, **inputs)
 
     monkeypatch.setattr(LlamaForCausalLM, "forward", listening)
@@ -184,6 +201,23 @@ def test_a_wrong_call_is_an_error_before_the_model_runs(arguments, says, place, 
     assert main(["evaluate", *arguments, "--out", "wrong"]) == 2
     assert says in " ".join(capsys.readouterr().err.split())
     assert not (place / "wrong").exists()
+
+
+def test_a_table_of_positions_that_ends_before_the_length_is_an_error_before_anything_is_measured(
+    tmp_path, monkeypatch, capsys
+):
+    torch.manual_seed(0)
+    config = GPTJConfig(vocab_size=257, n_positions=512, n_embd=32, n_layer=1, n_head=2, rotary_dim=8)
+    GPTJForCausalLM(config).save_pretrained(tmp_path / "gptj")
+    bytes_tokenizer().save_pretrained(tmp_path / "gptj")
+    monkeypatch.chdir(tmp_path)
+    asked = ["evaluate", "gptj", "--depths", "0", "--out", "out", "--lengths"]
+    assert main([*asked, "640"]) == 2
+    assert "lengths go to 640 tokens and GPTJForCausalLM has no position 639" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert not (tmp_path / "out" / "report.json").exists()
+    assert main([*asked, "448"]) == 0
 
 
 def test_lengths_beyond_the_tokenizers_limit_are_served_and_said(place, tmp_path, monkeypatch, capsys):

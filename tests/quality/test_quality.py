@@ -13,10 +13,10 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "quality"))
 
 from corpus import ASK, END, KEYS, SET, VALUES, Corpus, standard_library
-from findings import FAILS, HOLDS, UNDECIDED, Judge, all_below, over_seeds, paired
+from findings import FAILS, HOLDS, SLOW_ONE, UNDECIDED, Judge, all_below, over_seeds, paired
 from lookup import ITEM, LADDER, question, weave
 from measuring import losses_under, questions, retrieved, windows_of
-from parts import Measured, gathered
+from parts import Measured, fitted, gathered
 from training import Recipe, batch_of, new_model, rate, train
 
 TINY = Recipe(steps=4, batch=2, length=64, layers=1, hidden=32, heads=1)
@@ -86,14 +86,11 @@ def test_a_question_has_one_answer_and_its_distractors(difficulty, rng):
         mark, *key, first, second, end = row[-ITEM:]
         assert (mark, end, answer) == (ASK, END, 3)
         items = [row[n : n + ITEM] for n in np.flatnonzero(row == SET)]
-        assert len(items) == 1 + difficulty.distractors + difficulty.two_hops
+        assert len(items) == 1 + difficulty.distractors
         found = [item for item in items if list(item[1:3]) == key]
         assert len(found) == 1
         assert sum(item[1] == key[0] for item in items) >= 1 + difficulty.sharing
         value = found[0][3:5]
-        if difficulty.two_hops:
-            (hop,) = [item for item in items if list(item[1:3]) == list(value)]
-            value = hop[3:5]
         assert list(value) == [first, second]
         where = int(np.flatnonzero([(row[n : n + 3] == [SET, *key]).all() for n in range(len(row) - ITEM)])[0])
         assert where / (len(row) - 2 * ITEM) == pytest.approx(depth, abs=0.03)
@@ -137,13 +134,23 @@ def test_batches_follow_from_the_seed_and_the_step(corpus):
     first, again, other = (batch_of(corpus, TINY, step)[0] for step in (3, 3, 4))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
-    assert [rate(Recipe(steps=100), step) for step in (0, 12, 39)] == pytest.approx([2e-3 / 13, 2e-3, 2e-3])
-    assert rate(Recipe(steps=100), 99) == pytest.approx(2e-3 * (1 - 0.95 * 59 / 60))
+    assert [rate(Recipe(steps=100), step) for step in (0, 12, 59)] == pytest.approx([1 / 13, 1, 1])
+    assert rate(Recipe(steps=100), 99) == pytest.approx(1 - 0.95 * 39 / 40)
+
+
+def test_short_rows_come_first_with_as_many_tokens_a_step(corpus):
+    recipe = Recipe(steps=10)
+    assert [recipe.at(step).length for step in (0, 2, 3, 9)] == [48, 48, 256, 256]
+    for step in (0, 9):
+        rows, weights = batch_of(corpus, recipe.at(step), step)
+        assert 0 <= recipe.batch * recipe.length - rows.numel() < 48
+        asks = (weights == 4).any(1)
+        assert asks.all() if step == 0 else 0 < asks.sum() < len(asks)
 
 
 def test_a_loss_that_is_no_number_stops_the_training_and_says_where(corpus, tmp_path):
     with pytest.raises(ValueError, match="at step 1 of seed 0"):
-        train(corpus, replace(TINY, learning_rate=float("inf")), tmp_path, lambda _: None)
+        train(corpus, replace(TINY, matrix_rate=float("inf")), tmp_path, lambda _: None)
 
 
 def test_what_was_measured_is_not_measured_again(tmp_path):
@@ -230,10 +237,29 @@ def test_the_judge_reads_losses_that_were_made_for_each_verdict():
     assert Judge(learned, 64, "").o8().verdict == HOLDS
 
 
+@pytest.mark.whole
+def test_what_is_fitted_to_a_trained_model_is_what_a_sweep_of_the_same_texts_finds(corpus, tmp_path):
+    """A small model that was really trained, for about a minute: its attention has something to sharpen."""
+    recipe = Recipe(steps=250, length=64, layers=2, hidden=64, heads=1, intermediate=172, initial=0.1)
+    model, _ = train(corpus, recipe, tmp_path, lambda _: None)
+    unseen = windows_of(corpus, 256, 32, 96, reported=False)
+    fit = fitted(model, unseen, 4, 64, "beta_fast=2,beta_slow=1")
+    sweep = {
+        factor: losses_under(model, f"yarn:4,attention_factor={factor},beta_fast=2,beta_slow=1", unseen, [256])[
+            256
+        ].mean()
+        for factor in np.arange(0.9, 1.41, 0.02).round(2)
+    }
+    assert fit["best"] == pytest.approx(min(sweep, key=sweep.get), abs=0.05)
+    assert fit["interval"][0] <= fit["best"] <= fit["interval"][1]
+    assert 1 < fit["best"] < 1.4
+
+
 def test_parts_are_gathered_by_what_they_are():
     found = {
         "betas": "b",
         "difficulty": {"rung": 0, "shares": [0.9]},
+        "fits": {},
         "losses plain": 1,
         "tuned ntk:8": 2,
         "retrieved tuned ntk:8": 3,
@@ -252,17 +278,29 @@ def test_the_report_has_a_row_for_each_statement(tmp_path, capsys, corpus):
     seed = {
         "losses": {typed: {"64": [1.0, 1.1]} for typed in ("plain", "pi:8", "ntk:8", "ntk-by-parts:8,beta_fast=2", "yarn:8,beta_fast=2", "dynamic-pi", "dynamic-yarn,beta_fast=2")},
         "factors": {s: {"1.0": [1.0], "1.1": [0.9]} for s in ("2", "4", "8")}, "tuned": {}, "betas": "beta_fast=2",
+        "retrieved": {typed: {"64": [1.0] * 8 + [0.0] * 8, "256": [0.0] * 16} for typed in ("plain", "ntk:8", "yarn:8,beta_fast=2")},
+        "retrieved_tuned": {typed: {"64": [1.0] * 16, "256": [1.0] * 4 + [0.0] * 12} for typed in ("ntk:8", "yarn:8,beta_fast=2", SLOW_ONE)},
         "verdicts": {"O1": {"verdict": HOLDS, "numbers": ["YaRN - parts -0.1"]}},
+        "fits": {"4": {"best": 1.15, "interval": [1.1, 1.2], "thresholds": {"best": [2, 1], "interval": [[2, 1], [4, 1]]}}},
     }  # fmt: skip
     report = {
         "date": "today", "machine": "here", "versions": {"torch": "2"}, "command": "run.py", "seconds": 1.0, "statements": {"O1": "it does"},
-        "recipe": {"layers": 1, "hidden": 2, "length": 64, "tokens": 5, "dtype": "float32"}, "verdicts": {"O1": HOLDS}, "seeds": {"0": seed, "1": seed},
+        "recipe": {"layers": 1, "hidden": 2, "length": 64, "tokens": 8192, "dtype": "float32"}, "verdicts": {"O1": HOLDS}, "size": {"tune_steps": 2},
+        "seeds": {"0": seed, "1": seed | {"retrieved": {}, "retrieved_tuned": {}}},
     }  # fmt: skip
     write(report, tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert "| O1 | it does | **holds** | holds, holds |" in text
     assert "| yarn:8 | 2.858 ± 0.00 |" in text
     assert json.loads((tmp_path / "results.json").read_text()) == report
+    assert "after a short fine-tune at 4 L (4,096 tokens, 50.0% of the pretraining)" in text
+    assert "| yarn:8 | 50% | 0% |" in text  # of the seed that learned to look up
+    assert "| yarn:8, fine-tuned | 100% | 25% |" in text
+    assert (
+        "seed 0, s = 4: attention factor 1.150 (1.100 to 1.200; 0.1 ln s + 1 = 1.139), beta_fast, beta_slow [2, 1]"
+        in text
+    )
     assert "yarn:8" in (tmp_path / "perplexity.svg").read_text()
+    assert "yarn:8, fine-tuned" in (tmp_path / "retrieval.svg").read_text()
     assert new_model(TINY).config.rope_parameters["rope_theta"] == 10_000.0
     assert isinstance(corpus, Corpus)

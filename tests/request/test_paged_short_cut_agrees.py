@@ -177,6 +177,7 @@ MOVED = [
     yc.Rope(8).at(),
     yc.Rope(8, rotary_dim=4, interleaved=True, scaling=yc.YaRN(4.0, 32)).at(),
     yc.Rope(8, sections=(2, 2, 0)).at(),
+    yc.Rope(8, query_scale=yc.LogSteps(0.5, 3)).at(),
 ]
 
 answers = {"numpy": 0, "torch": 0, "numpy, moved": 0, "torch, moved": 0}

@@ -31,6 +31,7 @@ ROTATIONS = {
     "of any head_dim": yc.Rotation([1.0, 0.3, -0.1, 0.01], 1.5),
     "a slice in the middle": yc.Rope(8, rotary_dim=4, rotary_start=3, reversed=True).at(),
     "sections": yc.Rope(8, sections=(2, 1, 1), section_order="interleaved").at(),
+    "scaled queries": yc.Rope(8, rotary_dim=4, rotary_start=2, query_scale=yc.LogSteps(0.5, 3)).at(),
     "a row of steps": yc.Rope(8, scaling=yc.DynamicYaRN(64, steps="doubling")).at([300]),
     "a row a token": yc.Rope(8, scaling=yc.DynamicYaRN(64)).at([70, 300, 7]),
 }
@@ -83,9 +84,10 @@ class Call:
     positions: Any
     heads_axis: Any
     grad: bool
+    query: Any
 
     def arguments(self, memory: np.ndarray) -> tuple[Any, ...]:
-        """q, k, positions, heads_axis, in_place, out: made anew in this memory."""
+        """q, k, positions, heads_axis, in_place, out, query: made anew in this memory."""
         inputs = [layout.place(self.framework, memory) for layout in self.arrays]
         out = None
         if self.outputs == "the inputs":
@@ -95,7 +97,7 @@ class Call:
         if out is not None:
             out = (out if self.out_is_list else tuple(out)) if len(out) != 1 else out[0]
         q, k = (*inputs, None)[:2]
-        return q, k, self.positions, self.heads_axis, self.outputs == "in place", out
+        return q, k, self.positions, self.heads_axis, self.outputs == "in place", out, self.query
 
 
 def seldom(draw, usual, unusual, one_in=12):
@@ -186,6 +188,7 @@ def calls(draw):
     return Call(
         name, framework, tuple(arrays), draw(outputs_for(framework, arrays)), draw(st.booleans()),
         draw(positions_for(framework, tokens, sections)), heads_axis, draw(st.booleans()),
+        seldom(draw, draw(st.sampled_from([None, None, True, False])), [1, "yes"]),
     )  # fmt: skip
 
 
@@ -198,13 +201,13 @@ def described(x):
 
 
 def versions(arguments):
-    q, k, *_, out = arguments
+    q, k, *_, out, _ = arguments
     arrays = [q, k, *(out if isinstance(out, (tuple, list)) else [out])]
     return [x._version for x in arrays if isinstance(x, torch.Tensor) and not x.is_inference()]
 
 
-def checked_request(record, q, k, positions, heads_axis, in_place, out):
-    return make_request(record, q, k, positions, heads_axis=heads_axis, out=out, in_place=in_place)
+def checked_request(record, q, k, positions, heads_axis, in_place, out, query):
+    return make_request(record, q, k, positions, heads_axis=heads_axis, out=out, in_place=in_place, query=query)
 
 
 def test_whenever_the_short_cut_answers_the_checked_road_agrees():

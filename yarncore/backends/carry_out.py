@@ -37,6 +37,7 @@ def run(
     slots: Any = None,
     prepared: PreparedPositions | None = None,
     names: tuple[str, str] = ("q", "k"),
+    query: bool | None = None,
 ) -> Any:
     """Check, choose a backend, rotate: one array in, one array out; two in, two out."""
     if positions is REQUIRED:
@@ -45,12 +46,21 @@ def run(
             hint = "; for one array they come third: rotate(q, None, positions)"
         raise TypeError(f"positions is required (None means 0, 1, 2, ... along the last token axis){hint}")
     if backend is None and slots is None and prepared is None and not isinstance(record.turns, GivenTables):
-        done = _plain_call(record, q, k, positions, heads_axis, in_place, out)
+        done = _plain_call(record, q, k, positions, heads_axis, in_place, out, query)
         if done is not None:
             return done
     with extents_may_be_compared():
         request = make_request(
-            record, q, k, positions, heads_axis=heads_axis, out=out, in_place=in_place, slots=slots, names=names
+            record,
+            q,
+            k,
+            positions,
+            heads_axis=heads_axis,
+            out=out,
+            in_place=in_place,
+            slots=slots,
+            names=names,
+            query=query,
         )
     request.prepared = prepared
     results = rotate_by(choose(request, backend), request)
@@ -58,17 +68,17 @@ def run(
 
 
 def _plain_call(
-    record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any
+    record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any, query: Any
 ) -> Any:
     """The results of a call that needs no request; None where it is not plain."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.compiler.is_compiling():
-        return attempt(record, q, k, positions, heads_axis, in_place, out)
+        return attempt(record, q, k, positions, heads_axis, in_place, out, query)
     if in_place or out is not None or not isinstance(q, torch.Tensor):
         return None
     from yarncore.backends.torch.compiled import rotate_while_compiled
 
-    return rotate_while_compiled(record, q, k, positions, heads_axis)
+    return rotate_while_compiled(record, q, k, positions, heads_axis, query)
 
 
 def tables_while_compiled(record: RotationRecord, positions: Array) -> tuple[Array, Array] | None:
@@ -76,13 +86,15 @@ def tables_while_compiled(record: RotationRecord, positions: Array) -> tuple[Arr
     torch = sys.modules.get("torch")
     if torch is None or not torch.compiler.is_compiling() or not isinstance(positions, torch.Tensor):
         return None
+    if record.query_scale is not None:  # a row of queries is another one
+        return None
     from yarncore.frameworks.torch import takes_operator
 
     return cos_sin(record, positions, torch.float32) if takes_operator(positions) else None
 
 
 def cos_sin(record: RotationRecord, positions: Any, dtype: Any) -> tuple[Array, Array]:
-    """cos and sin as the rotation of (1, 0): the one primitive, so that they are what rotate uses."""
+    """cos and sin as the rotation of a key (1, 0): the one primitive, so that they are what rotate uses."""
     if positions is None:
         raise TypeError(
             "positions is None; an integer, a list or an array is expected: there is no tensor to count along"
@@ -107,7 +119,7 @@ def cos_sin(record: RotationRecord, positions: Any, dtype: Any) -> tuple[Array, 
     unit = xp.zeros((*grid, 2, pairs), dtype=dtype, **device_argument(xp, given))
     ones = xp.ones_like(unit[..., :1, :])
     unit = xp.reshape(xp.concat([ones, unit[..., 1:, :]], axis=-2), (*grid, 2 * pairs))
-    plain = record.changed(interleaved=False, head_dim=None, rotary_start=0)
+    plain = record.for_keys.changed(interleaved=False, head_dim=None, rotary_start=0)
     turned = run(plain, unit, None, given, heads_axis=None)
     turned = turned[0, ...] if one_token else turned
     return turned[..., :pairs], turned[..., pairs:]

@@ -17,7 +17,6 @@ exit status: 0 without findings, 1 with, 2 where nothing can be read. Without --
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what it does with examples, and what it takes."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = (
         "Say what each engine computes from a configuration: which keys it uses, ignores or takes otherwise, its temperature, and "
         "the length that it serves. A finding is what makes an engine compute another thing than the model, or serve another "

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from yarncore.errors import need_packages
 from yarncore.evaluate.needles import KINDS
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ dtype and prompt, and never serve another one.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what it does with examples, and what it takes."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = (
         "Hide needles in texts of exact lengths and ask a model for them, by lm-evaluation-harness; measure its perplexity by\n"
         "length with sliding windows, and its loss by position. Prints a table, writes JSON and pictures."
@@ -71,6 +71,7 @@ def _add_how(how: Any) -> None:
         "--dtype", default="auto", help="of the weights: float32, bfloat16, ...; default: as they are saved"
     )
     how.add_argument("--device", help="default: a GPU if there is one, else cpu")
+    how.add_argument("--json", action="store_true", help="print the report for machines in the place of tables")
     how.add_argument("--batch-size", type=int, default=1, help="prompts at a time, always of one length; default: 1")
 
 
@@ -89,8 +90,12 @@ def run(options: argparse.Namespace, console: "Console") -> int:
     # Our own line tells how far it is; read when tqdm is imported.
     os.environ.setdefault("TQDM_DISABLE", "1")
     from yarncore.reports.evaluated import tables
+    from yarncore.reports.machine_readable import machine_readable
 
     report, files = _evaluated(options)
+    if options.json:
+        print(machine_readable("evaluate", report | {"files": [str(path) for path in files]}))
+        return 0
     for table in tables(report):
         console.print(table)
     console.print("written: " + ", ".join(str(path) for path in files))
@@ -98,9 +103,7 @@ def run(options: argparse.Namespace, console: "Console") -> int:
 
 
 def _evaluated(options: argparse.Namespace) -> tuple[dict[str, Any], list[Path]]:
-    from yarncore.evaluate.needed import need_extra
-
-    need_extra()
+    need_packages("evaluating", "evaluate", ("torch", "transformers", "lm_eval", "datasets", "matplotlib"))
     from yarncore.evaluate.asked import evaluate_folder
 
     return evaluate_folder(options)

@@ -15,7 +15,6 @@ _EXAMPLES = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what it does with examples, and what it takes."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = (
         "Read a config.json, say what its rotary embedding does, and rotate q and k of the model's shape."
     )

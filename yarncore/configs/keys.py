@@ -1,12 +1,11 @@
 """Reading keys of a configuration: each is checked where it is read, and none is dropped in silence."""
 
-import difflib
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from yarncore._arguments import boolean, is_number, real_number, token_count, whole_number
+from yarncore._arguments import boolean, did_you_mean, is_number, real_number, token_count, whole_number
 from yarncore.errors import ConfigError, ConfigWarning
 
 Checked = TypeVar("Checked")
@@ -121,9 +120,7 @@ class Keys:
             return None
         words = list(accepted)
         if value not in words:
-            near = difflib.get_close_matches(str(value).lower(), words, n=1)
-            hint = f'; did you mean "{near[0]}"?' if near else ""
-            raise self.error(key, f"one of {', '.join(words)}{hint}")
+            raise self.error(key, f"one of {', '.join(words)}{did_you_mean(str(value), words)}")
         return str(value)
 
     def agreeing(self, *keys: str) -> str | None:

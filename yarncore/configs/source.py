@@ -3,14 +3,16 @@
 import errno
 import json
 import os
-import stat
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from yarncore.configs.containers.arguments import parse
-from yarncore.configs.containers.gguf_header import read_float32, read_header
+from yarncore.configs.containers.bounded_file import open_regular
+from yarncore.configs.containers.extent import check_extent
+from yarncore.configs.containers.gguf_header import MAGIC, read_float32, read_header
 from yarncore.configs.hub import cached
 from yarncore.errors import ConfigError
 
@@ -53,17 +55,24 @@ def load(source: Any, config: Source | None = None) -> Source:
     Raises
     ------
     ConfigError
-        Where there is no JSON object to be read.
+        Where there is no JSON object to be read, or one that no configuration is like.
     OSError
         Where the file system says no.
     TypeError
         For anything else.
     """
+    found = _loaded(source, config)
+    check_extent(found.mapping, found.where)
+    return found
+
+
+def _loaded(source: Any, config: Source | None) -> Source:
     if isinstance(source, Mapping):
         return Source(source, "config", config)
     if isinstance(source, str) and source == "-":
-        raw = _bounded(sys.stdin.buffer.read(_LARGEST_FILE + 1))
-        return Source(parse_json(raw, "standard input"), "standard input", config)
+        return Source(
+            parse_json(_bounded(sys.stdin.buffer, "standard input"), "standard input"), "standard input", config
+        )
     if isinstance(source, (list, tuple)) and all(isinstance(word, str) for word in source):
         return Source(parse(source), "command line", config)
     if isinstance(source, str) and _is_typed(source) and not _exists(source):
@@ -108,21 +117,23 @@ def _load_file(source: str) -> tuple[Mapping[str, Any], str]:
         if found is None:
             raise FileNotFoundError(errno.ENOENT, _NOT_FOUND, source) from None
         path, status = found, found.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise ConfigError(f"{path}: not a regular file")
-    if path.suffix.lower() == ".gguf":
-        return read_gguf(path), str(path)
-    if path.suffix.lower() in _OTHER_FORMATS:
-        raise ConfigError(f"{path}: {path.suffix} files are not read; JSON or GGUF is expected")
-    if status.st_size > _LARGEST_FILE:
-        raise ConfigError(f"{path}: {status.st_size} bytes; at most {_LARGEST_FILE} are read")
-    return parse_json(path.read_bytes(), str(path)), str(path)
+    with open_regular(path) as file:
+        if path.suffix.lower() == ".gguf" or file.read(len(MAGIC)) == MAGIC:
+            return read_gguf(path), str(path)
+        if path.suffix.lower() in _OTHER_FORMATS:
+            raise ConfigError(f"{path}: {path.suffix} files are not read; JSON or GGUF is expected")
+        file.seek(0)
+        return parse_json(_bounded(file, str(path), status.st_size), str(path)), str(path)
 
 
 def read_gguf(path: Path) -> dict[str, Any]:
     """The key-values of a GGUF file, and its tensors of divisors under their own names."""
     header = read_header(path)
     values = {key: entry.value for key, entry in header.entries.items()}
+    if "general.architecture" not in values:
+        number, count = values.get("split.no"), values.get("split.count")
+        part = f": this is part {number} (from 0) of {count}, and the first has the key-values" if count else ""
+        raise ConfigError(f"{path}: general.architecture is missing{part}")
     for name in ("rope_freqs.weight", "rope_factors_short.weight", "rope_factors_long.weight"):
         divisors = read_float32(path, header, name)
         if divisors is not None:
@@ -130,9 +141,11 @@ def read_gguf(path: Path) -> dict[str, Any]:
     return values
 
 
-def _bounded(raw: bytes) -> bytes:
-    if len(raw) > _LARGEST_FILE:
-        raise ConfigError(f"standard input: at most {_LARGEST_FILE} bytes are read")
+def _bounded(file: BinaryIO, where: str, size: int = 0) -> bytes:
+    """All that a file holds, where that is no more than a configuration may be; it may hold more than its size said."""
+    raw = file.read(_LARGEST_FILE + 1) if size <= _LARGEST_FILE else b""
+    if max(size, len(raw)) > _LARGEST_FILE:
+        raise ConfigError(f"{where}: {max(size, len(raw))} bytes or more; at most {_LARGEST_FILE} are read")
     return raw
 
 
@@ -140,11 +153,11 @@ def parse_json(raw: bytes, where: str) -> dict[str, Any]:
     """The JSON object in some bytes; ConfigError where it is none, or names a key twice."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()
-        if twice:
-            raise ConfigError(f"{where}: the key {sorted(twice)[0]!r} appears twice in one object")
-        return dict(pairs)
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
+            raise ConfigError(f"{where}: the key {name!r} appears twice in one object")
+        return found
 
     try:
         encoding = json.detect_encoding(raw)

@@ -57,7 +57,7 @@ def read(source: Source, strict: bool) -> ModelRopes:
     merged = _merged(with_base(model.mapping, model.where), override)
     otherwise = _of_longrope(merged)
     found = read_served(engine, merged, source.where, strict, asked, otherwise).ropes
-    check_length(engine, source.where, asked, found.advertised_length, _VARIABLE in flags.words, _HOW)
+    check_length(engine, source.where, asked, _longest(merged, found.advertised_length), _VARIABLE in flags.words, _HOW)
     served = asked or otherwise or found.advertised_length
     return dataclasses.replace(found, advertised_length=served, where=source.where)
 
@@ -95,6 +95,12 @@ def _of_longrope(merged: Mapping[str, Any]) -> int | None:
     rope = merged.get("rope_parameters") or {}
     longrope = rope.get("rope_type", rope.get("type")) in ("longrope", "su")
     return original if longrope and type(original) is int else None
+
+
+def _longest(merged: Mapping[str, Any], derived: int | None) -> int | None:
+    """What --max-model-len may ask for: model_max_length of the configuration counts where it is larger."""
+    named = merged.get("model_max_length")
+    return max(derived, named) if derived is not None and type(named) is int else derived
 
 
 def write(request: WriteRequest) -> list[str]:

@@ -15,7 +15,7 @@ from yarncore.evaluate.perplexity import Windows
 from yarncore.evaluate.pictures import draw
 from yarncore.evaluate.progress import Progress
 from yarncore.evaluate.request import checked_depths, checked_lengths
-from yarncore.evaluate.scaled_model import length_of
+from yarncore.evaluate.scaled_model import check_reach, length_of, scaled
 from yarncore.evaluate.scalings import AS_IS, parse_scaling
 from yarncore.evaluate.texts import read_texts
 
@@ -49,6 +49,9 @@ def evaluate_folder(options: argparse.Namespace) -> tuple[dict[str, Any], list[P
         model, tokenizer, out / "kept",
         needles=needles, perplexity=texts, batch_size=options.batch_size, original_length=options.original_length,
     )  # fmt: skip
+    for typed in options.scaling:
+        with scaled(model, typed, options.original_length):
+            check_reach(model, max(lengths))
     progress = Progress(evaluation.tokens * len(options.scaling))
     try:
         runs = evaluation.run(options.scaling, progress)

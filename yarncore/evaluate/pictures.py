@@ -1,24 +1,13 @@
 """Pictures of an evaluation: retrieval by depth and length, perplexity by length, loss by position. Readable without colour."""
 
 from collections.abc import Iterator
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
-# Told apart by the dash and the marker; no line is told apart by its colour alone.
-_STYLES = [
-    ("-", "o"),
-    ("--", "s"),
-    (":", "^"),
-    ("-.", "D"),
-    ((0, (5, 1)), "v"),
-    ((0, (1, 3)), "P"),
-    ((0, (3, 1, 1, 1, 1, 1)), "X"),
-]
-_INK = ["black", "0.35", "0.55"]
+from yarncore.pictures.style import add_grid, add_legend, draw_line, line_styles, save, tokens_in_words
 
 
 def draw(report: dict[str, Any], folder: Path) -> list[Path]:
@@ -36,17 +25,10 @@ def _figures(report: dict[str, Any]) -> Iterator[tuple[str, Figure]]:
 
 
 def _saved(figure: Figure, folder: Path, name: str) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{name}.{ending}" for ending in ("svg", "png")]
-    # The same report gives the same bytes: no date, and names within the SVG that follow from the picture.
-    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
-        figure.savefig(files[0], metadata={"Date": None})
-        figure.savefig(files[1], dpi=160)
+    for file in files:
+        save(figure, file)
     return files
-
-
-def _thousands(tokens: int) -> str:
-    return f"{tokens / 1024:g}k" if tokens >= 1024 and tokens % 512 == 0 else f"{tokens:,}"
 
 
 def heat_maps(runs: list[dict[str, Any]]) -> Figure:
@@ -79,22 +61,17 @@ def _heat_map(axis: Any, cells: list[dict[str, Any]], lengths: list[int], depths
         for x, share in enumerate(values):
             ink = "black" if share > 0.45 else "white"
             axis.text(x, y, f"{share:.0%}", ha="center", va="center", fontsize=7, color=ink)
-    axis.set_xticks(range(len(lengths)), [_thousands(each) for each in lengths], fontsize=7, rotation=45)
+    axis.set_xticks(range(len(lengths)), [tokens_in_words(each) for each in lengths], fontsize=7, rotation=45)
     axis.set_yticks(range(len(depths)), [f"{each:.0%}" for each in depths], fontsize=7)
 
 
 def _lines(runs: list[dict[str, Any]], key: str, x: str, y: str) -> Figure:
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axis = figure.subplots()
-    for run, (dash, marker), ink in zip([run for run in runs if key in run], cycle(_STYLES), cycle(_INK), strict=False):
-        across, up = [point[x] for point in run[key]], [point[y] for point in run[key]]
-        axis.plot(
-            across, up, linestyle=dash, marker=marker, color=ink, markersize=5, label=run["scaling"],
-            markevery=max(len(across) // 12, 1), fillstyle="full" if ink == "black" else "none",
-        )  # fmt: skip
-    axis.grid(True, which="major", color="0.85", linewidth=0.5)
-    # Beside the axes: nothing that is drawn is hidden.
-    figure.legend(fontsize=8, handlelength=4, loc="outside upper center", ncols=2, frameon=False)
+    for run, style in zip([run for run in runs if key in run], line_styles(), strict=False):
+        draw_line(axis, [point[x] for point in run[key]], [point[y] for point in run[key]], run["scaling"], style)
+    add_grid(axis)
+    add_legend(figure)
     return figure
 
 
@@ -104,7 +81,7 @@ def perplexity_by_length(runs: list[dict[str, Any]]) -> Figure:
     (axis,) = figure.axes
     lengths = sorted({point["length"] for run in runs for point in run.get("perplexity", ())})
     axis.set(xscale="log", yscale="log", xlabel="length (tokens)", ylabel="perplexity (lower is better)")
-    axis.set_xticks(lengths, [_thousands(each) for each in lengths])
+    axis.set_xticks(lengths, [tokens_in_words(each) for each in lengths])
     axis.minorticks_off()
     axis.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
     axis.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))

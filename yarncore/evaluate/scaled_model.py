@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 import transformers
 
 from yarncore._version import __version__
@@ -57,6 +58,25 @@ def scaled(model: Any, typed: str, original_length: int | None = None) -> Iterat
         yield Rotated(_different(report.ropes.values()), f"yarncore {__version__}, {report.rotation}")
     finally:
         restore(model)
+
+
+def check_reach(model: Any, longest: int) -> None:
+    """Ask a model for the last position of the longest prompt alone, so that a table that ends before it is an error now.
+
+    Raises
+    ------
+    ValueError
+        Where the model has no such position.
+    """
+    last = torch.tensor([[longest - 1]], device=model.device)
+    try:
+        with torch.inference_mode():
+            model(input_ids=torch.zeros_like(last), position_ids=last, use_cache=False)
+    except (IndexError, RuntimeError) as error:
+        raise ValueError(
+            f"lengths go to {longest:,} tokens and {type(model).__name__} has no position {longest - 1:,}: its table of "
+            f"positions is fixed ({str(error).splitlines()[0]})"
+        ) from error
 
 
 def length_of(model: Any, original_length: int | None = None) -> int:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from yarncore.reference import members, turn_by
+from yarncore.reference import members, turn_by, usual_angles
 from yarncore.reports.description import Description
 from yarncore.threads import get_num_threads
 
 _CHECKED_TOKENS = 8
-_TIMED_TOKENS = 4096
+_TIMED_TOKENS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,15 @@ def check(description: Description) -> RotationCheck:
     sections = description.rope.sections
     given = positions if sections is None else np.broadcast_to(positions, (len(sections), 1, positions.size))
     rotated = rotation.rotate(q, k, given, heads_axis=-2)
-    angle = positions.astype(np.float32)[:, None] * rotation.inverse_frequencies.astype(np.float32)
+    angle = usual_angles(positions, rotation.inverse_frequencies)
     exact, usual = _exact_cos_sin(rotation.inverse_frequencies, positions), (np.cos(angle), np.sin(angle))
     layout = description.rope.interleaved, description.rope.rotary_start
 
     def turned(cos: npt.NDArray[np.floating], sin: npt.NDArray[np.floating]) -> list[npt.NDArray[np.float64]]:
         m = rotation.attention_factor
-        return [turn_by(x, m * cos[:, None, :], m * sin[:, None, :], *layout) for x in (q, k)]
+        q_turned, k_turned = (turn_by(x, m * cos[:, None, :], m * sin[:, None, :], *layout) for x in (q, k))
+        scale = description.rope.query_scale
+        return [q_turned if scale is None else q_turned * scale.at(positions)[:, None, None], k_turned]
 
     exactly, usually = turned(*exact), turned(*usual)
     where = members(rotation.rotary_dim // 2, *layout)

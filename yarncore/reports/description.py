@@ -1,42 +1,16 @@
 """What a model's long-context setting does, as numbers."""
 
-import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from yarncore.configs.dialects import ropes_from_config
 from yarncore.configs.model_ropes import Evidence
+from yarncore.query_scale import QueryScale
+from yarncore.rope.regimes import PairRow, lengths_of, pair_rows
 from yarncore.rope.rope import Rope
 from yarncore.rotation.rotation import Rotation
-from yarncore.scaling.unscaled import unscaled_inverse_frequencies
-
-
-@dataclass(frozen=True, slots=True)
-class PairRow:
-    """One pair of a head.
-
-    Attributes
-    ----------
-    pair : int
-    wavelength : float
-        Tokens for a full turn before scaling; inf where it does not turn.
-    turns : float
-        Full turns within the original length, before scaling.
-    regime : "kept", "blended", "interpolated", "stretched" or "still"
-        Interpolated: divided by s. Stretched: by another number than s.
-    multiplier : float
-        Scaled frequency / unscaled frequency.
-    """
-
-    pair: int
-    wavelength: float
-    turns: float
-    regime: str
-    multiplier: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +35,8 @@ class Description:
     query_dim : int
         Elements of a whole query head, for the softmax scale.
     pairs : tuple of PairRow
+    still_query_scales : dict of layer type to QueryScale
+        Of layers that do not rotate.
     """
 
     model: str
@@ -74,6 +50,7 @@ class Description:
     key_heads: int
     query_dim: int
     pairs: tuple[PairRow, ...]
+    still_query_scales: Mapping[str, QueryScale] = field(default_factory=dict)
 
     @property
     def method(self) -> str:
@@ -99,10 +76,12 @@ class Description:
             "attention_factor": self.rotation.attention_factor,
             "softmax_scale_factor": self.rotation.softmax_scale_factor,
             "softmax_scale": self.rotation.softmax_scale(self.query_dim),
+            "query_scale": None if self.rope.query_scale is None else repr(self.rope.query_scale),
+            "query_scales_without_rotation": {name: repr(scale) for name, scale in self.still_query_scales.items()},
             "rotation_id": self.rotation.id,
             "pairs": [
-                {"pair": row.pair, "wavelength": row.wavelength if math.isfinite(row.wavelength) else None,
-                 "turns": row.turns, "regime": row.regime, "multiplier": row.multiplier}
+                {"pair": row.pair, "wavelength": row.wavelength, "turns": row.turns, "regime": row.regime,
+                 "multiplier": row.multiplier}
                 for row in self.pairs
             ],
         }  # fmt: skip
@@ -118,53 +97,15 @@ def describe(source: Any, layer_type: str | None = None, length: int | None = No
     """
     model = ropes_from_config(source, strict=strict)
     rope = model.one(layer_type)
-    original, target, factor = _lengths(rope, model.advertised_length)
+    original, target, factor = lengths_of(rope, model.advertised_length)
     if length is not None:
         target = length
         factor = length / original if original and rope.scaling is not None and rope.scaling.needs_length else factor
     rotation = rope.at(target)
     query_dim = rope.head_dim + model.query_elements_beside
     name = Path(model.where).name + (f" ({model.model_type})" if model.model_type else "")
-    rows = _pair_rows(rope, abs(rotation.inverse_frequencies), original, factor)
+    rows = pair_rows(rope, original, target, factor)
     return Description(
-        name, model.evidence, rope, rotation, original, target, factor, model.heads, model.key_heads, query_dim, rows
-    )
-
-
-def _lengths(rope: Rope, maximum: int | None) -> tuple[int | None, int | None, float | None]:
-    """L, the target length and s."""
-    scaling = rope.scaling
-    if scaling is None:
-        return maximum, maximum, None
-    factor = scaling.context_factor()
-    original = getattr(scaling, "original_length", None)
-    if original is None:
-        original = round(maximum / factor) if maximum and factor else maximum
-        return original, maximum, factor
-    if factor is None:
-        factor = getattr(scaling, "factor", None) or (maximum / original if maximum else None)
-    return original, max(round(original * (factor or 1)), maximum or 0), factor
-
-
-def _pair_rows(
-    rope: Rope, scaled: npt.NDArray[np.float64], original: int | None, factor: float | None
-) -> tuple[PairRow, ...]:
-    theta = unscaled_inverse_frequencies(rope.base, rope.rotary_dim)
-    has_ramp = rope.scaling is not None and rope.scaling.precompute(theta) is not None
-    rows = []
-    for pair, (before, after) in enumerate(zip(theta.tolist(), scaled.tolist(), strict=True)):
-        multiplier = after / before
-        wavelength = 2 * math.pi / before
-        turns = math.nan if original is None else original / wavelength
-        rows.append(PairRow(pair, wavelength, turns, _regime(multiplier, factor, has_ramp), multiplier))
-    return tuple(rows)
-
-
-def _regime(multiplier: float, factor: float | None, has_ramp: bool) -> str:
-    if multiplier == 0:
-        return "still"
-    if multiplier == 1:
-        return "kept"
-    if factor and math.isclose(multiplier * factor, 1, rel_tol=1e-12):
-        return "interpolated"
-    return "blended" if has_ramp else "stretched"
+        name, model.evidence, rope, rotation, original, target, factor, model.heads, model.key_heads, query_dim, rows,
+        model.query_scales,
+    )  # fmt: skip

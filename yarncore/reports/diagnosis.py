@@ -19,8 +19,6 @@ from yarncore.configs.source import Source, load
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
 
-SCHEMA = "yarncore/doctor/1"
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -75,7 +73,7 @@ class Diagnosis:
 
     def as_dict(self) -> dict[str, Any]:
         """For machines."""
-        return {"schema": SCHEMA, "findings": self.findings} | asdict(self)
+        return {"findings": self.findings} | asdict(self)
 
 
 def diagnose(

@@ -1,13 +1,13 @@
 """yarncore doctor: a diagnosis, printed for people."""
 
-import json
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from yarncore.reports.diagnosis import Diagnosis, Row, diagnose
+from yarncore.reports.machine_readable import machine_readable
+from yarncore.reports.quoted import quoted
 
 
 def doctor(
@@ -22,9 +22,9 @@ def doctor(
     """Print what engines make of a configuration; returns how many findings there are that decide."""
     diagnosis = diagnose(source, engines, config, format, length)
     if as_json:
-        print(json.dumps(diagnosis.as_dict(), indent=2))
+        print(machine_readable("doctor", diagnosis.as_dict()))
         return diagnosis.findings
-    console.print(f"[bold]{escape(diagnosis.where)}[/], format {diagnosis.format}")
+    console.print(f"[bold]{quoted(diagnosis.where)}[/], format {diagnosis.format}")
     for row in diagnosis.rows:
         if row.decides:
             _told(row, console)
@@ -41,17 +41,17 @@ def _told(row: Row, console: Console) -> None:
     )
     for name, method in row.method.items():
         factor, softmax = row.attention_factor[name], row.softmax_factor[name]
-        console.print(f"  {name}: {escape(method)}")
+        console.print(f"  {quoted(name)}: {quoted(method)}")
         console.print(f"    factor of cos and sin {factor:.6g}, of the logits {softmax:.6g}")
     if row.served is not None:
         console.print(f"  serves {row.served:,} tokens when nothing is asked for")
     for key, fate in row.keys.items():
         colour = "dim" if fate == "used" else "yellow"
-        console.print(f"  [{colour}]{escape(key)}: {escape(fate)}[/]")
+        console.print(f"  [{colour}]{quoted(key)}: {quoted(fate)}[/]")
     for words in row.findings:
-        console.print(f"  [red]finding:[/] {escape(words)}")
+        console.print(f"  [red]finding:[/] {quoted(words)}")
     for words in row.notes:
-        console.print(f"  note: {escape(words)}")
+        console.print(f"  note: {quoted(words)}")
 
 
 def _table(rows: list[Row]) -> Table:
@@ -61,7 +61,7 @@ def _table(rows: list[Row]) -> Table:
     for row in rows:
         words = "; ".join(row.findings or row.notes) or "the same"
         served = "-" if row.served is None else f"{row.served:,}"
-        table.add_row(f"{row.engine} {row.version}", served, escape(words))
+        table.add_row(f"{row.engine} {row.version}", served, quoted(words))
     return table
 
 

@@ -1,6 +1,5 @@
 """yarncore show: a description and a check, printed for people."""
 
-import json
 import math
 from dataclasses import asdict
 from typing import Any
@@ -10,6 +9,8 @@ from rich.table import Table
 
 from yarncore.reports.check import RotationCheck, check
 from yarncore.reports.description import Description, describe
+from yarncore.reports.machine_readable import machine_readable
+from yarncore.reports.quoted import quoted
 
 _COLOURS = {"kept": "green", "blended": "yellow", "interpolated": "red", "stretched": "red", "still": "dim"}
 
@@ -21,7 +22,7 @@ def show(
     description = describe(source, layer_type, length, strict)
     checked = check(description)
     if as_json:
-        print(json.dumps(description.as_dict() | {"check": asdict(checked)}, indent=2))
+        print(machine_readable("show", description.as_dict() | {"check": asdict(checked)}))
         return
     console.print(_summary(description))
     console.print(_pairs(description))
@@ -47,19 +48,28 @@ def _summary(description: Description) -> Table:
     part += ", backwards" if rope.reversed else ""
     softmax, scale = rotation.softmax_scale_factor, rotation.softmax_scale(description.query_dim)
     for name, text in (
-        ("model", description.model),
+        ("model", quoted(description.model)),
         ("evidence", str(description.evidence)),
-        ("method", f"{description.method}, base {rope.base:,.0f}"),
+        ("method", f"{quoted(description.method)}, base {rope.base:,.0f}"),
         ("s", _number(description.factor)),
         ("L (original)", f"{_number(description.original_length)} tokens"),
         ("target", f"{_number(description.target_length)} tokens"),
         ("heads", f"{description.heads} of q, {description.key_heads} of k, {rope.head_dim} elements{part}; {layout}"),
         ("attention factor", f"{rotation.attention_factor:.10g}  (on cos and sin: applied by rotate)"),
         ("softmax factor", f"{softmax:.10g}  (on the logits: attention's scale is {scale:.10g})"),
+        *([("query scale", _query_scale(description))] if rope.query_scale else []),
+        *((f"query scale of {name} layers", f"{scale}  (they do not rotate: no Rope applies it)")
+          for name, scale in description.still_query_scales.items()),
         ("rotation id", rotation.id),
     ):  # fmt: skip
         table.add_row(name, text)
     return table
+
+
+def _query_scale(description: Description) -> str:
+    scale, last = description.rope.query_scale, (description.target_length or 1) - 1
+    assert scale is not None
+    return f"{scale}: {scale.at(last):.10g} at position {last:,}  (on q alone: applied by rotate)"
 
 
 def _pairs(description: Description) -> Table:

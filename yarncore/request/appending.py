@@ -46,7 +46,8 @@ def append_request(
     """
     check_array("k", k)
     first = (k, None, ("k", "")) if q is None else (q, k, ("q", "k"))
-    turned = make_request(record, first[0], first[1], positions, heads_axis=heads_axis, names=first[2])
+    query = False if q is None else None
+    turned = make_request(record, first[0], first[1], positions, heads_axis=heads_axis, names=first[2], query=query)
     axis = turned.heads_axis
     if q is None and out is not None:
         raise TypeError("out is where q goes; without q there is none")

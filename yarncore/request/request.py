@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from yarncore._arguments import boolean
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_array, of
 from yarncore.request.heads import AUTOMATIC_HEADS_AXIS, checked_heads_axis, refuse_ambiguous_heads, token_shape_of
@@ -35,6 +36,8 @@ class RotationRequest:
         unless it lives where `inputs` do and cannot be read without waiting.
     prepared : PreparedPositions or None
         The same positions, and what was made of them by earlier calls. A backend may do without.
+    both_queries : bool
+        Of a record with a query scale: the second array is of queries too. The first one always is.
     """
 
     inputs: list[Array]
@@ -45,6 +48,11 @@ class RotationRequest:
     record: RotationRecord
     slots: Any = None
     prepared: PreparedPositions | None = None
+    both_queries: bool = False
+
+    def record_of(self, number: int) -> RotationRecord:
+        """What turns an input: that of keys has no query scale."""
+        return self.record if number == 0 or self.both_queries else self.record.for_keys
 
     @property
     def in_place(self) -> bool:
@@ -74,6 +82,7 @@ def make_request(
     in_place: bool = False,
     slots: Any = None,
     names: tuple[str, str] = ("q", "k"),
+    query: Any = None,
 ) -> RotationRequest:
     """Check a call and put it into the form the backends receive.
 
@@ -83,6 +92,8 @@ def make_request(
         Which argument, what was given, what is accepted. Nothing has been written then.
     """
     inputs = [q] if k is None else [q, k]
+    if not _are_queries(record, query, len(inputs)):
+        record = record.for_keys
     for name, x in zip(names, inputs, strict=False):
         if name == "k":
             _refuse_positions_as_k(x)
@@ -112,7 +123,19 @@ def make_request(
         for name, x in zip(names if in_place else ("out[0]", "out[1]"), outputs, strict=False):
             of(x).check_writable(name, x)
         check_memory(inputs, outputs, names)
-    return RotationRequest(inputs, outputs, axis, token_shape, placed, record, slot_array)
+    return RotationRequest(inputs, outputs, axis, token_shape, placed, record, slot_array, both_queries=query is True)
+
+
+def _are_queries(record: RotationRecord, query: Any, count: int) -> bool:
+    """Whether a query scale is to be applied to anything."""
+    if query is not None:
+        return boolean("query", query)
+    if record.query_scale is not None and count == 1:
+        raise TypeError(
+            "query is required: queries are multiplied by their position here and keys are not, and which one array is cannot "
+            "be seen; query=True or query=False is expected"
+        )
+    return True
 
 
 def _refuse_positions_as_k(k: Any) -> None:

@@ -10,6 +10,7 @@ from yarncore.backends.native.plain_call import tries_short_cut
 from yarncore.frameworks.framework import Array, Namespace
 from yarncore.frameworks.known import checked_namespace, is_array, of, of_namespace
 from yarncore.frameworks.tracers import constant_in_a_trace, dynamo_traces
+from yarncore.query_scale import QueryScale
 from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
 from yarncore.rope.resolution import Resolution, checked_length
 from yarncore.rope.sections import SectionOrder, checked_order, checked_sections, section_of_pairs
@@ -56,6 +57,9 @@ class Rope:
         place is not touched: DeepSeek-V4's heads, or MLA's whole query, turn at their end.
     reversed : bool, default False
         Turn by minus the position, as nanochat does: (x2, -x1) where others have (-x2, x1).
+    query_scale : QueryScale, optional
+        What multiplies whole heads of q, and never k, by their position: LogSteps (Ministral 3, Mistral 4) or LogN. Not
+        with sections.
 
     Raises
     ------
@@ -72,6 +76,7 @@ class Rope:
     section_order: SectionOrder
     rotary_start: int
     reversed: bool
+    query_scale: QueryScale | None
     _resolution: Resolution = field(init=False, repr=False, compare=False)
     _short_cut: Any = field(init=False, repr=False, compare=False)
     _name: str = field(init=False, repr=False, compare=False)
@@ -88,6 +93,7 @@ class Rope:
         section_order: SectionOrder = "contiguous",
         rotary_start: int = 0,
         reversed: bool = False,
+        query_scale: QueryScale | None = None,
     ) -> None:
         def put(name: str, value: Any) -> Any:
             object.__setattr__(self, name, value)
@@ -110,6 +116,7 @@ class Rope:
         counts = None if sections is None else checked_sections(sections, turning // 2)
         put("sections", counts)
         put("section_order", checked_order(section_order, counts))
+        put("query_scale", checked_query_scale(query_scale, counts))
         lengths = tuple(filter(None, counts)) if section_order == "axial" and counts else (turning // 2,)
         if scaling is not None:
             for pairs in lengths:
@@ -117,7 +124,7 @@ class Rope:
         section = None if counts is None else section_of_pairs(counts, section_order)
         letters = "" if section is None else letters_of_sections(section)
         count = 1 if counts is None else len(counts)
-        layout = Layout(dim, interleaved, section, count, letters, start, reversed)
+        layout = Layout(dim, interleaved, section, count, letters, start, reversed, query_scale)
         series = tuple(Series.of(self.base, pairs, scaling) for pairs in lengths)
         resolution = put("_resolution", Resolution(scaling, series, layout, lambda: repr(self)))
         # torch.compile guards the name, not whose the function is: ropes of one name compute the same.
@@ -176,7 +183,8 @@ class Rope:
         Returns
         -------
         Rope
-            Its head_dim is rotary_dim; the numbers are the same.
+            Its head_dim is rotary_dim; the numbers are the same. A query scale reaches what it is given: the rest of a query
+            is multiplied by query_scale.at(positions).
         """
         return replace(self, head_dim=self.rotary_dim, rotary_start=0)
 
@@ -205,6 +213,7 @@ class Rope:
         *,
         heads_axis: int | None = AUTOMATIC_HEADS_AXIS,
         length: Any = None,
+        query: bool | None = None,
         out: Any = None,
         backend: str | None = None,
     ) -> Any:
@@ -224,6 +233,9 @@ class Rope:
             of heads. Must be given for 4 or more axes when positions is None or an int.
         length : int, or integers that broadcast as positions do, keyword-only
             The largest position of the whole sequence + 1, for scalings that look at it.
+        query : bool, keyword-only
+            Whether what is given are queries, which a query scale multiplies. None: q is one and k is not; without k it
+            must be given then. Ropes without a query scale do not look at it.
         out : array or pair of arrays, keyword-only
             Where the results go; may be q and k themselves, must not overlap them partly.
         backend : "native", "cupy" or "generic", keyword-only
@@ -242,7 +254,7 @@ class Rope:
             Where the backend insisted upon cannot do it.
         """
         record = self._record_for(length, q)
-        return run(record, q, k, positions, heads_axis=heads_axis, out=out, backend=backend)
+        return run(record, q, k, positions, heads_axis=heads_axis, query=query, out=out, backend=backend)
 
     @tries_short_cut(in_place=True)
     def rotate_(
@@ -253,6 +265,7 @@ class Rope:
         *,
         heads_axis: int | None = AUTOMATIC_HEADS_AXIS,
         length: Any = None,
+        query: bool | None = None,
         backend: str | None = None,
     ) -> Any:
         """Rotate q and k in place; returns the arrays it was given. Parameters as for rotate.
@@ -264,7 +277,7 @@ class Rope:
             written then.
         """
         record = self._record_for(length, q)
-        return run(record, q, k, positions, heads_axis=heads_axis, in_place=True, backend=backend)
+        return run(record, q, k, positions, heads_axis=heads_axis, query=query, in_place=True, backend=backend)
 
     def prepare(self, positions: Any, *, length: Any = None) -> Prepared:
         """The rotation at positions that many calls share, such as those of all layers of a model in one forward.
@@ -300,7 +313,7 @@ class Rope:
         return Prepared(self._record_for(length, positions), positions)
 
     def cos_sin(self, positions: Any, *, length: Any = None, dtype: Any = None) -> tuple[Array, Array]:
-        """cos and sin of the phases, attention factor included, for code that needs the arrays.
+        """cos and sin of the phases, attention factor included and no query scale, for code that needs the arrays.
 
         Parameters
         ----------
@@ -327,13 +340,27 @@ class Rope:
     def __reduce__(self) -> tuple[Any, ...]:
         return Rope, (
             self.head_dim, self.base, self.scaling, self.rotary_dim, self.interleaved, self.sections, self.section_order,
-            self.rotary_start, self.reversed,
+            self.rotary_start, self.reversed, self.query_scale,
         )  # fmt: skip
 
 
 def _letters(rope: Rope, length: int) -> str:
     rotation = rope._resolution.at_length(length)
     return in_letters(rotation._record, rotation._softmax, rotation._continuous)
+
+
+def checked_query_scale(scale: Any, sections: tuple[int, ...] | None) -> QueryScale | None:
+    """A query scale that goes with the sections, or None."""
+    if scale is None:
+        return None
+    if not isinstance(scale, QueryScale):
+        raise TypeError(f"query_scale is {scale!r}; None, LogSteps(...) or LogN(...) is expected")
+    if sections is not None:
+        raise ValueError(
+            f"query_scale is {scale!r} and sections is {sections}: a token has several positions there, and nothing says which "
+            "scales its query"
+        )
+    return scale
 
 
 def _even(name: str, value: Any) -> int:

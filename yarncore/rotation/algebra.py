@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from yarncore.query_scale.query_scale import joined
 from yarncore.request.positions import broadcast_shape, broadcasts_to
 from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
@@ -62,7 +63,7 @@ FACTOR_OF: dict[str, Callable[[Any], Any]] = {
 
 def derive(name: str, record: RotationRecord) -> tuple[RotationRecord, Any]:
     """The inverse, the adjoint, or the rotation without its factor; its softmax factors, which are 1."""
-    turned = record if name == "without_factor" else record.adjoint
+    turned = turned_for(name, record)
     turns = record.turns
     if isinstance(turns, TracedTurns):
         factors = FACTOR_OF[name](turns.factors)
@@ -72,6 +73,15 @@ def derive(name: str, record: RotationRecord) -> tuple[RotationRecord, Any]:
     if name == "without_factor":  # rows may have differed in their factors alone
         return canonical(turned, turns.words, fractions, ones, record.rows)
     return turned.changed(turns=TurnsTable(turns.words, tuple(fractions))), tuple(ones)
+
+
+def turned_for(name: str, record: RotationRecord) -> RotationRecord:
+    """The record of what is derived, whose factors are still those of `record`."""
+    if name == "without_factor":  # it moves keys
+        return record.for_keys
+    if name == "adjoint" or record.query_scale is None:
+        return record.adjoint
+    return record.adjoint.changed(query_scale=record.query_scale.inverse, query_letters="")
 
 
 def check_fit(x: RotationRecord, y: RotationRecord) -> None:
@@ -92,6 +102,13 @@ def check_fit(x: RotationRecord, y: RotationRecord) -> None:
         raise ValueError(f"the lengths have shapes {x.lengths_shape} and {y.lengths_shape}, which do not broadcast")
 
 
+def layout_of_both(x: RotationRecord, y: RotationRecord, **changes: Any) -> RotationRecord:
+    """What two rotations that fit have in common."""
+    head_dim = x.head_dim if x.head_dim is not None else y.head_dim
+    scale = joined(x.query_scale, y.query_scale)
+    return x.changed(head_dim=head_dim, query_scale=scale, query_letters="", **changes)
+
+
 def compose(x: RotationRecord, y: RotationRecord) -> tuple[RotationRecord, tuple[float, ...]]:
     """Both rotations, one after the other: turns added, factors multiplied, exactly; its softmax factors.
 
@@ -110,7 +127,7 @@ def compose(x: RotationRecord, y: RotationRecord) -> tuple[RotationRecord, tuple
     pairs, index = np.unique(rows_x * y.turns.rows + rows_y, return_inverse=True)
     of_x, of_y = (pairs // y.turns.rows, pairs % y.turns.rows) if pairs.size else (np.zeros(1, int), np.zeros(1, int))
     words, factors = sums_of((x.turns, x.conjugate), (y.turns, y.conjugate), of_x, of_y)
-    layout = x.changed(conjugate=False, head_dim=x.head_dim if x.head_dim is not None else y.head_dim)
+    layout = layout_of_both(x, y, conjugate=False)
     rows = index.reshape(shape) if x.rows is not None or y.rows is not None else None
     return canonical(layout, words, factors, [1.0] * len(factors), rows)
 

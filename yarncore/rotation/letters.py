@@ -46,7 +46,8 @@ def letters_of(record: RotationRecord, softmax: Any, wait: bool = False) -> tupl
     assert isinstance(record.turns, TurnsTable)
     layout = (
         f"rows {index} {record.lengths_shape}, softmax {softmax}, conjugate {record.conjugate}, head {record.head_dim} "
-        f"{record.rotary_start} {record.interleaved}, sections {record.sections} {record.section_letters}"
+        f"{record.rotary_start} {record.interleaved}, sections {record.sections} {record.section_letters}, "
+        f"queries {record.query_letters}"
     )
     return layout, record.turns.text
 

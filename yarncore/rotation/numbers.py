@@ -12,6 +12,7 @@ from yarncore._arguments import boolean
 from yarncore.frameworks.expressions import namespace_of, widest_float
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_array, of
+from yarncore.query_scale import QueryScale
 from yarncore.rotation.algebra import canonical
 from yarncore.rotation.given import checked_head_dim, checked_rotary_start, host_factors, host_frequencies, written_out
 from yarncore.turns.record import RotationRecord
@@ -21,7 +22,7 @@ from yarncore.turns.words import words_of_frequencies
 
 
 class Layout(NamedTuple):
-    """Which elements of a head turn together, by which of a token's positions, and which way; see RotationRecord."""
+    """Which elements of a head turn together, by which of a token's positions, which way, and what else; see RotationRecord."""
 
     head_dim: int | None
     interleaved: bool
@@ -30,6 +31,7 @@ class Layout(NamedTuple):
     section_letters: str = ""
     rotary_start: int = 0
     conjugate: bool = False
+    query_scale: QueryScale | None = None
 
 
 class Numbers(NamedTuple):
@@ -124,6 +126,6 @@ def of_rows(
     return Numbers(layout.changed(turns=table, rows=rows, lengths_shape=tuple(rows.shape)), softmax, text)
 
 
-def _placed(layout: Layout) -> tuple[bool, bool, int | None, npt.NDArray[np.uint8] | None, int, str, int]:
-    head_dim, interleaved, pair_section, sections, letters, rotary_start, conjugate = layout
-    return conjugate, interleaved, head_dim, pair_section, sections, letters, rotary_start
+def _placed(layout: Layout) -> tuple[Any, ...]:
+    head_dim, interleaved, pair_section, sections, letters, rotary_start, conjugate, query_scale = layout
+    return conjugate, interleaved, head_dim, pair_section, sections, letters, rotary_start, query_scale

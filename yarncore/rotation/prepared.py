@@ -48,6 +48,7 @@ class Prepared:
         k: Array | None,
         *,
         heads_axis: int | None = AUTOMATIC_HEADS_AXIS,
+        query: bool | None = None,
         out: Any = None,
         backend: str | None = None,
     ) -> Any:
@@ -58,7 +59,7 @@ class Prepared:
         ValueError
             Also where the positions do not broadcast against the tokens, or live on another device.
         """
-        return self._run(q, k, heads_axis=heads_axis, out=out, backend=backend)
+        return self._run(q, k, heads_axis=heads_axis, query=query, out=out, backend=backend)
 
     @tries_short_cut(in_place=True, prepared=True)
     def rotate_(
@@ -67,10 +68,11 @@ class Prepared:
         k: Array | None,
         *,
         heads_axis: int | None = AUTOMATIC_HEADS_AXIS,
+        query: bool | None = None,
         backend: str | None = None,
     ) -> Any:
         """Rotate q and k in place and return them; see Rope.rotate_."""
-        return self._run(q, k, heads_axis=heads_axis, in_place=True, backend=backend)
+        return self._run(q, k, heads_axis=heads_axis, query=query, in_place=True, backend=backend)
 
     def cos_sin(self, *, dtype: Any = None) -> tuple[Array, Array]:
         """cos and sin of the phases, attention factor included; see Rope.cos_sin."""

@@ -14,6 +14,7 @@ from yarncore.backends.native.plain_call import short_cut_of, tries_short_cut
 from yarncore.frameworks.expressions import constant, namespace_of, take_rows, widest_float
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_numpy, of
+from yarncore.query_scale import QueryScale
 from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
 from yarncore.rotation.algebra import canonical
 from yarncore.rotation.letters import NO_VALUES, letters_of
@@ -152,6 +153,11 @@ class Rotation:
         return self._record.rotary_start
 
     @property
+    def query_scale(self) -> QueryScale | None:
+        """What multiplies queries by their position, beside the turning; None: nothing."""
+        return self._record.query_scale
+
+    @property
     def interleaved(self) -> bool:
         """Whether pairs are (2i, 2i+1) instead of (i, i + rotary_dim / 2)."""
         return self._record.interleaved
@@ -175,11 +181,12 @@ class Rotation:
         positions: Any = REQUIRED,
         *,
         heads_axis: int | None = AUTOMATIC_HEADS_AXIS,
+        query: bool | None = None,
         out: Any = None,
         backend: str | None = None,
     ) -> Any:
         """Rotate q and k; see Rope.rotate."""
-        return run(self._record, q, k, positions, heads_axis=heads_axis, out=out, backend=backend)
+        return run(self._record, q, k, positions, heads_axis=heads_axis, query=query, out=out, backend=backend)
 
     @tries_short_cut(in_place=True)
     def rotate_(
@@ -189,10 +196,11 @@ class Rotation:
         positions: Any = REQUIRED,
         *,
         heads_axis: int | None = AUTOMATIC_HEADS_AXIS,
+        query: bool | None = None,
         backend: str | None = None,
     ) -> Any:
         """Rotate q and k in place and return them; see Rope.rotate_."""
-        return run(self._record, q, k, positions, heads_axis=heads_axis, in_place=True, backend=backend)
+        return run(self._record, q, k, positions, heads_axis=heads_axis, query=query, in_place=True, backend=backend)
 
     def prepare(self, positions: Any) -> Prepared:
         """The rotation at positions that many calls share, such as those of all layers; see Rope.prepare."""
@@ -215,8 +223,16 @@ class Rotation:
         return self._derived("adjoint", "adjoint")
 
     def without_factor(self) -> "Rotation":
-        """The same turns with attention factor and softmax_scale_factor 1: what moves a key that is rotated already."""
+        """The same turns with attention factor and softmax_scale_factor 1, and no query scale: what moves a key that is
+        rotated already."""
         return self._derived("without_factor", "without_factor()")
+
+    def for_keys(self) -> "Rotation":
+        """The same without a query scale: what turns keys, and composes with the rotations of other keys."""
+        if self._record.query_scale is None:
+            return self
+        record = self._record.for_keys
+        return assembled(Numbers(record, self._softmax, lambda: f"{self!r}.for_keys()", self._continuous))
 
     def _derived(self, name: str, written: str) -> "Rotation":
         kept = is_read(self._record)  # asked first: torch.compile would guard what is in the cache
@@ -249,7 +265,8 @@ class Rotation:
         Raises
         ------
         ValueError
-            Where rotary_dim, rotary_start, head_dim, pair layout or sections differ.
+            Where rotary_dim, rotary_start, head_dim, pair layout or sections differ, and of query scales that are not
+            one: see for_keys.
         TypeError
             Where one is traced.
         """
@@ -316,6 +333,7 @@ class Rotation:
             record.conjugate, record.interleaved, record.head_dim, turns.pairs,
             None if record.pair_section is None else record.pair_section.tobytes(),
             *((record.rotary_start,) if record.rotary_start else ()),  # else the id of before there were any
+            *((record.query_letters,) if record.query_letters else ()),
         )  # fmt: skip
 
     def __eq__(self, other: object) -> bool:

@@ -30,7 +30,7 @@ def derived(name: str, record: RotationRecord) -> tuple[RotationRecord, Any]:
     """What algebra.derive makes of one rotation; its softmax factors."""
     if isinstance(record.turns, TracedTurns) or is_read(record):
         return algebra.derive(name, record)
-    turned = record if name == "without_factor" else record.adjoint
+    turned = algebra.turned_for(name, record)
     assert isinstance(record.turns, TurnsTable)
     table = _table(_text_of_one(name, record.turns.text), record.turns.rows, record.turns.pairs)
     return turned.changed(turns=table), (1.0,) * table.rows
@@ -51,12 +51,13 @@ def composed(x: RotationRecord, y: RotationRecord) -> tuple[RotationRecord, Any]
     assert isinstance(y.turns, TurnsTable)
     text = _text_of_pairs(x.turns.text, x.conjugate, y.turns.text, y.conjugate)
     count = x.turns.rows * y.turns.rows
-    layout = x.changed(
+    layout = algebra.layout_of_both(
+        x,
+        y,
         turns=_table(text[1:], count, x.turns.pairs),
         rows=_row_of_pair(x, y, y.turns.rows),
         lengths_shape=broadcast_shape(x.lengths_shape, y.lengths_shape),
         conjugate=text[0] == _BACKWARDS,
-        head_dim=x.head_dim if x.head_dim is not None else y.head_dim,
     )
     return layout, (1.0,) * count
 

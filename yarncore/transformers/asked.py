@@ -8,23 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from yarncore._arguments import real_number, token_count
+from yarncore.configs.extension import is_scaled, rescaled, scaled_layers, yarn
 from yarncore.configs.model_ropes import ModelRopes
+from yarncore.configs.original_length import Length, original_length
 from yarncore.rope.rope import Rope
-from yarncore.scaling import DynamicYaRN, Proportional, YaRN
+from yarncore.scaling import DynamicYaRN, YaRN
 from yarncore.scaling.scaling import Scaling
 from yarncore.transformers.dynamic.record import Keys
 from yarncore.transformers.saved import ropes_from_folder
-
-# transformers' own words for layers that look at a window only (configuration_utils.py, ALLOWED_LAYER_TYPES)
-_WINDOWED = ("sliding_attention", "chunked_attention")
-
-
-@dataclass(frozen=True, slots=True)
-class Length:
-    """L, and where it was found."""
-
-    tokens: int | None
-    whence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +80,7 @@ class Asked:
         if self.keys not in ("rerotated", "unrotated"):
             raise ValueError(f'keys is {self.keys!r}; "rerotated" or "unrotated" is expected')
 
-    def target(self, found: ModelRopes, config: Any, shared: bool, softmax: bool) -> Target:
+    def target(self, found: ModelRopes, config: Any, shared: bool) -> Target:
         """The Rope of each layer type.
 
         Parameters
@@ -99,8 +90,6 @@ class Asked:
         config : PreTrainedConfig
         shared : bool
             All layers rotate by one module that does not know of layer types: what is scaled, is scaled in all.
-        softmax : bool
-            The model's attention applies YaRN's temperature to its logits.
         """
         original = self._original(found, config)
         scaled = {rope.scaling for rope in found.values() if rope is not None and is_scaled(rope.scaling)}
@@ -110,8 +99,8 @@ class Asked:
             ropes = ropes_from_folder(Path(self.scaling), found)
             wanted = {rope.scaling for rope in ropes.values() if rope is not None and rope.scaling is not None}
             return Target(ropes, original, _reach(wanted, found))
-        wanted_by_type = self._by_type(found, original, shared, softmax)
-        ropes = {name: _scaled(name, rope, wanted_by_type) for name, rope in found.items()}
+        wanted_by_type = self._by_type(found, original, shared)
+        ropes = {name: rescaled(name, rope, wanted_by_type) for name, rope in found.items()}
         if ropes == dict(found):
             return Target(ropes, original, _reach(scaled, found))
         self._check_replaced(scaled)
@@ -119,18 +108,13 @@ class Asked:
         return Target(ropes, original, length)
 
     def _original(self, found: ModelRopes, config: Any) -> Length:
-        own = _own_original(found, config)
-        advertised = found.advertised_length or getattr(config, "max_position_embeddings", None)
-        if self.original_length is not None:
-            if own is not None and own != self.original_length:
-                raise ValueError(
-                    f"original_length is {self.original_length}, but the configuration says {own} "
-                    "(original_max_position_embeddings); they must agree"
-                )
-            return Length(self.original_length, "as given")
-        if own is not None:
-            return Length(own, "the configuration's own original_max_position_embeddings")
-        return Length(advertised, "max_position_embeddings, since the configuration has no original length of its own")
+        own = found.original_length
+        if self.original_length is not None and own not in (None, self.original_length):
+            raise ValueError(
+                f"original_length is {self.original_length}, but the configuration says {own} "
+                "(original_max_position_embeddings); they must agree"
+            )
+        return original_length(found, self.original_length, getattr(config, "max_position_embeddings", None))
 
     def _check_replaced(self, scaled: set[Scaling | None]) -> None:
         if scaled and not self.replace:
@@ -139,9 +123,7 @@ class Asked:
                 "place, and extend(model) keeps this one and makes its phases exact"
             )
 
-    def _by_type(
-        self, found: ModelRopes, original: Length, shared: bool, softmax: bool
-    ) -> Mapping[str, Scaling | None]:
+    def _by_type(self, found: ModelRopes, original: Length, shared: bool) -> Mapping[str, Scaling | None]:
         rotating = [name for name, rope in found.items() if rope is not None]
         if isinstance(self.scaling, Mapping):
             unknown = sorted(set(self.scaling) - set(rotating))
@@ -152,12 +134,10 @@ class Asked:
             for scaling in self.scaling.values():
                 self._check_scaling(scaling, found, original)
             return {name: self._stepped(scaling) for name, scaling in self.scaling.items()}
-        scaling = self.scaling if isinstance(self.scaling, Scaling) else self._yarn(found, original, softmax)
+        scaling = self.scaling if isinstance(self.scaling, Scaling) else self._yarn(found, original)
         scaling = self._stepped(scaling)
         self._check_scaling(scaling, found, original)
-        windowed = {name for name in rotating if name.partition(",")[0] in _WINDOWED}
-        spared = set() if shared or windowed == set(rotating) else windowed
-        return {name: scaling for name in rotating if name not in spared}
+        return dict.fromkeys(scaled_layers(found, shared), scaling)
 
     def _stepped(self, scaling: Scaling | None) -> Scaling | None:
         """Dynamic-YaRN in steps: with a cache, one that follows each token re-rotates all keys at each."""
@@ -165,7 +145,7 @@ class Asked:
             return dataclasses.replace(scaling, steps=self.steps)
         return scaling
 
-    def _yarn(self, found: ModelRopes, original: Length, softmax: bool) -> YaRN:
+    def _yarn(self, found: ModelRopes, original: Length) -> YaRN:
         if original.tokens is None:
             raise ValueError(
                 "original_length is needed: the configuration has neither its own nor max_position_embeddings"
@@ -178,9 +158,7 @@ class Asked:
                 least = max(original.tokens, present or 0)
                 raise ValueError(f"to is {self.to}, below the present context of {least} tokens")
             factor = self.to / original.tokens
-        if softmax:  # as DeepSeek: the temperature multiplies whole logits, of which the rotated slice is a part
-            return YaRN(factor, original.tokens, mscale=1.0, mscale_all_dim=1.0, softmax_mscale=1.0)
-        return YaRN(factor, original.tokens)
+        return yarn(found, factor, original.tokens)
 
     def _check_scaling(self, scaling: Scaling | None, found: ModelRopes, original: Length) -> None:
         if scaling is not None and not isinstance(scaling, Scaling):
@@ -188,7 +166,7 @@ class Asked:
         counted = getattr(scaling, "original_length", None)
         if counted is None or original.tokens is None:
             return
-        if self.original_length is None and original.whence.startswith("max_position_embeddings"):
+        if not original.stated:
             if counted > original.tokens:
                 raise ValueError(
                     f"{scaling!r} counts from {counted} tokens, more than the model's max_position_embeddings = "
@@ -198,33 +176,6 @@ class Asked:
             raise ValueError(
                 f"{scaling!r} counts from {counted} tokens, but the original length is {original.tokens}, {original.whence}"
             )
-
-
-def is_scaled(scaling: Scaling | None) -> bool:
-    """Whether a rope's own scaling extends its context: a part that stands still does not."""
-    return scaling is not None and not (isinstance(scaling, Proportional) and scaling.factor == 1)
-
-
-def _scaled(name: str, rope: Rope | None, wanted: Mapping[str, Scaling | None]) -> Rope | None:
-    if rope is None or name not in wanted:
-        return rope
-    scaling = wanted[name]
-    if isinstance(rope.scaling, Proportional) and not isinstance(scaling, Proportional) and scaling is not None:
-        raise ValueError(
-            f"layers of type {name!r} rotate by {rope.scaling!r}, which no other scaling stands on; give "
-            f"{{{name!r}: Proportional(...)}}"
-        )
-    return dataclasses.replace(rope, scaling=scaling)
-
-
-def _own_original(found: ModelRopes, config: Any) -> int | None:
-    """original_max_position_embeddings, beside the rope dicts or in one, or what a scaling that was read counts from."""
-    ropes = getattr(config, "rope_parameters", None) or {}
-    dicts = [ropes, *(value for value in ropes.values() if isinstance(value, dict))]
-    told = [getattr(config, "original_max_position_embeddings", None)]
-    told += [rope.get("original_max_position_embeddings") for rope in dicts]
-    lengths = {int(value) for value in told if value}
-    return lengths.pop() if len(lengths) == 1 else None
 
 
 def _reach(scalings: Any, found: ModelRopes) -> int | None:

@@ -8,12 +8,11 @@ from typing import Any, Literal
 import torch
 
 from yarncore.configs.dialects import ropes_from_config
-from yarncore.configs.huggingface.facts import facts_of
+from yarncore.configs.kv_cache import cache_bytes
 from yarncore.configs.model_ropes import ModelRopes
 from yarncore.rope.rope import Rope
 from yarncore.scaling.scaling import Scaling
 from yarncore.transformers.asked import Asked, Target
-from yarncore.transformers.cache import cache_bytes
 from yarncore.transformers.changes import Change, check_in_place, make_all, undo_all
 from yarncore.transformers.decoder import Decoder, decoder_of, model_of
 from yarncore.transformers.dynamic.record import Keys
@@ -106,9 +105,8 @@ def restore(model: Any) -> None:
 def _extended(model: Any, asked: Asked) -> Report:
     decoder = decoder_of(model)
     found = ropes_from_config(decoder.config)
-    softmax = facts_of(found.model_type, decoder.config.to_dict()).softmax_mscale
     knows_types = len(decoder.rotaries) > 1 or any("layer_type" in _takes(place) for place in decoder.rotaries)
-    target = asked.target(found, decoder.config, not knows_types, softmax)
+    target = asked.target(found, decoder.config, not knows_types)
     redirection = redirection_of(decoder, found, target)
     changes = rotary_modules(decoder, found, target, redirection, asked.keys)
     saved = configuration(decoder, found, target.ropes, target.length)
@@ -144,7 +142,7 @@ def _report(decoder: Decoder, found: ModelRopes, target: Target, why_tables: str
         temperature_in=" and ".join(applied) or "nobody",
         rotation=f"tables of cos and sin: {why_tables}" if why_tables else "fused",
         layers=len({id(method.module) for method in decoder.methods}),
-        cache_bytes=cache_bytes(decoder.config, found, target.length, dtype),
+        cache_bytes=cache_bytes(found.cache_layers, target.length, dtype.itemsize),
         saved_as=saved_as,
     )
 

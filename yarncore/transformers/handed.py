@@ -16,7 +16,11 @@ WORTH_PREPARING = 256
 
 
 def ropes_by_shape(rope: Rope) -> Mapping[tuple[int, bool], Rope]:
-    """A Rope for whatever a layer may rotate: the whole head or the slice that turns, and either layout of pairs."""
+    """A Rope for whatever a layer may rotate: the whole head or the slice that turns, and either layout of pairs.
+
+    Without a query scale: a model that has one multiplies its queries in its own attention, and goes on doing so.
+    """
+    rope = dataclasses.replace(rope, query_scale=None)
     found = {}
     for interleaved in (True, False):
         if rope.sections is not None and interleaved != rope.interleaved:

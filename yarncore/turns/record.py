@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from yarncore.frameworks.framework import Array
+from yarncore.query_scale import QueryScale
 from yarncore.turns.given import GivenTables
 from yarncore.turns.table import TurnsTable
 from yarncore.turns.traced import TracedTurns
@@ -42,6 +43,10 @@ class RotationRecord:
         pair_section in letters, which torch.compile can compare; made where it is not given.
     rotary_start : int
         Which element of a head is the first that turns; what is before and behind passes through.
+    query_scale : QueryScale or None
+        Multiplies whole heads of queries by their position.
+    query_letters : str
+        It in letters, which torch.compile can compare.
     """
 
     turns: TurnsTable | TracedTurns | GivenTables
@@ -54,11 +59,15 @@ class RotationRecord:
     sections: int
     section_letters: str = ""
     rotary_start: int = 0
+    query_scale: QueryScale | None = None
+    query_letters: str = ""
     short_cut: Any = None  # the extension's object for plain calls, made when it is first needed; False: none
 
     def __post_init__(self) -> None:
         if self.pair_section is not None and not self.section_letters:
             self.section_letters = letters_of_sections(self.pair_section)
+        if self.query_scale is not None and not self.query_letters:
+            self.query_letters = self.query_scale.letters
 
     def __reduce__(self) -> tuple[Any, ...]:
         return RotationRecord, tuple(getattr(self, name) for name in self.__slots__ if name != "short_cut")
@@ -93,6 +102,11 @@ class RotationRecord:
     def position_axes(self) -> tuple[int, ...]:
         """The leading axes of positions: one of the sections, where there are sections."""
         return () if self.pair_section is None else (self.sections,)
+
+    @property
+    def for_keys(self) -> "RotationRecord":
+        """The same without a query scale."""
+        return self if self.query_scale is None else self.changed(query_scale=None, query_letters="")
 
     @property
     def adjoint(self) -> "RotationRecord":

@@ -14,6 +14,7 @@ ROPE = yc.Rope(16, rotary_dim=12, scaling=yc.YaRN(4.0, 64))
 STEPPED = yc.Rope(16, scaling=yc.DynamicYaRN(64, steps="doubling"))
 SLICE = yc.Rope(16, rotary_start=5, rotary_dim=8, interleaved=True, reversed=True)
 SECTIONED = yc.Rope(16, sections=(2, 3, 3))
+SCALED = yc.Rope(16, rotary_dim=12, query_scale=yc.LogSteps(0.5, 8))
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +35,7 @@ def targets(graph_module):
 CALLS = {
     "positions": lambda q, k, n: ROPE.rotate(q, k, torch.arange(q.shape[1]) + n, heads_axis=-2),
     "a slice": lambda q, k, n: SLICE.rotate(q, k, torch.arange(q.shape[1]) + n, heads_axis=-2),
+    "scaled queries": lambda q, k, n: SCALED.rotate(q, k, torch.arange(q.shape[1]) + n, heads_axis=-2),
     "counted": lambda q, k, n: ROPE.rotate(q, k, None, heads_axis=-2),
     "stepped lengths of rows": lambda q, k, n: STEPPED.rotate(q, k, None, heads_axis=-2, length=n),
     "sections": lambda q, k, n: SECTIONED.rotate(q, k, torch.arange(q.shape[1]).expand(3, 2, -1), heads_axis=-2),
@@ -151,8 +153,8 @@ def test_opcheck():
     strided = torch.randn(2, 4, 5, 16).transpose(1, 2)
     for arrays in ([q, k], [strided], [q.clone().requires_grad_(), k]):
         for positions in (None, torch.arange(5)):
-            for start in (0, 4):
-                arguments = (arrays, positions, 0, None, None, text, 1, False, True, -2, start)
+            for start, scale, query in ((0, "", None), (4, yc.LogSteps(0.1, 2).letters, True)):
+                arguments = (arrays, positions, 0, None, None, text, 1, False, True, -2, start, scale, query)
                 torch.library.opcheck(torch.ops.yarncore.rotate.default, arguments)
 
 

@@ -4,18 +4,20 @@ Rows of cos and sin from generic_rows.py, then a product and a sum for each memb
 """
 
 import math
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from yarncore.backends.backend import Backend, delivered
 from yarncore.backends.generic.products import product_of
-from yarncore.backends.generic.rows import rows_of
+from yarncore.backends.generic.rows import Rows, rows_of
 from yarncore.frameworks.expressions import constant, namespace_of
 from yarncore.frameworks.framework import Array, Namespace
 from yarncore.frameworks.known import of
 from yarncore.request.request import RotationRequest
 from yarncore.request.tensors import element_type
+from yarncore.turns.record import RotationRecord
 
 _NEEDED = (
     "asarray", "arange", "astype", "where", "stack", "concat", "reshape", "expand_dims", "moveaxis", "broadcast_to", "take",
@@ -53,8 +55,20 @@ class GenericBackend(Backend):
 
 def _rotate_tokens(request: RotationRequest) -> list[Array]:
     xp = namespace_of(request.inputs[0])
-    cos, sin, origin = rows_of(xp, request, request.token_shape)
-    return delivered(request, [_rotate_array(xp, x, cos, sin, origin, request) for x in request.inputs])
+    rows = _rows_of_inputs(request, lambda one: rows_of(xp, one, request.token_shape))
+    axis = request.heads_axis
+    return delivered(
+        request, [_rotate_array(xp, x, rows[n], request.record, axis) for n, x in enumerate(request.inputs)]
+    )
+
+
+def _rows_of_inputs(request: RotationRequest, make: Callable[[RotationRequest], Rows]) -> list[Rows]:
+    """The rows of each input, made once where they are the same."""
+    records = [request.record_of(n) for n in range(len(request.inputs))]
+    made = [make(request)]
+    for record in records[1:]:
+        made.append(made[0] if record is request.record else make(replace(request, record=record)))
+    return made
 
 
 def _rotate_slots(request: RotationRequest) -> list[Array]:
@@ -64,31 +78,26 @@ def _rotate_slots(request: RotationRequest) -> list[Array]:
     keep = (named >= 0) & (named < math.prod(request.token_shape))
     slots = named[keep]
     axis = request.heads_axis
-    for x in request.outputs:
+    for n, x in enumerate(request.outputs):
         xp = namespace_of(x)
         moved = x if axis is None else xp.moveaxis(x, axis, -2)
         # Advanced indexing by one index array a token axis: one gather, one scatter, whatever the strides are.
         index = of(x).at_index(x, np.unravel_index(slots, request.token_shape) if request.token_shape else ())
         picked = moved[index]
-        cos, sin, origin = rows_of(xp, request, request.slots.shape)
+        rows = rows_of(xp, replace(request, record=request.record_of(n)), request.slots.shape)
         chosen = constant(xp, keep.nonzero()[0], xp.int64, like=x)
-        cos, sin, origin = (xp.take(row, chosen, axis=0) for row in (cos, sin, origin))
-        turned = _rotate_array(xp, picked, cos, sin, origin, request, axis=None if axis is None else -2)
-        moved[index] = turned
+        rows = rows.taken(xp, chosen)
+        moved[index] = _rotate_array(xp, picked, rows, request.record, None if axis is None else -2)
     return request.outputs
 
 
-def _rotate_array(
-    xp: Namespace, x: Array, cos: Array, sin: Array, origin: Array, request: RotationRequest, axis: Any = ...
-) -> Array:
+def _rotate_array(xp: Namespace, x: Array, rows: Rows, record: RotationRecord, axis: int | None) -> Array:
     """y = x turned by rows of cos and sin; tokens at position 0 of a rotation with factor 1 are copied."""
-    axis = request.heads_axis if axis is ... else axis
     if axis is not None:
-        cos, sin, origin = (xp.expand_dims(row, axis=axis) for row in (cos, sin, origin))
+        rows = rows.each(lambda row: xp.expand_dims(row, axis=axis))
     product = product_of(xp)
     work = xp.float64 if element_type(x) == "float64" else xp.float32
-    cos, sin = xp.astype(cos, work), xp.astype(sin, work)
-    record = request.record
+    cos, sin = xp.astype(rows.cos, work), xp.astype(rows.sin, work)
     dim, start, end = record.rotary_dim, record.rotary_start, record.rotary_end
     middle = start + dim // 2
     wide = xp.astype(x, work) if x.dtype != work else x
@@ -103,8 +112,11 @@ def _rotate_array(
     else:
         turned = xp.concat([y0, y1], axis=-1)
     turned = xp.astype(turned, x.dtype) if turned.dtype != x.dtype else turned
-    turned = xp.where(origin, x[..., start:end], turned)
+    turned = xp.where(rows.identity, x[..., start:end], turned)
     width = x.shape[-1]  # a tracer's own kind of number, perhaps, which a comparison would fix
     reaches_end = end == record.head_dim or (isinstance(width, int) and end == width)
-    parts = [*([x[..., :start]] if start else []), turned, *([] if reaches_end else [x[..., end:]])]
-    return turned if len(parts) == 1 else xp.concat(parts, axis=-1)
+    if not start and reaches_end:
+        return turned
+    beside = x if rows.scale is None else xp.astype(product(xp, wide, xp.astype(rows.scale, work)), x.dtype)
+    parts = [*([beside[..., :start]] if start else []), turned, *([] if reaches_end else [beside[..., end:]])]
+    return xp.concat(parts, axis=-1)

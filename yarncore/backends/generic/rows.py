@@ -4,9 +4,9 @@ The same steps as csrc/rotation_math.h: integer phases, the nearest quarter turn
 float64 where the framework has them; else (JAX by default) in uint32 and pairs of float32.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from yarncore.backends.generic.products import bounded, bounded_product_of
 from yarncore.backends.generic.tables import table_beside
@@ -47,25 +47,53 @@ _SIN_32 = (-0.1666666466231438, 0.008332748270629749, -0.00019587890880412386)
 _COS_32 = (0.04166666465950221, -0.0013888303035894866, 2.4547942085071572e-05)
 
 
-Rows = tuple[Array, Array, Array]
+class Rows(NamedTuple):
+    """What every token is turned by. All may have fewer axes than the tokens, and axes of 1, where they broadcast.
+
+    Attributes
+    ----------
+    cos, sin : arrays, shape (*grid, pairs)
+    identity : array of bool, shape (*grid, 1)
+        Where the rotation changes nothing.
+    scale : array, shape (*grid, 1), or None
+        What multiplies the elements that do not turn: of queries that are scaled. It is in cos and sin already.
+    """
+
+    cos: Array
+    sin: Array
+    identity: Array
+    scale: Array | None = None
+
+    def each(self, change: Callable[[Array], Array]) -> "Rows":
+        """The rows with every array changed."""
+        return Rows(*(None if array is None else change(array) for array in self))
+
+    def taken(self, xp: Namespace, tokens: Array) -> "Rows":
+        """Those of some tokens, of an only axis."""
+        return self.each(lambda row: xp.take(row, tokens, axis=0))
 
 
 def rows_of(xp: Namespace, request: RotationRequest, grid: tuple[int, ...]) -> Rows:
-    """cos and sin of every token, shape (*grid, pairs), and where the rotation is the identity, shape (*grid, 1).
-
-    All may have fewer axes, and axes of 1, where they broadcast.
-    """
+    """The rows of what request.record turns."""
     if isinstance(request.record.turns, GivenTables):
         return _rows_of_tables(xp, request, request.record.turns)
     prepared = request.prepared
     if prepared is None or not prepared.may_be_kept(8 if has_64_bits(xp) else 4):
         return _made_rows(xp, request, grid)
     like = request.inputs[0]
-    key = ("generic", of(like).device(like), of(like).makes_apart(), has_64_bits(xp), request.record.conjugate)
+    record = request.record
+    key = (
+        "generic",
+        of(like).device(like),
+        of(like).makes_apart(),
+        has_64_bits(xp),
+        record.conjugate,
+        record.query_scale,
+    )
     if key not in prepared.kept:
         alone = replace(request, positions=PlacedPositions(prepared.array), token_shape=prepared.grid)
         rows = _made_rows(xp, alone, prepared.grid)
-        if any(of(row).is_virtual(row) for row in rows):
+        if any(of(row).is_virtual(row) for row in rows if row is not None):
             return rows
         prepared.kept[key] = rows
     return prepared.kept[key]  # type: ignore[no-any-return]
@@ -80,14 +108,15 @@ def _rows_of_tables(xp: Namespace, request: RotationRequest, tables: GivenTables
     )
     sin = -sin if request.record.conjugate else sin
     identity = xp.logical_and(xp.all(cos == 1, axis=-1, keepdims=True), xp.all(sin == 0, axis=-1, keepdims=True))
-    return cos, sin, identity
+    return Rows(cos, sin, identity)
 
 
 def _made_rows(xp: Namespace, request: RotationRequest, grid: tuple[int, ...]) -> Rows:
     record = request.record
     like = request.inputs[0]
     words, factors = _words_and_factors(xp, request, like)
-    magnitude, negative, at_zero = _position_words(xp, request, grid, like)
+    positions = positions_of(xp, request, grid, like)
+    magnitude, negative, at_zero = _position_words(xp, positions)
     section = None if record.pair_section is None else constant(xp, record.pair_section, xp.int32, like=like)
     origin = xp.expand_dims(at_zero if section is None else xp.all(at_zero, axis=0), axis=-1)
     magnitude = {place: _of_each_pair(xp, word, section) for place, word in magnitude.items()}
@@ -95,9 +124,12 @@ def _made_rows(xp: Namespace, request: RotationRequest, grid: tuple[int, ...]) -
     phase = _phase(xp, magnitude, words)
     cos, sin = (_cos_sin_64 if has_64_bits(xp) else _cos_sin_32)(xp, phase)
     sin = xp.where(xp.logical_not(negative) if record.conjugate else negative, -sin, sin)
-    factors = xp.expand_dims(factors, axis=-1)
+    factors, scale = xp.expand_dims(factors, axis=-1), None
     product = bounded_product_of(xp)
-    return product(xp, cos, factors), product(xp, sin, factors), xp.logical_and(origin, factors == 1.0)
+    if record.query_scale is not None:
+        scale = xp.expand_dims(record.query_scale.factors(xp, positions), axis=-1)
+        factors, origin = product(xp, factors, scale), xp.logical_and(origin, scale == 1.0)
+    return Rows(product(xp, cos, factors), product(xp, sin, factors), xp.logical_and(origin, factors == 1.0), scale)
 
 
 def _of_each_pair(xp: Namespace, values: Array, section: Array | None) -> Array:
@@ -125,11 +157,8 @@ def _words_and_factors(xp: Namespace, request: RotationRequest, like: Array) -> 
     return [picked[..., word, :] for word in range(5)], take_rows(xp, factors, rows)
 
 
-def _position_words(
-    xp: Namespace, request: RotationRequest, grid: tuple[int, ...], like: Array
-) -> tuple[dict[int, Array], Array, Array]:
+def _position_words(xp: Namespace, array: Array) -> tuple[dict[int, Array], Array, Array]:
     """|position| as 32-bit words by their place (0 the units, -1 the first of the fraction), its sign, and position == 0."""
-    array = positions_of(xp, request, grid, like)
     if not of(array).is_integer(array):
         return _fractional_words(xp, array)
     return _integer_words(xp, array)

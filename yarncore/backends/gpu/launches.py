@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from yarncore.backends.generic.rows import positions_of
-from yarncore.backends.native.extension import available_extension, native_turns
+from yarncore.backends.native.extension import available_extension, native_turns, numbers_of
 from yarncore.frameworks.expressions import namespace_of
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_numpy, of
@@ -142,6 +142,8 @@ def launches(request: RotationRequest, results: list[Array], memory: DeviceMemor
         offset=offset,
         pair_section=record.pair_section,
         slots=device.integers(request.slots, ("int64",), grid),
+        query_scale=numbers_of(record),
+        both_queries=request.both_queries,
     )
     words, factors = device.table(record)
     multiprocessors = memory.multiprocessors(like)

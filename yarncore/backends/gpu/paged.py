@@ -3,7 +3,7 @@
 from typing import Any
 
 from yarncore.backends.gpu.launches import DeviceArguments, DeviceMemory, turns_refusal
-from yarncore.backends.native.extension import available_extension, native_turns
+from yarncore.backends.native.extension import available_extension, native_turns, numbers_of
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import of
 from yarncore.request.paged import PagedRequest, Term
@@ -90,4 +90,5 @@ def _call(
         source_slots=slots[0],
         target_slots=slots[1],
         other=other,
+        query_scale=numbers_of(record),
     )

@@ -5,7 +5,9 @@ from typing import Any
 
 from yarncore.errors import BackendUnavailable
 from yarncore.frameworks.framework import Array
+from yarncore.query_scale.query_scale import ScaleNumbers
 from yarncore.request.tensors import element_type
+from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 
 MISSING: str | None = None
@@ -45,6 +47,11 @@ def type_or_shape_refusal(x: Array) -> str | None:
         return f"it takes at most {_core.max_axes} axes"
     types: tuple[str, ...] = _core.element_types
     return None if element_type(x) in types else f"it turns {', '.join(types)}, not {x.dtype}"
+
+
+def numbers_of(record: RotationRecord) -> ScaleNumbers | None:
+    """The query scale of a rotation as the extension takes it."""
+    return None if record.query_scale is None else record.query_scale.numbers
 
 
 def native_turns(table: TurnsTable) -> Any:

@@ -5,7 +5,13 @@ from typing import Any
 import numpy as np
 
 from yarncore.backends.backend import Backend
-from yarncore.backends.native.extension import MISSING, available_extension, native_turns, type_or_shape_refusal
+from yarncore.backends.native.extension import (
+    MISSING,
+    available_extension,
+    native_turns,
+    numbers_of,
+    type_or_shape_refusal,
+)
 from yarncore.backends.native.paged import move_on_host, terms_refusal, transfer_refusal
 from yarncore.backends.native.prepared_rows import rows_of_prepared
 from yarncore.frameworks.framework import Array
@@ -78,6 +84,8 @@ class NativeBackend(Backend):
             offset=request.positions.offset,
             pair_section=None if made else record.pair_section,
             slots=request.slots,
+            query_scale=numbers_of(record),
+            both_queries=request.both_queries,
             **_tables(record),
         )
         _core.rotate(call)

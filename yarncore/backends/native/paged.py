@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.backends.native.extension import available_extension, native_turns, type_or_shape_refusal
+from yarncore.backends.native.extension import available_extension, native_turns, numbers_of, type_or_shape_refusal
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_numpy, of
 from yarncore.request.paged import PagedRequest, Term, Transfer
@@ -99,4 +99,5 @@ def _call(request: PagedRequest, transfers: list[Any], term: Term, other: Any) -
         source_slots=request.source_slots,
         target_slots=request.target_slots,
         other=other,
+        query_scale=numbers_of(record),
     )

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from yarncore.backends.native.extension import available_extension, native_turns
+from yarncore.backends.native.extension import available_extension, native_turns, numbers_of
 from yarncore.frameworks.known import is_numpy
 from yarncore.frameworks.tracers import dynamo_traces
 from yarncore.turns.record import RotationRecord
@@ -60,15 +60,18 @@ def short_cut_of(record: RotationRecord) -> Any:
                 record.sections,
                 record.rows,
                 record.rotary_start,
+                numbers_of(record),
             )
     return record.short_cut
 
 
-def attempt(record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any) -> Any:
+def attempt(
+    record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: Any, in_place: bool, out: Any, query: Any
+) -> Any:
     """The results of a plain call: the arrays themselves when in place, `out`, or fresh ones. None: declined."""
     know_torch()
     short_cut = short_cut_of(record)
-    return short_cut.attempt(q, k, positions, heads_axis, in_place, out) if short_cut else None
+    return short_cut.attempt(q, k, positions, heads_axis, in_place, out, query) if short_cut else None
 
 
 def know_torch() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.backends.native.extension import available_extension, native_turns
+from yarncore.backends.native.extension import available_extension, native_turns, numbers_of
 from yarncore.backends.native.plain_call import know_torch
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import of
@@ -27,7 +27,7 @@ def rows_of_prepared(
     doubles = True in types
     if len(types) > 1 or not prepared.may_be_kept(8 if doubles else 4):
         return None
-    key = ("native", doubles, record.conjugate)
+    key = ("native", doubles, record.conjugate, record.query_scale)
     if key not in prepared.kept:
         grid = prepared.grid
         positions = of(prepared.array).on_host(prepared.array)
@@ -39,6 +39,7 @@ def rows_of_prepared(
             rows=record.rows,
             positions=np.broadcast_to(positions, (*record.position_axes, *grid)),
             pair_section=record.pair_section,
+            query_scale=numbers_of(record),
         )
         prepared.kept[key] = rows, np.arange(math.prod(grid), dtype=np.int32).reshape(grid)
     return prepared.kept[key]  # type: ignore[no-any-return]
@@ -50,10 +51,9 @@ def short_cut_of_prepared(prepared: PreparedPositions, record: RotationRecord) -
         return False
     know_torch()
     for doubles in (False, True):
-        made = prepared.kept.get(("native", doubles, record.conjugate))
+        made = prepared.kept.get(("native", doubles, record.conjugate, record.query_scale))
         if made is not None:
             head_dim = -1 if record.head_dim is None else record.head_dim
-            return _core.ShortCut(
-                made[0], head_dim, record.interleaved, record.conjugate, None, 1, made[1], record.rotary_start
-            )
+            layout = head_dim, record.interleaved, record.conjugate, None, 1, made[1], record.rotary_start
+            return _core.ShortCut(made[0], *layout, numbers_of(record))
     return False

@@ -12,7 +12,7 @@ import numpy as np
 
 from yarncore.backends.backend import Backend
 from yarncore.backends.generic.rows import positions_of
-from yarncore.backends.native.extension import MISSING, available_extension, type_or_shape_refusal
+from yarncore.backends.native.extension import MISSING, available_extension, numbers_of, type_or_shape_refusal
 from yarncore.frameworks.expressions import namespace_of
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_numpy
@@ -62,7 +62,7 @@ class NativeJaxBackend(Backend):
         rows = record.rows
         if rows is not None:
             rows = xp.broadcast_to(xp.asarray(rows, dtype=xp.int32) if is_numpy(rows) else rows, grid)
-        work = Work(record.changed(rows=None, lengths_shape=()), request.heads_axis)
+        work = Work(record.changed(rows=None, lengths_shape=()), request.heads_axis, request.both_queries)
         return list(_function()(work, tuple(request.inputs), positions, rows))
 
 
@@ -72,6 +72,7 @@ class Work:
 
     record: RotationRecord
     heads_axis: int | None
+    both_queries: bool
 
     @property
     def _key(self) -> tuple[Any, ...]:
@@ -79,7 +80,7 @@ class Work:
         assert isinstance(table, TurnsTable)
         section_bytes = None if section is None else section.tobytes()
         layout = (self.record.conjugate, self.record.interleaved, self.record.rotary_start, self.heads_axis)
-        return table.text, section_bytes, layout
+        return table.text, section_bytes, layout, self.record.query_letters, self.both_queries
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Work) and self._key == other._key
@@ -108,6 +109,7 @@ def _function() -> Any:
             *arrays, positions, *(() if rows is None else (rows,)),
             layout=np.array(layout, dtype=np.int64), words=table.words.ravel(), factors=table.factors_float64,
             pair_section=np.array([_NO_SECTIONS], np.uint8) if section is None else section,
+            query_scale=np.array([*(numbers_of(record) or (0,) * 5), work.both_queries], np.float64),
         )  # fmt: skip
 
     rotate = jax.custom_vjp(call, nondiff_argnums=(0,))

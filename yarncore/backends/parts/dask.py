@@ -31,10 +31,10 @@ class DaskBackend(Backend):
         return None if isinstance(request.positions.offset, int) else "the offset of the positions is not known yet"
 
     def rotate(self, request: RotationRequest) -> list[Array]:
-        return [_rotate(x, request) for x in request.inputs]
+        return [_rotate(x, request, request.record_of(n)) for n, x in enumerate(request.inputs)]
 
 
-def _rotate(x: Array, request: RotationRequest) -> Array:
+def _rotate(x: Array, request: RotationRequest, record: RotationRecord) -> Array:
     """x rotated, lazily.
 
     Raises
@@ -52,7 +52,7 @@ def _rotate(x: Array, request: RotationRequest) -> Array:
     axes = tuple(range(x.ndim))
     heads = None if request.heads_axis is None else x.ndim + request.heads_axis
     token_axes = tuple(axis for axis in axes[:-1] if axis != heads)
-    record = request.record.changed()
+    record = record.changed()
     lead = (x.ndim,) * len(record.position_axes)  # an index that no axis of x has
     operands: list[Any] = [x, axes]
     for values, leading in ((_positions(x, request, token_axes), lead), (record.rows, ())):
@@ -71,7 +71,7 @@ def _rotate(x: Array, request: RotationRequest) -> Array:
     assert isinstance(record.turns, TurnsTable)
     section = None if record.pair_section is None else record.pair_section.tobytes()
     layout = (record.turns.text, section, record.conjugate, record.interleaved, record.rotary_start, record.head_dim,
-              request.heads_axis)  # fmt: skip
+              record.query_letters, request.heads_axis)  # fmt: skip
     name = "yarncore-rotate-" + tokenize(x.name, *(getattr(part, "name", part) for part in operands[2:]), layout)
     return da.blockwise(
         work, axes, *operands, dtype=x.dtype, meta=x._meta, name=name, concatenate=True, align_arrays=True

@@ -15,6 +15,7 @@ from yarncore.frameworks.known import is_numpy
 from yarncore.request.heads import token_shape_of
 from yarncore.request.request import RotationRequest
 from yarncore.turns.given import GivenTables
+from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 
 
@@ -40,13 +41,12 @@ class DTensorBackend(Backend):
         return None
 
     def rotate(self, request: RotationRequest) -> list[Array]:
-        return delivered(request, [_rotate(x, request) for x in request.inputs])
+        return delivered(request, [_rotate(x, request, request.record_of(n)) for n, x in enumerate(request.inputs)])
 
 
-def _rotate(x: Any, request: RotationRequest) -> Any:
+def _rotate(x: Any, request: RotationRequest, record: RotationRecord) -> Any:
     from torch.distributed.tensor import DTensor
 
-    record = request.record
     placements = _placements_of_tokens(x, request.heads_axis)
     local = x.to_local()
     shape = token_shape_of(local, request.heads_axis)

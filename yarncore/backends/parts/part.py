@@ -14,5 +14,8 @@ _BACKENDS: tuple[Backend, ...] = (TracedTorchBackend(), NativeBackend(), Generic
 def rotate_part(request: RotationRequest) -> Array:
     """The result of a request for one array, which has been checked with the whole."""
     x = request.inputs[0]
-    backend = next(backend for backend in _BACKENDS if backend.serves(x) and backend.refusal(x) is None)
-    return rotate_by(backend, request)[0]
+
+    def takes(backend: Backend) -> bool:
+        return backend.serves(x) and backend.refusal(x) is None and backend.request_refusal(request) is None
+
+    return rotate_by(next(filter(takes, _BACKENDS)), request)[0]

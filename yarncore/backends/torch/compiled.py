@@ -13,7 +13,7 @@ from yarncore.turns.record import RotationRecord
 from yarncore.turns.table import TurnsTable
 
 
-def rotate_while_compiled(record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: Any) -> Any:
+def rotate_while_compiled(record: RotationRecord, q: Any, k: Any, positions: Any, heads_axis: Any, query: Any) -> Any:
     """The results of a plain call by the operator; None: it is not plain."""
     plain = (
         takes_operator(q)
@@ -23,6 +23,8 @@ def rotate_while_compiled(record: RotationRecord, q: Any, k: Any, positions: Any
         and heads_axis < 0
         and record.rows is None
         and record.pair_section is None
+        and (query is None or type(query) is bool)
+        and not (record.query_scale is not None and query is None and k is None)
     )
     if not plain or q.ndim < 1 or positions.ndim < 1 or positions.requires_grad:
         return None
@@ -46,5 +48,7 @@ def rotate_while_compiled(record: RotationRecord, q: Any, k: Any, positions: Any
         record.interleaved,
         heads_axis,
         record.rotary_start,
+        record.query_letters,
+        query,
     )
     return results[0] if k is None else (results[0], results[1])

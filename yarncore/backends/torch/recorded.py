@@ -93,5 +93,8 @@ def rotate_recorded(request: RotationRequest, native: Native) -> list[torch.Tens
     array, offset = request.positions.array, request.positions.offset
     tensor = array if isinstance(array, torch.Tensor) else None
     host = array if tensor is None else None
-    work = Work(request.record, request.heads_axis, offset, host, native, request.prepared)
-    return delivered(request, [_Rotate.apply(x, tensor, work) for x in request.inputs])
+
+    def work(n: int) -> Work:
+        return Work(request.record_of(n), request.heads_axis, offset, host, native, request.prepared)
+
+    return delivered(request, [_Rotate.apply(x, tensor, work(n)) for n, x in enumerate(request.inputs)])

@@ -1,11 +1,39 @@
 """A file read by ranges, never further than its end and never more than a bound."""
 
+import os
+import stat
 import struct
+from pathlib import Path
 from typing import BinaryIO
 
 from yarncore.errors import ConfigError
 
-_CHUNK = 2**18
+_CHUNK = 2**16
+
+
+def open_regular(path: Path, flags: int = os.O_RDONLY) -> BinaryIO:
+    """A regular file, opened: nothing that blocks, never ends, or does something when it is opened.
+
+    Parameters
+    ----------
+    flags : int
+        O_RDONLY, or O_RDWR.
+
+    Raises
+    ------
+    ConfigError
+        Where it is a folder, a pipe, a device or a socket.
+    OSError
+        Where the file system says no.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ConfigError(f"{path}: not a regular file")
+    # asked again of what was opened, without waiting: a pipe may have taken its place
+    handle = os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise ConfigError(f"{path}: not a regular file")
+    return os.fdopen(handle, "rb" if flags == os.O_RDONLY else "r+b")
 
 
 class BoundedFile:

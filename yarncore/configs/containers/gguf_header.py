@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from yarncore.configs.containers.bounded_file import BoundedFile
+from yarncore.configs.containers.bounded_file import BoundedFile, open_regular
 from yarncore.errors import ConfigError
 
 MAGIC = b"GGUF"
@@ -22,13 +22,17 @@ NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "
 STRING, ARRAY = 8, 9
 FLOAT32_TENSOR = 0
 
-_MOST_KEYS = 2**16
-_MOST_TENSORS = 2**18
-_MOST_STRINGS = 2**22  # of all arrays together: many times the largest vocabulary
-_LONGEST_KEY = 2**16
-_LONGEST_STRING = 2**24  # a chat template at most
+# Bounds of what is read, so that no file costs more than about a second and some MiB. A converted model has some 50 keys, up
+# to a few times 10^4 tensors (experts that were not merged), and 8 * 10^5 strings in its vocabulary and merges.
+_MOST_KEYS = 2**12
+_MOST_TENSORS = 2**17
+_MOST_STRINGS = 2**21  # of all arrays together
+_MOST_ARRAYS = 2**14  # within arrays, of all together
+_LONGEST_KEY = 2**10
+_LONGEST_NAME = 2**8  # of a tensor: ggml keeps 63 bytes
 _KEPT_STRING = 2**10
 _KEPT_NUMBERS = 2**14
+_ALL_KEPT_NUMBERS = 2**17  # of all arrays together
 _DEEPEST = 3
 
 
@@ -59,6 +63,23 @@ class Tensor:
     shape: tuple[int, ...]
     kind: int
     offset: int
+
+
+@dataclass(slots=True)
+class _Left:
+    """What the arrays of a file may still hold, all together."""
+
+    strings: int = _MOST_STRINGS
+    arrays: int = _MOST_ARRAYS
+    kept_numbers: int = _ALL_KEPT_NUMBERS
+
+    def take(self, kind: int, count: int) -> bool:
+        """Whether so many more strings or arrays are read."""
+        if kind == STRING:
+            self.strings -= count
+        else:
+            self.arrays -= count
+        return min(self.strings, self.arrays) >= 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +117,13 @@ def read_header(path: Path) -> Header:
     ConfigError
         Naming the file, what is wrong and at which byte.
     """
-    with path.open("rb") as file:
-        return _header(BoundedFile(file, os.fstat(file.fileno()).st_size, str(path)))
+    with open_regular(path) as file:
+        return header_of(file, path)
+
+
+def header_of(file: BinaryIO, path: Path) -> Header:
+    """The header of a file that is open."""
+    return _header(BoundedFile(file, os.fstat(file.fileno()).st_size, str(path)))
 
 
 def read_float32(path: Path, header: Header, name: str) -> list[float] | None:
@@ -112,7 +138,7 @@ def read_float32(path: Path, header: Header, name: str) -> list[float] | None:
         raise ConfigError(
             f"{path}: {name} has {count} elements of type {tensor.kind}; float32 (0) are expected, few of them"
         )
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         numbers = BoundedFile(file, os.fstat(file.fileno()).st_size, str(path))
         numbers.skip(header.data_start + tensor.offset, name)
         return _as_written(6, struct.unpack(f"<{count}f", numbers.take(4 * count, name)))
@@ -128,12 +154,12 @@ def _header(file: BoundedFile) -> Header:
     tensors = _counted(file, _MOST_TENSORS, "tensors", least_bytes=24)
     keys = _counted(file, _MOST_KEYS, "key-values", least_bytes=13)
     entries: dict[str, Entry] = {}
-    strings = [_MOST_STRINGS]
+    left = _Left()
     for _ in range(keys):
         key = _text(file, _LONGEST_KEY, "a key")
         if key in entries:
             raise file.error(f"the key {key!r} a second time")
-        entries[key] = _entry(file, key, strings)
+        entries[key] = _entry(file, key, left)
     keys_end = file.position
     described = _tensors(file, tensors)
     alignment = entries["general.alignment"].value if "general.alignment" in entries else 32
@@ -153,25 +179,37 @@ def _text(file: BoundedFile, longest: int, what: str) -> str:
     length = file.number("<Q", f"the length of {what}")
     if length > longest:
         raise file.error(f"{what} of {length} bytes; at most {longest} are read,")
+    return _decoded(file, length, what)
+
+
+def _decoded(file: BoundedFile, length: int, what: str) -> str:
     try:
         return file.take(length, what).decode("utf-8")
     except UnicodeDecodeError:
         raise file.error(f"{what} that is not UTF-8,") from None
 
 
-def _entry(file: BoundedFile, key: str, strings: list[int]) -> Entry:
+def _entry(file: BoundedFile, key: str, left: _Left) -> Entry:
     kind = file.number("<I", f"the type of {key}")
     start = file.position
     if kind in NUMBERS:
         value: Any = _numbers(file, kind, 1, key)[0]
     elif kind == STRING:
-        text = _text(file, _LONGEST_STRING, key)
-        value = text if len(text) <= _KEPT_STRING else None
+        value = _short_text(file, key)
     elif kind == ARRAY:
-        value = _array(file, key, strings, _DEEPEST)
+        value = _array(file, key, left, _DEEPEST)
     else:
         raise file.error(f"{key} is of type {kind}, which GGUF does not have,")
     return Entry(kind, value, start, file.position - start)
+
+
+def _short_text(file: BoundedFile, key: str) -> str | None:
+    """A string; None where it is a long one (a chat template), which is passed over."""
+    length = file.number("<Q", f"the length of {key}")
+    if length <= _KEPT_STRING:
+        return _decoded(file, length, key)
+    file.skip(length, key)
+    return None
 
 
 def _numbers(file: BoundedFile, kind: int, count: int, key: str) -> list[Any]:
@@ -184,31 +222,33 @@ def _as_written(kind: int, numbers: Sequence[Any]) -> list[Any]:
     return [float(str(np.float32(number))) for number in numbers] if NUMBERS[kind] == "f" else list(numbers)
 
 
-def _array(file: BoundedFile, key: str, strings: list[int], deeper: int) -> list[Any] | None:
+def _array(file: BoundedFile, key: str, left: _Left, deeper: int) -> list[Any] | None:
     kind = file.number("<I", f"the type of the elements of {key}")
     count = file.number("<Q", f"the number of elements of {key}")
     if kind in NUMBERS:
-        if count <= _KEPT_NUMBERS:
+        if count <= min(_KEPT_NUMBERS, left.kept_numbers) and deeper == _DEEPEST:
+            left.kept_numbers -= count
             return _numbers(file, kind, count, key)
         file.skip(count * struct.calcsize("<" + NUMBERS[kind]), key)
         return None
     if kind not in (STRING, ARRAY) or deeper == 0:
         raise file.error(f"{key} is an array of type {kind} at this depth, which is not read,")
-    strings[0] -= count
-    if strings[0] < 0 or count * 8 > file.remaining():
+    if not left.take(kind, count) or count * 8 > file.remaining():
         raise file.error(f"{key} has {count} elements; so many cannot be there, or are not read,")
     if kind == STRING:
         file.skip_strings(count, key)
     else:
         for _ in range(count):
-            _array(file, key, strings, deeper - 1)
+            _array(file, key, left, deeper - 1)
     return None
 
 
 def _tensors(file: BoundedFile, count: int) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for _ in range(count):
-        name = _text(file, _LONGEST_KEY, "the name of a tensor")
+        name = _text(file, _LONGEST_NAME, "the name of a tensor")
+        if name in found:
+            raise file.error(f"the tensor {name!r} a second time")
         axes = file.number("<I", f"the number of axes of {name}")
         if axes > 8:
             raise file.error(f"{name} has {axes} axes; at most 8 are expected,")
@@ -216,8 +256,3 @@ def _tensors(file: BoundedFile, count: int) -> dict[str, Tensor]:
         kind, offset = struct.unpack("<IQ", file.take(12, f"the type and offset of {name}"))
         found[name] = Tensor(shape, kind, offset)
     return found
-
-
-def starts_like_gguf(file: BinaryIO) -> bool:
-    """Whether a file that was just opened is one, whatever it is called."""
-    return file.read(4) == MAGIC

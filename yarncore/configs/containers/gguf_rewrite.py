@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from yarncore.configs.containers.gguf_header import ARRAY, MAGIC, NUMBERS, STRING, Entry, Header, read_header
+from yarncore.configs.containers.bounded_file import open_regular
+from yarncore.configs.containers.gguf_header import ARRAY, MAGIC, NUMBERS, STRING, Entry, Header, header_of, read_header
 from yarncore.errors import ConfigError
 
 _OF_NEW = {bool: 7, int: 4, float: 6, str: STRING}  # bool, uint32, float32, string
@@ -35,11 +36,7 @@ def rewrite(path: Path, changes: Mapping[str, Any]) -> bool:
         for key, value in encoded.items()
     )
     if same_length and not path.is_symlink():
-        with path.open("r+b") as file:
-            for key, value in encoded.items():
-                assert value is not None
-                file.seek(header.entries[key].offset)
-                file.write(value[1])
+        _write_in_place(path, header, encoded)
         return True
     _replace(path, header, encoded)
     return False
@@ -60,10 +57,34 @@ def _encoded(path: Path, header: Header, key: str, value: Any) -> tuple[int, byt
         raise ConfigError(f"{path}: {key} is of GGUF's type {kind}, which cannot hold {value!r}") from None
 
 
+def _write_in_place(path: Path, header: Header, encoded: Mapping[str, tuple[int, bytes] | None]) -> None:
+    """By one write of all that lies between, so that of two writers one is the last for every key."""
+    values = {header.entries[key].offset: value[1] for key, value in encoded.items() if value is not None}
+    if not values:
+        return
+    with open_regular(path, os.O_RDWR) as file:
+        _check_unchanged(file, path, header)
+        begin = min(values)
+        file.seek(begin)
+        between = bytearray(file.read(max(at + len(raw) for at, raw in values.items()) - begin))
+        for at, raw in values.items():
+            between[at - begin : at - begin + len(raw)] = raw
+        file.seek(begin)
+        file.write(between)
+
+
+def _check_unchanged(file: BinaryIO, path: Path, header: Header) -> None:
+    """Raise where the file is no longer the one whose header was read: what stands where is then another."""
+    if header_of(file, path) != header:
+        raise ConfigError(f"{path}: somebody else changed the file meanwhile; nothing was written")
+
+
 def _replace(path: Path, header: Header, encoded: Mapping[str, tuple[int, bytes] | None]) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "wb") as out, path.open("rb") as file:
+        with os.fdopen(handle, "wb") as out, open_regular(path) as file:
+            _check_unchanged(file, path, header)
+            file.seek(0)
             _write_header(out, file, header, encoded)
             file.seek(min(header.data_start, os.fstat(file.fileno()).st_size))
             shutil.copyfileobj(file, out, 2**24)

@@ -50,6 +50,8 @@ class Shape:
     served : int or None
         Tokens that are asked for.
     model_type : str
+    partial : bool
+        Only a part of each head turns.
     """
 
     rotary_dim: int
@@ -57,6 +59,7 @@ class Shape:
     max_position: int | None
     served: int | None
     model_type: str = ""
+    partial: bool = False
 
 
 class RopeKeys(Keys):

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from yarncore._arguments import one_of
 from yarncore.configs.difference import difference
-from yarncore.configs.engines import genai, keras_hub, litgpt, llama_cpp, mlx_lm, sglang, vllm
+from yarncore.configs.engines import genai, keras_hub, litgpt, llama_cpp, megatron, mlx_lm, sglang, torchtitan, vllm
 from yarncore.configs.engines.engine import Effect, Engine, NotRun
 from yarncore.configs.engines.reading import read_as
 from yarncore.configs.huggingface.dialect import read_mapping
@@ -22,7 +23,7 @@ from yarncore.scaling import YaRN
 
 TRANSFORMERS = "transformers"
 # An engine more is a file in this folder and its name here.
-ENGINES: tuple[Engine, ...] = (vllm, sglang, llama_cpp, mlx_lm, genai, litgpt, keras_hub)
+ENGINES: tuple[Engine, ...] = (vllm, sglang, llama_cpp, mlx_lm, genai, litgpt, megatron, torchtitan, keras_hub)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,12 @@ def by_engine(
     findings += _other_length(meant, served)
     if length is not None and served is not None and served < length and not findings:
         findings.append(f"{length} tokens are asked for, and it serves {served}")
-    return Examined(engine.NAME, engine.VERSION, dict(found.ropes), served, found.effects, tuple(findings))
+    scaled = any(rope is not None and rope.query_scale is not None for rope in meant.values()) or meant.query_scales
+    notes = (_OF_QUERY_SCALES,) if scaled else ()
+    return Examined(engine.NAME, engine.VERSION, dict(found.ropes), served, found.effects, tuple(findings), notes)
+
+
+_OF_QUERY_SCALES = "the model multiplies queries by their position; whether this engine does was not run"
 
 
 def rope_keys(mapping: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -119,12 +125,8 @@ def named(name: str) -> Engine:
     ValueError
         Naming those that are known.
     """
-    found = {engine.NAME: engine for engine in ENGINES}.get(name)
-    if found is None:
-        raise ValueError(
-            f"engine is {name!r}; one of {TRANSFORMERS}, {', '.join(one.NAME for one in ENGINES)} is expected"
-        )
-    return found
+    one_of("engine", name, (TRANSFORMERS, *(one.NAME for one in ENGINES)))
+    return next(engine for engine in ENGINES if name == engine.NAME)
 
 
 def _rounded(rope: Rope | None, mapping: Mapping[str, Any], where: str, layer_type: str) -> Rope | None:

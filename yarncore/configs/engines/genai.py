@@ -1,4 +1,4 @@
-"""onnxruntime-genai 0.18.0: its builders' tables were made (tests/goldens/engines_executed.json).
+"""onnxruntime-genai 0.18.0: its builders' tables were made (tests/engines/records, tests/goldens/engines_executed.json).
 
 The builder of Llama has llama3 alone and turns everything else into plain RoPE without a word; those of Qwen3 and Mistral
 have yarn and linear. Other builders were not run.
@@ -14,6 +14,7 @@ VERSION = "0.18.0"
 EVIDENCE = Evidence("run", "onnxruntime-genai 0.18.0, models/builder.py, its table of cos and sin")
 
 _LLAMA, _OTHERS = ("llama",), ("mistral", "qwen3")
+_NEED_FACTOR = ("linear", "dynamic", "yarn")
 
 
 def kind(keys: RopeKeys) -> str:
@@ -45,6 +46,8 @@ def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
 
 def _of_llama(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
     if kind != "llama3":
+        if kind in _NEED_FACTOR:
+            keys.required("factor", "transformers reads the file for the builder, and fails without it")
         keys.changed(
             "rope_type" if keys.has("rope_type") else "type", "this builder makes plain RoPE of it, without a word"
         )

@@ -1,5 +1,5 @@
 """KerasHub 0.32.0, if its RotaryEmbedding layer were given the numbers of a config.json: the layer was run
-(tests/goldens/engines_executed.json). Its converters were not.
+(tests/engines/records, tests/goldens/engines_executed.json). Its converters were not.
 """
 
 from yarncore.configs.engines.engine import RopeKeys, Shape
@@ -26,7 +26,10 @@ def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
     """What the layer computes with the same numbers."""
     if kind == "default":
         return None
-    factor = keys.required("factor", "the layer takes 1 without it")
+    factor = keys.number("factor", at_least=1, below=2**53)
+    if factor is None:
+        keys.changed("factor", "missing: 1 is taken, which is plain RoPE")
+        factor = 1.0
     if kind == "linear":
         return PositionInterpolation(factor)
     if kind == "dynamic":

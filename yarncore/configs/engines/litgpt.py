@@ -1,5 +1,5 @@
 """litgpt 0.5.13, if its rope_adjustments were given the numbers of a config.json: GPT.rope_cache was run
-(tests/goldens/engines_executed.json). It reads no config.json itself.
+(tests/engines/records, tests/goldens/engines_executed.json). It reads no config.json itself.
 """
 
 from yarncore.configs.engines.engine import RopeKeys, Shape

@@ -12,7 +12,7 @@ from yarncore.configs.target_length import target_length
 from yarncore.configs.writing import WriteRequest, judge, quiet
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
-from yarncore.scaling import NTKByParts, PositionInterpolation, YaRN
+from yarncore.scaling import LongRoPE, NTKByParts, PositionInterpolation, YaRN
 from yarncore.scaling.scaling import Scaling
 
 _WHOSE = "llama.cpp"
@@ -41,6 +41,10 @@ def write(request: WriteRequest) -> dict[str, Any]:
     own = before[FULL]
     if scaling is None or own is None or scaling != own.scaling:
         changes |= _scaling(rope, scaling, architecture, keys)
+    elif isinstance(
+        scaling, (NTKByParts, LongRoPE)
+    ):  # without it llama.cpp takes context_length, which may change below
+        changes["rope.scaling.original_context_length"] = scaling.original_length
     length = request.length or target_length(scaling) or _stretched(before[FULL], scaling, before.advertised_length)
     if length is not None:
         changes["context_length"] = length

@@ -1,8 +1,10 @@
 """A mapping in the words of transformers, versions 4 and 5 -> ModelRopes."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from yarncore.configs.huggingface.cache_layers import cache_layers
 from yarncore.configs.huggingface.dimensions import head_dim, heads, is_sliced, rotary_dim
 from yarncore.configs.huggingface.facts import Facts, facts_of
 from yarncore.configs.huggingface.known_keys import check_stated, check_unread, warn_of_attention
@@ -10,7 +12,8 @@ from yarncore.configs.huggingface.language_model import language_model
 from yarncore.configs.huggingface.layers import LayerNames, arranged, layer_names
 from yarncore.configs.huggingface.methods import IRRELEVANT, METHODS, NOT_EXPRESSIBLE, TAKES_ONLY, Model
 from yarncore.configs.huggingface.pairs import interleaved, sections
-from yarncore.configs.huggingface.rope_dicts import RopeDict, rope_dicts
+from yarncore.configs.huggingface.query_scales import of_rope, of_still_layers, warn_of_the_rest
+from yarncore.configs.huggingface.rope_dicts import RopeDict, original_length, rope_dicts
 from yarncore.configs.huggingface.unknown_types import refuse_what_keys_cannot_tell
 from yarncore.configs.keys import Keys
 from yarncore.configs.model_ropes import FULL, ModelRopes
@@ -59,7 +62,17 @@ def read_mapping(mapping: Mapping[str, Any], where: str, strict: bool) -> ModelR
     check_unread(config, facts, strict)
     check_stated(config, facts, found, is_sliced(config, facts))
     warn_of_attention(config)
-    return _told(config, facts, model_type, mapped, layer_types)
+    told = _told(config, facts, model_type, mapped, layer_types)
+    if told.query_elements_beside and any(rope.query_scale for rope in found):
+        warn_of_the_rest(config.where, told.query_elements_beside)
+    return dataclasses.replace(
+        told,
+        query_scales=of_still_layers(config, mapped),
+        original_length=original_length(config, dicts),
+        one_for_all=set(dicts) == {""},
+        softmax_temperature=facts.softmax_mscale,
+        cache_layers=cache_layers(config, facts, layers, told.layers, heads(config, facts)),
+    )
 
 
 def _rotates(config: Keys, facts: Facts) -> bool:
@@ -81,10 +94,12 @@ def _rope(config: Keys, facts: Facts, rope: RopeDict, layers: LayerNames, strict
         scaling = METHODS[kind](rope.keys, Model(config, facts, part // 2))
         counts, order = sections(config, rope.keys, facts, part // 2)
         pairs = interleaved(config, facts)
+        scale = of_rope(config, rope.keys)
         _check_length(config, rope.keys)
         rope.keys.report_unread(strict, IRRELEVANT)
         start = of - part if facts.at_end else 0
-        return Rope(of, rope.base, scaling, part, pairs, counts, order, start, reversed=facts.pairs == "reversed")
+        backwards = facts.pairs == "reversed"
+        return Rope(of, rope.base, scaling, part, pairs, counts, order, start, reversed=backwards, query_scale=scale)
     except ConfigError:
         raise
     except ValueError as error:  # what is right by itself and does not fit together

@@ -9,13 +9,14 @@ from yarncore.configs.huggingface.facts import facts_of
 from yarncore.configs.huggingface.language_model import language_model
 from yarncore.configs.huggingface.layers import label_of, layer_names
 from yarncore.configs.huggingface.method_keys import Written, part_that_turns
+from yarncore.configs.huggingface.query_scales import BETA, words_of
 from yarncore.configs.huggingface.rope_dicts import rope_dicts
 from yarncore.configs.keys import Keys
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
 
 # Keys of a rope dict that are no part of a scaling: they stay.
-_STAY = ("mrope_section", "mrope_interleaved", "interleaved", "llama_4_scaling_beta", "partial_rotary_factor")
+_STAY = ("mrope_section", "mrope_interleaved", "interleaved", "partial_rotary_factor")
 _LENGTHS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
 _ORIGINAL = "original_max_position_embeddings"
 
@@ -124,6 +125,8 @@ class Document:
         before = {} if own is None else own.keys.mapping
         result = {"rope_theta": one.base, **one.keys}
         result |= {key: before[key] for key in _STAY if before.get(key) is not None and key not in result}
+        of_queries = words_of(rope, self.keys, own_has=BETA in before)
+        result |= {key: value for key, value in of_queries.items() if key not in result}
         longrope = one.keys["rope_type"] == "longrope"
         if longrope and before.get("short_mscale") is not None:  # PhiMoE's class requires both
             result |= dict.fromkeys(("short_mscale", "long_mscale"), float(rope.at().attention_factor))

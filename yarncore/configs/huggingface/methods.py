@@ -147,7 +147,6 @@ def _yarn(rope: Keys, model: Model) -> Scaling:
         )
     truncate = rope.flag("truncate")
     _warn_of_attention_multiplier(rope)
-    _warn_of_query_scale(rope, original)
     return YaRN(
         factor=factor,
         original_length=original,
@@ -178,15 +177,6 @@ def _warn_of_attention_multiplier(rope: Keys) -> None:
             f"{rope.name('attn_factor')} is {multiplier:g}: transformers does not read it, nor is it read here; engines that do "
             "multiply the attention factor by it",
             finding=True,
-        )
-
-
-def _warn_of_query_scale(rope: Keys, original: int) -> None:
-    beta = rope.number("llama_4_scaling_beta", at_least=0)
-    if beta:
-        warn(
-            f"{rope.name('llama_4_scaling_beta')} is {beta:g}: the model also multiplies each query at position p by "
-            f"1 + {beta:g} * ln(1 + floor(p / {original})), which is no part of a rotary embedding; do it in attention"
         )
 
 

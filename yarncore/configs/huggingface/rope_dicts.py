@@ -217,3 +217,11 @@ def _check_which_are_scaled(config: Keys, facts: Facts, key: str, given: Mapping
         raise config.error(
             "yarn_only_types", f"what model_type {config.raw('model_type')!r} is known to scale, {known},"
         )
+
+
+def original_length(config: Keys, dicts: Mapping[str, RopeDict | None]) -> int | None:
+    """original_max_position_embeddings, beside the rope dicts or in one; None where there are several, or none."""
+    keys = [config, *(own.keys for own in dicts.values() if own is not None)]
+    told = (each.lookup("original_max_position_embeddings") for each in keys)
+    lengths = {value for value in told if type(value) is int and value > 0}
+    return lengths.pop() if len(lengths) == 1 else None
