@@ -6,9 +6,11 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from transformers import Cohere2MoeConfig, DeepseekV4Config
+from golden_files import golden
+from transformers import Cohere2MoeConfig, DeepseekV4Config, Molmo2TextConfig
 from transformers.models.cohere2_moe.modeling_cohere2_moe import Cohere2MoeRotaryEmbedding
 from transformers.models.deepseek_v4.modeling_deepseek_v4 import DeepseekV4RotaryEmbedding
+from transformers.models.molmo2.modeling_molmo2 import Molmo2RotaryEmbedding
 
 import yarncore as yc
 
@@ -24,6 +26,15 @@ COHERE2_MOE = {
     "max_position_embeddings": 131072,
 }  # fmt: skip
 LINEAR = {"rope_type": "linear", "factor": 4.0}
+TELECHAT3 = {
+    "model_type": "qwen3", "head_dim": 128, "max_position_embeddings": 131072, "rope_theta": 1e6,
+    "rope_scaling": {"type": "telechat3-yarn", "factor": 4.0, "original_max_position_embeddings": 32768},
+}  # fmt: skip
+MOLMO2 = {
+    "model_type": "molmo2_text", "hidden_size": 512, "num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 128,
+    "num_hidden_layers": 3, "max_position_embeddings": 4096, "rope_scaling_layers": [1],
+    "rope_parameters": {**LINEAR, "rope_theta": 50000.0},
+}  # fmt: skip
 
 
 def configured(config_class, file):
@@ -83,3 +94,34 @@ class TestCohere2Moe:
             rope = yc.ropes_from_config(config)["sliding_attention"]
         assert rope.scaling is None
         same_frequencies(rope, Cohere2MoeRotaryEmbedding(configured(Cohere2MoeConfig, config)))
+
+
+class TestMolmo2:
+    def test_layers_that_are_not_listed_have_the_base_and_no_scaling(self):
+        ropes = yc.ropes_from_config(MOLMO2)
+        config = configured(Molmo2TextConfig, MOLMO2)
+        for rope, scaled in zip(ropes.layers, (False, True, False), strict=True):
+            same_frequencies(rope, Molmo2RotaryEmbedding(config, scaled=scaled))
+        assert dict(ropes) == {
+            "full_attention": yc.Rope(128, 50000.0),
+            "full_attention, scaled": yc.Rope(128, 50000.0, yc.PositionInterpolation(4.0)),
+        }
+
+    def test_a_layer_that_there_is_not_is_refused(self):
+        with pytest.raises(
+            yc.ConfigError, match=r"rope_scaling_layers is \[3\]; a list of layers, from 0 to 2, is expected"
+        ):
+            yc.ropes_from_config(MOLMO2 | {"rope_scaling_layers": [3]})
+
+
+class TestTeleChat3:
+    def test_its_attention_factor_is_what_vllm_was_seen_to_make(self):
+        (record,) = (
+            one for one in golden("engines_executed")["records"] if one["name"] == "vLLM: config, telechat3-yarn"
+        )
+        rope = yc.from_config(TELECHAT3)
+        assert rope.at().attention_factor == pytest.approx(record["rope_parameters"]["attention_factor"], abs=1e-12)
+
+    def test_with_a_factor_of_its_own_it_is_refused(self):
+        with pytest.raises(yc.ConfigError, match=r"attention_factor is 1\.0; none beside telechat3-yarn"):
+            yc.from_config(TELECHAT3 | {"rope_scaling": {**TELECHAT3["rope_scaling"], "attention_factor": 1.0}})

@@ -9,6 +9,7 @@ from needed_keys import LEFT_OUT
 from running import NotRun
 
 _OF_A_BASE = re.compile(r"theta|base_freq|rotary_embedding_base|rotary_emb_base|^rope_base$")
+_OF_SCALED_LAYERS = re.compile(r"scaling_layers$")
 _PART = "partial_rotary_factor"
 _LINEAR = {"rope_type": "linear", "factor": 4.0}
 _PLAIN_BASE = 10000.0
@@ -26,6 +27,7 @@ def bases(asked: Asked) -> dict[str, Any]:
         "partial": _partial(asked, ropes),
         "base_keys": {} if shared else _base_keys(asked, ropes),
         "layer_bases": _layer_bases(asked),
+        "scaled_layers": _scaled_layers(asked),
         "labels": labels,
         "scaled": _scaled(asked, ropes, shared, labels),
         "when_shared": _when_shared(asked, ropes) if len(ropes) > 1 else {},
@@ -81,6 +83,16 @@ def _layer_bases(asked: Asked) -> str | None:
         value = asked.defaults.get(key)
         layers = asked.tried({key: [OTHER_BASE] * len(value)}) if isinstance(value, list) else None
         if layers is not None and list(map(slowest, layers)) != list(map(slowest, asked.usual)):
+            return key
+    return None
+
+
+def _scaled_layers(asked: Asked) -> str | None:
+    """A key that lists the layers that a scaling is for."""
+    rope = {**_LINEAR, "rope_theta": _PLAIN_BASE}
+    for key in asked.keys(_OF_SCALED_LAYERS):
+        one, every = asked.tried({"rope_parameters": rope, key: [0]}), asked.tried({"rope_parameters": rope})
+        if one and every and [a.index for a, b in zip(one, every, strict=True) if a.rotation == b.rotation] == [0]:
             return key
     return None
 

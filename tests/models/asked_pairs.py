@@ -47,7 +47,9 @@ def _sections(asked: Asked) -> dict[str, Any]:
     seen = {layer.rotation.sections for layer in asked.usual if layer.rotation is not None}
     if not any(len(set(sections)) > 1 for sections in seen):
         return {}
-    if len(seen) > 1:
+    if len(seen) > 1:  # layer types with other numbers of pairs: only what holds for each of them can be said
+        if all(list(sections) == [i % 2 for i in range(len(sections))] for sections in seen):
+            return {"sections": {"keys": [], "order": "interleaved"}}
         return {"refuse": "turns pairs by several positions in an order that a Rope cannot say"}
     sections = [section or 0 for section in seen.pop()]
     counts = [sections.count(section) for section in range(max(sections) + 1)]

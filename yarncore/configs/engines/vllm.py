@@ -124,7 +124,7 @@ def _telechat(keys: RopeKeys, shape: Shape) -> Scaling:
         keys.original_length(shape),
         beta_fast=keys.beta("beta_fast"),
         beta_slow=keys.beta("beta_slow"),
-        attention_factor=1 + 0.7 * (t(factor, 1.0) - 1),  # 0.07 ln s + 1
+        attention_factor=t(factor, 0.7),  # 0.07 ln s + 1
     )
 
 

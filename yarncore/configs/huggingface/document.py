@@ -63,7 +63,7 @@ class Document:
 
     def label_of(self, layer_type: str) -> str | None:
         """The label of a layer type's rope dict; layers of one type may differ in their base."""
-        return label_of(self.facts, layer_type.partition(", base ")[0], self.dicts)
+        return label_of(self.facts, layer_type.partition(", ")[0], self.dicts)
 
     def by_label(self, ropes: Mapping[str, Rope | None]) -> dict[str, Rope | None]:
         """Label -> Rope or None.

@@ -64,6 +64,8 @@ class Facts:
         A key that lists a number for each layer in the place of layer_types, and the layer type that each number means.
     still, still_while : layer types that do not rotate, and the key without which they do
     layer_flags, layer_bases : keys with one entry for each layer
+    scaled_layers : str or None
+        A key that lists the layers that a scaling is for.
     softmax_mscale : bool
         The logits are multiplied by t(s, mscale_all_dim)^2.
     alpha : bool
@@ -100,6 +102,7 @@ class Facts:
     still_while: str | None = None
     layer_flags: Named | None = None
     layer_bases: str | None = None
+    scaled_layers: str | None = None
     softmax_mscale: bool = False
     alpha: bool = False
     sections: Named | None = None

@@ -147,6 +147,7 @@ def arranged(
         return dict(ropes), ()
     names, every_layer = layers.names, layers.all
     bases, flags = _bases(config, facts), _flags(config, facts, len(names) if layers.all else None)
+    scaled = _scaled_layers(config, facts, len(names) if layers.all else None)
     if not layers.all and (flags or bases):
         every_layer = bool(bases) or config.has(str(facts.layer_flags and facts.layer_flags["key"]))
         names = names * (len(bases) or len(flags))
@@ -156,6 +157,8 @@ def arranged(
     for index, name in enumerate(names):
         rope = _rope_of(config, facts, ropes, name, bases[index] if bases else None)
         rope = None if flags and not flags[index % len(flags)] else rope
+        if rope is not None and scaled is not None and index not in scaled:
+            rope = dataclasses.replace(rope, scaling=None)
         kinds = found.setdefault(name, [])
         if rope not in kinds:
             kinds.append(rope)
@@ -194,7 +197,24 @@ def _name(name: str, kinds: list[Rope | None], rope: Rope | None) -> str:
     turning = [kind for kind in kinds if kind is not None]
     if rope is None:
         return NO_ROPE if turning else name
-    return name if rope == turning[0] else f"{name}, base {rope.base:g}"
+    if rope == turning[0]:
+        return name
+    if rope.base != turning[0].base:
+        return f"{name}, base {rope.base:g}"
+    return f"{name}, unscaled" if rope.scaling is None else f"{name}, scaled"
+
+
+def _scaled_layers(config: Keys, facts: Facts, layers: int | None) -> frozenset[int] | None:
+    """The layers that a scaling is for, where a key lists them; None: all."""
+    listed = None if facts.scaled_layers is None else config.raw(facts.scaled_layers)
+    if listed is None:
+        return None
+    key = str(facts.scaled_layers)
+    if layers is None:
+        raise config.missing("num_hidden_layers", f"{key} lists some of them")
+    if not isinstance(listed, (list, tuple)) or not all(type(n) is int and 0 <= n < layers for n in listed):
+        raise config.error(key, f"a list of layers, from 0 to {layers - 1},")
+    return frozenset(listed)
 
 
 def _flags(config: Keys, facts: Facts, layers: int | None) -> list[bool]:

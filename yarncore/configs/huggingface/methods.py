@@ -4,7 +4,9 @@ Source: transformers 5.24.0, modeling_rope_utils.py. To add a method: a function
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from yarncore.configs.huggingface.facts import Facts
 from yarncore.configs.keys import Keys, warn
@@ -19,6 +21,7 @@ from yarncore.scaling import (
     YaRN,
 )
 from yarncore.scaling.scaling import Scaling
+from yarncore.scaling.yarn import temperature
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +160,16 @@ def _yarn(rope: Keys, model: Model) -> Scaling:
     )
 
 
+def _telechat(rope: Keys, model: Model) -> Scaling:
+    """TeleChat3: YaRN whose attention factor is 0.07 ln s + 1 (vLLM 0.33.0, run; mlx-lm takes YaRN's own 0.1)."""
+    for key in ("attention_factor", "mscale", "mscale_all_dim", "short_factor"):
+        if rope.has(key):
+            raise rope.error(key, "none beside telechat3-yarn, which has an attention factor of its own,")
+    scaling = _yarn(rope, model)
+    assert isinstance(scaling, YaRN)
+    return replace(scaling, attention_factor=float(temperature(np.float64(scaling.factor), 0.7, np)))
+
+
 def _warn_of_attention_multiplier(rope: Keys) -> None:
     multiplier = rope.number("attn_factor", above=0)
     if multiplier not in (None, 1):
@@ -229,6 +242,7 @@ METHODS: dict[str, Callable[[Keys, Model], Scaling | None]] = {
     "mrope": _plain,
     "su": _longrope,
     "deepseek_yarn": _yarn,
+    "telechat3-yarn": _telechat,
 }
 
 # vllm-project/vllm, vllm/model_executor/layers/rotary_embedding/ntk_scaling_rope.py; the files' own code was not read.
