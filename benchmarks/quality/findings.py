@@ -124,6 +124,8 @@ class Judge:
                 f"s = {s}: perplexity {math.exp(at.mean()):.3f} at s L, {math.exp(past.mean()):.3f} at 1.5 s L"
             )
             verdicts.append(past.mean() - at.mean() >= math.log(1.2))  # a fifth more within half a length
+        twice = self.loss(self.ramp("yarn:4"), 8) - self.loss(self.ramp("yarn:4"), 4)
+        numbers.append(f"apart, s = 4 at 2 s L: perplexity {math.expm1(twice.mean()):+.0%}")
         return Verdict(HOLDS if all(verdicts) else FAILS, numbers)
 
     def o5(self) -> Verdict:
