@@ -170,9 +170,10 @@ def _yarn(model: Any, inputs: Any, before: Any, rotary: Any, config: Any) -> str
     try:
         ours = with_ropes(_plain_of, ORIGINAL, model, rotary, config)
         yc.ropes_from_config(ours.config)
+        plain = outputs(ours, inputs)
     except Exception as error:
         return f"no plain rope beside its own, which the first row has: {said(error)}"
-    if difference(outputs(ours, inputs), wanted) <= NOISE:
+    if difference(plain, wanted) <= NOISE:
         return "no YaRN: it makes no difference in transformers"
     if not any(read.values()):  # read as if the class ignored it, which version 4's keys make it do
         read = dict.fromkeys(read, yc.YaRN(FACTOR, ORIGINAL))
