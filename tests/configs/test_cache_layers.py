@@ -29,7 +29,8 @@ def test_every_type_of_model_keeps_what_transformers_caches():
             layers = theirs(config)
         except Exception:  # not to be made without arguments, without layers, or refused by name
             continue
-        if any(found.values()):
+        # A vision tower reads an image at once: it has no cache, whatever transformers would make for it.
+        if any(rope is not None and rope.section_order != "axial" for rope in found.values()):
             compared += 1
             assert [layer.tokens for layer in found.cache_layers] in (layers or [], []), name
             told += bool(found.cache_layers) == bool(layers)

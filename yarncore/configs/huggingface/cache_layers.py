@@ -1,7 +1,8 @@
 """What each layer keeps of a token, and for how long, as transformers' own cache does (5.24.0, cache_utils.py,
 `get_layer_types_and_kwargs`, `DynamicSlidingWindowLayer`)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from yarncore.configs.huggingface.dimensions import Heads, is_sliced
 from yarncore.configs.huggingface.facts import Facts
@@ -32,20 +33,32 @@ def cache_layers(
     names = _names(config, layers)
     if not turning or len(names) != len(ropes) or str(config.lookup("model_type")) in _OTHERWISE:
         return ()
-    found = []
-    for name, rope in zip(names, ropes, strict=True):
+    found, own = [], _own_windows(config)
+    for n, (name, rope) in enumerate(zip(names, ropes, strict=True)):
         if name in _NOTHING:
             continue
         if name != FULL and name not in _WINDOWS:  # a state, or keys that are compressed
             return ()
         tokens = None
         if name in _WINDOWS:
-            window = config.lookup(_WINDOWS[name])
+            window = own.get(n, config.lookup(_WINDOWS[name]))
             if type(window) is not int or window < 1:
                 return ()
             tokens = window - 1  # beside the token that is looked from
         found.append(CacheLayer(_elements(config, facts, rope or turning[0], shape), tokens))
     return tuple(found)
+
+
+def _own_windows(config: Keys) -> dict[int, Any]:
+    """Windows of single layers, by their number: NeoMME's (the same version, configuration_neomme.py)."""
+    given = config.lookup("per_layer_config")
+    if not isinstance(given, Mapping):
+        return {}
+    return {
+        int(n): keys["sliding_window"]
+        for n, keys in given.items()
+        if str(n).isdecimal() and isinstance(keys, Mapping) and "sliding_window" in keys
+    }
 
 
 def _names(config: Keys, layers: LayerNames) -> tuple[str, ...]:
