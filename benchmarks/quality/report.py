@@ -42,7 +42,13 @@ def page(report: dict[str, Any]) -> str:
     tuned = f"Perplexity a byte after {_tuning(report)}"
     for title, kind in (("Perplexity a byte without fine-tuning", "losses"), (tuned, "tuned")):
         lines += ["", f"## {title}", "", *_table(report, kind)]
-    lines += ["", "## Retrieved, all depths", "", *_retrieved(report)]
+    names = [name for name, seed in report["seeds"].items() if seed.get("retrieved")]
+    lines += [
+        "",
+        f"## Retrieved, all depths (seeds that learned to look up: {', '.join(names) or 'none'})",
+        "",
+        *_retrieved(report),
+    ]
     lines += ["", "## Fitted on files that are not reported", "", *_fits(report)]
     lines += ["", "## Numbers of each verdict", ""]
     lines += ["Differences are in nats a byte, paired over windows, ± one standard error.", ""]
