@@ -17,6 +17,8 @@ from yarncore.scaling import *  # noqa: F403  # each method is named once, there
 from yarncore.threads import get_num_threads, set_num_threads
 
 if typing.TYPE_CHECKING:
+    import yarncore.engines
+    from yarncore.identification import identify, verify
     from yarncore.reports.comparison import compare
     from yarncore.reports.planning import plan
     from yarncore.reports.plotting import plot
@@ -24,8 +26,11 @@ if typing.TYPE_CHECKING:
 # Imported when they are asked for: what rotates needs none of them.
 _LATER = {
     "compare": "yarncore.reports.comparison",
+    "engines": "yarncore.engines",
+    "identify": "yarncore.identification",
     "plan": "yarncore.reports.planning",
     "plot": "yarncore.reports.plotting",
+    "verify": "yarncore.identification",
 }
 
 __all__ = [
@@ -43,6 +48,7 @@ __all__ = [
     "compare",
     "from_config",
     "get_num_threads",
+    "identify",
     "move_",
     "packed_positions",
     "plan",
@@ -54,6 +60,7 @@ __all__ = [
     "set_num_threads",
     "shift_",
     "to_config",
+    "verify",
 ]
 __all__ += yarncore.scaling.__all__
 
@@ -62,7 +69,8 @@ def __getattr__(name: str) -> typing.Any:
     if name in _LATER:
         import importlib
 
-        return getattr(importlib.import_module(_LATER[name]), name)
+        module = importlib.import_module(_LATER[name])
+        return module if _LATER[name] == f"yarncore.{name}" else getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

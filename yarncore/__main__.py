@@ -14,7 +14,7 @@ from yarncore.commands.command import Command
 from yarncore.errors import ConfigWarning, need_packages
 
 # A command more is a file in commands/ and its name here.
-COMMANDS = ("compare", "doctor", "evaluate", "plan", "plot", "show")
+COMMANDS = ("compare", "doctor", "evaluate", "identify", "plan", "plot", "show", "verify")
 
 _EPILOG = """examples:
   yarncore show examples/configs/qwen2.5-7b-128k.json

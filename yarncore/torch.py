@@ -11,6 +11,7 @@ from yarncore.rope.rope import Rope
 
 class _How(TypedDict, total=False):
     heads_axis: int | None
+    query: bool | None
 
 
 class RotaryEmbedding(torch.nn.Module):  # type: ignore[misc]

@@ -81,9 +81,9 @@ def test_what_a_command_raises_is_an_exit_status(raised, status, monkeypatch, ca
     [
         (
             ["shwo", "x"],
-            "'shwo' is no command; one of compare, doctor, evaluate, plan, plot, show is expected; did you mean \"show\"?",
+            "'shwo' is no command; one of compare, doctor, evaluate, identify, plan, plot, show, verify is expected; did you mean \"show\"?",
         ),
-        (["xyzzy"], "show is expected\n"),
+        (["xyzzy"], "verify is expected\n"),
         (["show", "x", "--lenght", "5"], '--lenght is not understood; did you mean "--length"?'),
         (["show", "x", "--lenght=5"], '--lenght=5 is not understood; did you mean "--length"?'),
         (["show", "x", "--leng", "5"], '--leng is not understood; did you mean "--length"?'),  # no beginnings of words

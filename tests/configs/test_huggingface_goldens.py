@@ -257,24 +257,6 @@ class TestModelTypes:
         config = {"model_type": "hunyuan_v1_dense", "head_dim": 128, "rope_theta": 1e4, "rope_scaling": rope}
         assert read(config).scaling == yc.NTKAware(1000.0)
 
-    def test_query_scales_are_warned_of_with_their_formula(self):
-        (record,) = [r for r in records("hf") if r["name"].startswith("ministral-3")]
-        with pytest.warns(yc.ConfigWarning, match=r"1 \+ 0\.1 \* ln\(1 \+ floor\(p / 16384\)\)"):
-            yc.from_config(record["config"])
-        llama4 = {
-            "model_type": "llama4_text",
-            "head_dim": 128,
-            "rope_theta": 5e5,
-            "attn_temperature_tuning": True,
-            "num_hidden_layers": 4,
-        }
-        for given in (True, 4):  # Llama 4's own files have 4
-            with pytest.warns(yc.ConfigWarning) as caught:
-                yc.from_config(llama4 | {"attn_temperature_tuning": given})
-            assert any("floor((p + 1) / 8192)" in str(w.message) for w in caught)
-        with pytest.raises(yc.ConfigError, match="attn_temperature_tuning is 'yes'; true or false"):
-            read(llama4 | {"attn_temperature_tuning": "yes"})
-
     def test_attention_in_chunks_is_warned_of(self):
         config = {
             "model_type": "qwen2",

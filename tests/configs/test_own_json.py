@@ -1,5 +1,6 @@
 """The JSON files of Mistral, DeepSeek and gpt-oss: what their own code computed, and what from_config reads."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -75,12 +76,26 @@ class TestFormats:
         with pytest.warns(yc.ConfigWarning, match="defaults of ModelConfig are taken for .*rope_scaling_factor 32"):
             yc.from_config({"rope_ntk_beta": 32.0})
 
-    def test_the_query_scale_of_a_params_json_is_warned_of_with_its_formula(self):
+    def test_the_query_scale_of_a_params_json_is_read_and_written(self):
         params = MISTRAL[0]["input"]["params_json"] | {
             "llama_4_scaling": {"original_max_position_embeddings": 16384, "beta": 0.1}
         }
-        with pytest.warns(yc.ConfigWarning, match=r"1 \+ 0\.1 \* ln\(1 \+ floor\(p / 16384\)\)"):
-            yc.from_config(params)
+        rope = yc.from_config(params)
+        assert rope.query_scale == yc.LogSteps(beta=0.1, original_length=16384)
+        written = yc.to_config(rope, "mistral")
+        assert written["llama_4_scaling"] == params["llama_4_scaling"]
+        assert yc.from_config(written) == yc.from_config(yc.to_config(rope, "mistral", config=params)) == rope
+        plain = dataclasses.replace(rope, query_scale=None)
+        assert "llama_4_scaling" not in yc.to_config(plain, "mistral", config=params)
+        for scale in (yc.LogSteps(0.1, 16384, offset=1), yc.LogN(16384)):
+            with pytest.raises(yc.ConfigError, match=r"queries at position .* multiplied by 1 in place of"):
+                yc.to_config(dataclasses.replace(rope, query_scale=scale), "mistral")
+        for scaling, missing in (({"beta": 0.1}, "original_max"), ({"original_max_position_embeddings": 8}, "beta")):
+            with pytest.raises(yc.ConfigError, match=rf"llama_4_scaling\.{missing}.* is missing"):
+                yc.from_config(params | {"llama_4_scaling": scaling})
+        latent = params | {"qk_rope_head_dim": 64, "qk_nope_head_dim": 128}
+        with pytest.warns(yc.ConfigWarning, match="llama_4_scaling: whole queries .* the other 128 elements"):
+            assert yc.from_config(latent).query_scale == rope.query_scale
 
 
 def yarn(truncate, softmax):

@@ -112,6 +112,16 @@ def test_pictures_are_svg_with_words_and_png(place, report):
             assert min(picture.size) > 300
 
 
+def test_json_is_the_report_and_nothing_else(place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    capsys.readouterr()
+    assert main(["evaluate", "model", *ASKED, "--scaling", *SCALINGS, "--out", "out", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["schema"] == "yarncore/evaluate/1"
+    assert told["runs"] == json.loads((place / "out" / "report.json").read_text())["runs"]
+    assert "out/report.json" in told["files"]
+
+
 def test_a_run_that_is_repeated_asks_the_model_nothing(place, report, monkeypatch, capsys):
     monkeypatch.chdir(place)
     forward = LlamaForCausalLM.forward

@@ -12,20 +12,23 @@ _OF_A_BASE = re.compile(r"theta|base_freq|rotary_embedding_base|rotary_emb_base|
 _PART = "partial_rotary_factor"
 _LINEAR = {"rope_type": "linear", "factor": 4.0}
 _PLAIN_BASE = 10000.0
+_NO_MODEL = object()
 
 
 def bases(asked: Asked) -> dict[str, Any]:
     """The fields of Facts that tell bases and scalings."""
     ropes = asked.ropes({}) or {}
     if not ropes:
-        return {"ropes": {"": _seen(asked)}, "base_keys": {"": []}, "scaled": _scaled(asked, {"": {}}, shared=None)}
-    shared = _one_for_each_type(asked, ropes)
+        return {"ropes": {"": _seen(asked)}, "base_keys": {"": []}, "scaled": _scaled(asked, {"": {}}, None, {})}
+    shared, labels = _one_for_each_type(asked, ropes), _labels(asked, ropes)
     return {
         "ropes": {"*": shared} if shared else ropes,
         "partial": _partial(asked, ropes),
         "base_keys": {} if shared else _base_keys(asked, ropes),
         "layer_bases": _layer_bases(asked),
-        "scaled": _scaled(asked, ropes, shared),
+        "labels": labels,
+        "scaled": _scaled(asked, ropes, shared, labels),
+        "when_shared": _when_shared(asked, ropes) if len(ropes) > 1 else {},
         "alpha": _alpha(asked),
     }
 
@@ -82,19 +85,69 @@ def _layer_bases(asked: Asked) -> str | None:
     return None
 
 
-def _scaled(asked: Asked, ropes: Mapping[str, Any], shared: Mapping[str, Any] | None) -> list[str] | None:
-    """The labels that a rope dict without labels reaches; None: all, or none is accepted by a class without labels."""
+def _labels(asked: Asked, ropes: Mapping[str, Any]) -> dict[str, str]:
+    """Layer type -> label, where labels are not names of layer types."""
+    types = {layer.layer_type for layer in asked.usual}
+    if len(ropes) < 2 or types.issuperset(ropes):
+        return {}
+    found = {}
+    for label, rope in ropes.items():
+        other = asked.tried({"rope_parameters": {**ropes, label: {**(rope or {}), "rope_theta": OTHER_BASE}}})
+        for now, then in zip(other or (), asked.usual, strict=bool(other)):
+            if now.rotation != then.rotation:
+                found[now.layer_type] = label
+    return dict(sorted(found.items()))
+
+
+def _scaled(asked: Asked, ropes: Mapping[str, Any], shared: Mapping[str, Any] | None, labels: Mapping[str, str]) -> Any:
+    """The labels that a rope dict without labels reaches; None: all, or none is accepted by a class without labels.
+
+    By key where version 4's rope_scaling reaches others than version 5's rope_parameters.
+    """
     plain: dict[str, Any] = {"rope_parameters": LEFT_OUT, "rope_theta": _PLAIN_BASE}
     if shared:
         plain["layer_types"] = ["full_attention", "sliding_attention"] * (len(asked.usual) // 2)
-    before, after = asked.tried(plain), asked.tried({**plain, "rope_scaling": _LINEAR})
+    old = _reached(asked, plain, {**plain, "rope_scaling": _LINEAR}, labels)
+    by_old = ([] if len(ropes) > 1 else None) if old is _NO_MODEL else old
+    if set(ropes) != {""}:
+        return by_old  # a class with labels has no rope_parameters without them
+    usual = {"rope_type": "default", "rope_theta": _PLAIN_BASE}
+    new = _reached(asked, {"rope_parameters": usual}, {"rope_parameters": {**usual, **_LINEAR}}, labels)
+    return by_old if new is _NO_MODEL or new == by_old else {"rope_parameters": new, "rope_scaling": by_old}
+
+
+def _reached(asked: Asked, plain: Mapping[str, Any], scaled: Mapping[str, Any], labels: Mapping[str, str]) -> Any:
+    """The labels that turn otherwise once there is a scaling; None: all that turn; _NO_MODEL where none is made."""
+    before, after = asked.tried(plain), asked.tried(scaled)
     if before is None or after is None or len(before) != len(after):
-        return [] if len(ropes) > 1 else None
-    turning = {layer.layer_type for layer in before if layer.rotation}
-    reached = {now.layer_type for now, then in zip(after, before, strict=True) if now.rotation != then.rotation}
-    if turning == reached:
-        return None
-    return sorted(reached)
+        return _NO_MODEL
+
+    def label(layer: Any) -> str:
+        return labels.get(layer.layer_type, layer.layer_type)
+
+    turning = {label(layer) for layer in before if layer.rotation}
+    reached = {label(now) for now, then in zip(after, before, strict=True) if now.rotation != then.rotation}
+    return None if turning == reached else sorted(reached)
+
+
+def _when_shared(asked: Asked, ropes: Mapping[str, Any]) -> dict[str, Any]:
+    """By label, what a class makes of a rope dict that is not by label, where it does not make what it usually does."""
+    yarn = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}
+    found: dict[str, Any] = {}
+    for label, rope in (asked.ropes({"rope_scaling": _LINEAR}) or {}).items():
+        default = (ropes.get(label) or {}).get("rope_theta")
+        if rope and rope.get("rope_type") == "linear" and rope.get("rope_theta") != default:
+            found[label] = {"base": rope["rope_theta"], "base_keys": []}
+    for key in asked.keys(_OF_A_BASE, "rope_theta") if found else ():
+        for label, rope in (asked.ropes({"rope_scaling": _LINEAR, key: OTHER_BASE}) or {}).items():
+            if label in found and rope["rope_theta"] == OTHER_BASE:
+                found[label]["base_keys"].append(key)
+    for label, rope in (asked.ropes({"rope_scaling": yarn}) or {}).items():
+        if rope and rope.get("rope_type") == "yarn":
+            adds = {key: rope[key] for key in sorted(rope) if key not in {*yarn, "rope_theta", "type", _PART}}
+            if adds:
+                found.setdefault(label, {})["yarn_adds"] = adds
+    return dict(sorted(found.items()))
 
 
 def _alpha(asked: Asked) -> bool:

@@ -10,7 +10,9 @@ from needed_keys import LEFT_OUT
 from running import LayerRun
 
 _OF_A_HEAD = re.compile(r"^(global_|swa_|attention_|qk_rope_)?head_dim$|^kv_channels$|^head_size$")
-_OF_A_PART = re.compile(r"^rotary_dim$|^rotary_pct$|^rope_pct$|^rotary_emb_fraction$|^partial_rotary_factors$")
+_OF_A_PART = re.compile(
+    r"^rotary_dim$|^rotary_pct$|^rope_pct$|^rotary_emb_fraction$|^partial_rotary_factors$|^qk_rope_head_dim$"
+)
 _SLICE = "qk_rope_head_dim"
 _WIDTHS = ("hidden_size", "n_embd", "d_model")
 # What follows from the width where a file leaves it out.
@@ -25,6 +27,8 @@ _DEFAULTS = frozenset(
         "mla_use_nope", "no_rope_layer_interval",
     ]
 )  # fmt: skip
+# Names of the advertised length that every type is read by.
+_LENGTHS = ("n_positions", "max_seq_len", "seq_length")
 _USUAL: dict[str, Any] = {"keys": ["head_dim"], "default": "hidden/heads"}
 
 
@@ -33,12 +37,37 @@ def heads(asked: Asked) -> dict[str, Any]:
     return {
         "head_dim": _head_dim(asked),
         **_parts(asked),
+        "at_end": all(layer.rotation.at_end for layer in asked.usual if layer.rotation is not None),
+        "length_keys": _length_keys(asked),
+        "unread": _unread(asked),
         "defaults": {
             entry.name: entry.default
             for entry in sorted(dataclasses.fields(asked.config_class), key=lambda entry: entry.name)
             if entry.name in _DEFAULTS and entry.default is not dataclasses.MISSING and entry.default is not None
         },
     }
+
+
+def _unread(asked: Asked) -> list[str]:
+    """Keys of a head's length that the class writes into its own files with another number than it turns, and never reads."""
+    lengths = {size(layer)[0] for layer in asked.usual if layer.rotation is not None}
+    found = []
+    for key in asked.keys(_OF_A_HEAD):
+        value = asked.defaults.get(key)
+        if isinstance(value, int) and value not in lengths and not {_SLICE, "head_dim"} & {key, *asked.defaults}:
+            layers = asked.tried({key: 2 * value})
+            if layers is not None and not _of_other_size(layers, asked.usual):
+                found.append(key)
+    return found
+
+
+def _length_keys(asked: Asked) -> list[str]:
+    """Another name that the class has for max_position_embeddings, and that wins where a file has both."""
+    key = getattr(asked.config_class, "attribute_map", {}).get("max_position_embeddings")
+    if key is None or key in _LENGTHS:
+        return []
+    made = asked.made({"max_position_embeddings": 512, key: 777})
+    return [key] if made is not None and made.max_position_embeddings == 777 else []
 
 
 def _head_dim(asked: Asked) -> dict[str, Any]:
@@ -65,15 +94,24 @@ def _head_keys(asked: Asked) -> dict[str, set[str]]:
 
 def _changed_by(asked: Asked, key: str, with_head_dim: bool) -> set[str]:
     """The layer types whose heads a key makes longer or shorter, alone or with what must agree with it."""
-    tries: list[dict[str, Any]] = [{key: 48}, {key: 48, "head_dim": 48}] if with_head_dim else [{key: 48}]
+    differing = (
+        _of_other_length if key == _SLICE else _of_other_size
+    )  # a slice is what is handed over, not a part of it
+    tries: list[dict[str, Any]] = [{key: 48}]
+    if with_head_dim and not (key == _SLICE and asked.tried({key: 48})):  # else the change may be head_dim's
+        tries.append({key: 48, "head_dim": 48})
     for given in (*tries, *_fitting({key: 64}, 64), *_fitting({key: 128}, 128)):
         layers = asked.tried(given)
-        changed = set() if layers is None else _of_other_size(layers, asked.usual)
+        changed = set() if layers is None else differing(layers, asked.usual)
         if changed:
             return changed
     width = _width(asked, 48)
     with_key = asked.tried({**width, key: 48})
-    return _of_other_size(with_key, asked.usual) if with_key and width and asked.tried(width) is None else set()
+    return differing(with_key, asked.usual) if with_key and width and asked.tried(width) is None else set()
+
+
+def _of_other_length(layers: tuple[LayerRun, ...], usual: tuple[LayerRun, ...]) -> set[str]:
+    return {now.layer_type for now, then in zip(layers, usual, strict=False) if size(now)[0] != size(then)[0]}
 
 
 def _of_other_size(layers: tuple[LayerRun, ...], usual: tuple[LayerRun, ...]) -> set[str]:
@@ -142,10 +180,13 @@ def _parts(asked: Asked) -> dict[str, Any]:
     """Keys beside a rope dict that say which part of a head turns."""
     partial, rotary = [], []
     for key in asked.keys(_OF_A_PART):
-        value: Any = 16 if key == "rotary_dim" else 0.125
+        counts = key in ("rotary_dim", _SLICE)
+        value: Any = 16 if counts else 0.125
         layers = asked.tried({key: [value] * len(asked.usual) if key.endswith("s") else value})
-        if layers is not None and _of_other_size(layers, asked.usual):
-            (rotary if key == "rotary_dim" else partial).append(key)
+        if layers is None or not _of_other_size(layers, asked.usual):
+            continue
+        if key != _SLICE or not _of_other_length(layers, asked.usual):  # else it is the whole of what is handed over
+            (rotary if counts else partial).append(key)
     default = asked.defaults_of_class().get("rotary_dim") if rotary else None
     return {
         "partial_keys": partial or ["partial_rotary_factor"],

@@ -9,6 +9,8 @@ from running import LayerRun
 
 _OF_STILLNESS = re.compile(r"nope|no_rope|position_embedding_type|use_mem_rope|use_rotary|^alibi$|use_rope")
 _OF_A_PERIOD = re.compile(r"pattern$|interval$|every_n_layers$|layer_group_size$")
+_OF_CODES = re.compile(r"compress_ratios$|layer_pattern$")
+_CODES = range(257)
 _LONG = 48
 _COUNTS = ("num_hidden_layers", "n_layer", "n_layers")
 
@@ -25,11 +27,19 @@ def layers(asked: Asked) -> dict[str, Any]:
         types = None  # no attention at all: this tells nothing of the layers of a file that has some
     return {
         "layer_types": types,
+        "layer_codes": _layer_codes(asked),
         "layer_flags": flags,
         "still": sorted(names),
         "still_while": _still_while(asked, names),
         "rotates_while": {} if flags else _rotates_while(asked),
     }
+
+
+def never_turns(asked: Asked) -> bool:
+    """Whether no layer turns, and its class has no key that could change that."""
+    return len(still(asked.usual)) == len(asked.usual) and not any(
+        key in asked.defaults for key in asked.keys(_OF_STILLNESS)
+    )
 
 
 def _still_types(run: tuple[LayerRun, ...]) -> set[str]:
@@ -96,6 +106,20 @@ def _layer_types(asked: Asked) -> dict[str, Any] | None:
         if other is not None and other != types and _period(other[:-1])[1] == [period[0]] * 2 + [period[-1]]:
             found["period_key"] = key
     return dict(sorted(found.items()))
+
+
+def _layer_codes(asked: Asked) -> dict[str, Any] | None:
+    """A key that lists a number for each layer in the place of its type, and what each number means."""
+    for key in asked.keys(_OF_CODES):
+        found = {}
+        for code in _CODES:
+            config = _long(asked, {key: [code] * _LONG})
+            types = set(getattr(config, "layer_types", None) or ())
+            if len(types) == 1:
+                found[str(code)] = types.pop()
+        if len(set(found.values())) > 1:
+            return {"key": key, "names": found}
+    return None
 
 
 def _ends_otherwise(types: list[str] | None, first: list[str], period: list[str]) -> bool:

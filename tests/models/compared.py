@@ -67,7 +67,8 @@ def _pairs(rope: Any, length: int) -> dict[int, tuple[int, float, int | None]]:
     frequencies = rope.at(length).inverse_frequencies
     pairs = {}
     for i in range(half):
-        members = (2 * i, 2 * i + 1) if rope.interleaved else (i, i + half)
+        places = (2 * i, 2 * i + 1) if rope.interleaved else (i, i + half)
+        members = tuple(rope.rotary_start + place for place in places)
         first, second = members if frequencies[i] > 0 else members[::-1]  # the one that turns towards the other
         if frequencies[i] != 0:
             pairs[first] = second, abs(float(frequencies[i])), sections[i]

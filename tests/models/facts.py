@@ -23,9 +23,10 @@ import transformers
 from composites import composites
 from read_in_class import with_what_was_read
 from refused import with_refusals
-from rotary_classes import text_models
+from rotary_classes import RotaryModel, text_models
 from row import row_of
 from running import NotRun
+from towers import row_of_tower, towers
 
 TABLE = Path(__file__).resolve().parents[2] / "yarncore" / "configs" / "huggingface" / "verified.json"
 
@@ -48,15 +49,20 @@ def single_and_quiet() -> Iterator[None]:
 def observed(only: Iterable[str] = ()) -> dict[str, Any]:
     """The row of each type, or of some; a type whose model does not run has none but that of its refusal."""
     wanted = set(only)
-    models = {name: rotary for name, rotary in text_models().items() if not wanted or name in wanted}
+    models = {name: rotary for name, rotary in every_type().items() if not wanted or name in wanted}
     rows: dict[str, Any] = {}
     for name, rotary in models.items():
         try:
-            rows[name] = row_of(name, rotary)
+            rows[name] = row_of_tower(rotary) if name in towers() else row_of(name, rotary)
             print(f"{name}: run", file=sys.stderr)
         except NotRun as error:
             print(f"{name}: not run: {error}", file=sys.stderr)
     return with_refusals(with_what_was_read(rows), {name: rotary.source for name, rotary in models.items()})
+
+
+def every_type() -> dict[str, RotaryModel]:
+    """Models of text, and towers that look at pictures."""
+    return {**text_models(), **towers()}
 
 
 def text_of(table: dict[str, Any]) -> str:
@@ -92,7 +98,7 @@ def main() -> int:
     what.add_argument("--check", action="store_true")
     parser.add_argument("types", nargs="*")
     arguments = parser.parse_args()
-    unknown = set(arguments.types) - set(text_models())
+    unknown = set(arguments.types) - set(every_type())
     if unknown:
         parser.error(f"{', '.join(sorted(unknown))}: no model of transformers {transformers.__version__} that rotates")
     with single_and_quiet():

@@ -64,6 +64,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
         "activation_sparsity_pattern": [0.0] * 6,
     },
     "Gemma4TextConfig": {"vocab_size_per_layer_input": 96, "hidden_size_per_layer_input": 8},
+    "Glm4MoeConfig": {"head_dim": 128},
     "Glm4vMoeTextConfig": {"rope_parameters": _SECTIONS_OF_GLM, "head_dim": 128},
     "Glm4vTextConfig": {"rope_parameters": _SECTIONS_OF_GLM},
     "GlmImageTextConfig": {"rope_parameters": _SECTIONS_OF_GLM},

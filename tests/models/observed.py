@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 # The functions of a modeling file that rotate, and which of their arguments are rotated.
-_ROTATES = re.compile(r"^_?(vision_)?apply_(rotary|multidimensional)_")
+ROTATES = re.compile(r"^_?(vision_)?apply_(rotary|multidimensional)_")
 _ROTATED = frozenset(["q", "k", "v", "x", "xq", "xk", "tensor", "query", "key", "hidden_states"])
 # Modules that choose what attention looks at; their rotation never reaches a score.
 _BESIDE = ("Indexer", "Compressor")
@@ -68,6 +68,7 @@ class Watch:
         self.frozen = frozen  # True: nothing is rotated
         self.seen = Seen()
         self._stack: list[str] = []
+        self._cycles: list[int] = []
         self._inside = False
         self._placed = False
         self._paths = {module: path for path, module in model.named_modules()}
@@ -79,14 +80,14 @@ class Watch:
         try:
             for module in self._modeling_files():
                 for name, function in list(vars(module).items()):
-                    if callable(function) and _ROTATES.match(name):
+                    if callable(function) and ROTATES.match(name):
                         replaced.append((module, name, function))
                         setattr(module, name, self._rotation(name, function))
                     elif callable(function) and name == "eager_attention_forward":
                         replaced.append((module, name, function))
                         setattr(module, name, self._attention(function))
             for module, path in self._paths.items():
-                handles.append(module.register_forward_pre_hook(self._enter(path)))
+                handles.append(module.register_forward_pre_hook(self._enter(path), with_kwargs=True))
                 handles.append(module.register_forward_hook(self._leave, always_call=True))
                 if "Rotary" in type(module).__name__:
                     handles.append(module.register_forward_pre_hook(self._at_positions, with_kwargs=True))
@@ -102,20 +103,23 @@ class Watch:
         return [sys.modules[name] for name in sorted(names) if ".models." in name and "modeling_" in name]
 
     def _enter(self, path: str) -> Callable[..., None]:
-        def hook(module: torch.nn.Module, args: Any) -> None:
+        def hook(module: torch.nn.Module, args: Any, kwargs: dict[str, Any]) -> None:
             self._stack.append(path)
+            self._cycles.append(kwargs.get("cycle_offset", 0))
 
         return hook
 
     def _leave(self, module: torch.nn.Module, args: Any, output: Any) -> None:
         self._stack.pop()
+        self._cycles.pop()
 
     def _layer(self) -> int | None:
         for path in reversed(self._stack):
             found = _LAYER.search(path)
             if found:
                 inner = _INNER.search(path)  # longcat_flash: two attentions in a layer
-                return int(found[1]) if inner is None else 2 * int(found[1]) + int(inner[1])
+                cycle = max(self._cycles)  # hrm_text: layers run several times over, each time as another
+                return cycle + int(found[1]) if inner is None else 2 * int(found[1]) + int(inner[1])
         return None
 
     def _at_positions(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

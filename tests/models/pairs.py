@@ -43,6 +43,19 @@ class SeenRotation:
         return tuple(pair.radians for pair in self.pairs)
 
     @property
+    def turned_back(self) -> "SeenRotation":
+        """The same pairs, turning the other way."""
+        pairs = (Pair(pair.second, pair.first, pair.radians, pair.section) for pair in self.pairs)
+        back = tuple(sorted(pairs, key=lambda pair: min(pair.first, pair.second)))
+        return SeenRotation(self.dim, back, self.factor, _layout(back))
+
+    @property
+    def at_end(self) -> bool:
+        """Whether what turns is the end of a head, and not all of it."""
+        places = [place for pair in self.pairs for place in (pair.first, pair.second)]
+        return bool(places) and min(places) > 0 and max(places) == self.dim - 1
+
+    @property
     def sections(self) -> tuple[int | None, ...]:
         return tuple(pair.section for pair in self.pairs)
 

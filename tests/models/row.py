@@ -5,7 +5,7 @@ from typing import Any
 from asked import Asked
 from asked_bases import bases
 from asked_heads import heads
-from asked_layers import layers
+from asked_layers import layers, never_turns
 from asked_pairs import pairs
 from rotary_classes import RotaryModel
 
@@ -27,6 +27,8 @@ def row_of(model_type: str, rotary: RotaryModel) -> dict[str, Any]:
         Where not even its default configuration makes a model that runs.
     """
     asked = Asked(model_type, rotary)
+    if never_turns(asked):
+        return {"source": rotary.source, "rotates": False}
     found = {**pairs(asked), **bases(asked), **heads(asked), **layers(asked)}
     found["base_keys"] = _unusual(found["base_keys"])
     told = {name: value for name, value in found.items() if not _usual(name, value)}

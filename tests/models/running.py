@@ -119,7 +119,8 @@ def _layers(seen: Seen, config: Any) -> tuple[LayerRun, ...]:
         index = 0 if call.layer is None else call.layer
         for maps in call.maps:
             found = _checked_rotation(maps.numpy(), call.own_positions)
-            if rotations.setdefault(index, found) != found:
+            first = rotations.setdefault(index, found)
+            if found not in (first, first.turned_back):  # deepseek_v4 turns what attention gives back
                 raise NotRun(f"layer {index} rotates in two ways")
     attentions = {call.layer: call for call in seen.attentions}
     types = getattr(config, "layer_types", None)

@@ -47,7 +47,43 @@ def page(table: dict[str, Any]) -> str:
         lines.append("| " + " | ".join(cells) + " |")
     total = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
     head = _HEAD.format(version=table["transformers"], torch=table["torch"])
-    return head + f"{len(types)} types, {sum(counts.values())} rows: {total}.\n\n" + "\n".join(lines) + "\n"
+    head += f"{len(types)} types, {sum(counts.values())} rows: {total}.\n\n{_by_type(types)}"
+    return head + "\n".join(lines) + "\n" + _towers(table["towers"])
+
+
+def _by_type(types: dict[str, Any]) -> str:
+    """How many types are equal, and the names of the others."""
+    kinds: dict[str, list[str]] = {"equal": [], "refused": [], "not built": []}
+    for name, entry in types.items():
+        words = {entry["rows"][spelling].split(":")[0] for spelling in ("object", "to_dict", "file")}
+        kinds[words.pop() if len(words) == 1 else "refused"].append(name)
+    equal, refused, without = (kinds[kind] for kind in ("equal", "refused", "not built"))
+    share = 100 * len(equal) / (len(equal) + len(refused))
+    return (
+        f"By type: {len(equal)} of {len(equal) + len(refused)} whose model ran are equal in every spelling of their own file "
+        f"({share:.1f} %). Refused by name: {_names(refused)}. No model of text to compare with, "
+        f"{len(without)}: {_names(without)}.\n\n"
+    )
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _towers(towers: dict[str, str]) -> str:
+    """Vision towers: what their own rotary modules do, which need no model to be run."""
+    equal = [name for name, outcome in towers.items() if outcome == "equal"]
+    lines = [
+        "\n## Vision towers\n",
+        "Tokens of a picture turn by their row and their column. transformers names this the type `axial`, which is the default of",
+        "the classes below. Each tower's own rotary module and function were run; a tower that is read is a",
+        '`Rope` with `section_order="axial"`, whose positions are (row, column).\n',
+        f"{len(equal)} of {len(towers)} are equal: {_names(equal)}.\n",
+        "| refused | why |",
+        "| --- | --- |",
+        *(f"| `{name}` | {_cell(why.partition(': ')[2])} |" for name, why in towers.items() if name not in equal),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _cell(text: str) -> str:

@@ -150,6 +150,20 @@ class TestOtherElements:
         assert found.layers["full_attention"].difference == ""
 
 
+def test_a_factor_of_queries_by_position_counts():
+    from yarncore.configs.model_ropes import Evidence, ModelRopes
+    from yarncore.query_scale import LogSteps
+    from yarncore.reports.compared_side import Side
+    from yarncore.reports.comparison import _layers
+
+    one, other = yc.Rope(128), yc.Rope(128, query_scale=LogSteps(0.1, 8192))
+    side = Side("a", "x", ModelRopes({"full_attention": one}, (), Evidence("none")), None)
+    assert _layers(one, one, side, side, None).difference == ""
+    found = _layers(one, other, side, side, None)
+    assert "queries are multiplied by LogSteps" in found.difference
+    assert found.rows[-3].differs and found.rows[-1].differs  # the factor, and the id
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("a", "b", "words"),

@@ -11,12 +11,13 @@ from rotary_classes import text_models
 # One of each kind: plain; another layout, inside and outside the function; a part of the head, cut inside and before;
 # one array a call; tables of half a width, complex, sin before cos; a rope for each layer type, a module for each, a module
 # in each layer; layers without rotation; several positions a token; latent attention, with layouts by the configuration,
-# with an indexer, twice in a layer; pairs that turn the other way.
+# with an indexer, twice in a layer, and turned back; pairs that turn the other way.
 SAMPLE = (
     "llama", "cohere", "glm", "gpt_neox", "phi", "gemma3n_text", "gpt_oss", "llama4_text", "gptj", "gemma3_text", "granite_swa",
-    "moshi", "smollm3", "nanochat", "qwen2_vl_text", "qwen3_vl_text", "deepseek_v2", "deepseek_v3", "axk2", "longcat_flash",
+    "moshi", "smollm3", "nanochat", "qwen2_vl_text", "qwen3_vl_text", "deepseek_v2", "deepseek_v3", "deepseek_v4", "axk2",
+    "longcat_flash",
 )  # fmt: skip
-REFUSED = ("deepseek_v4", "mistral_large4_text", "hunyuan_vl_text")
+REFUSED = ("mistral_large4_text", "hunyuan_vl_text")
 COMMITTED = json.loads(TABLE.read_text())["types"]
 pytestmark = pytest.mark.usefixtures("quiet_transformers")
 FINE = ("equal", "no YaRN", "no plain rope", "not tried", "refused", "not built")

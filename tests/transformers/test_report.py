@@ -38,6 +38,15 @@ def test_the_original_length_and_whence(keys, how, original, whence):
     assert report.factor == 8 * LENGTH / original and report.target_length == 8 * LENGTH
 
 
+def test_a_cited_original_length_stands_in_for_what_the_file_advertises():
+    """Qwen3 advertises 40960 and was trained for 32768."""
+    model = loaded("qwen3", max_position_embeddings=40960, head_dim=16)
+    report = extend(model, to=131072)
+    assert (report.original_length, report.factor) == (32768, 4) and "QwenLM/Qwen3" in report.original_from
+    with pytest.raises(ValueError, match="counts from 40960 tokens, but the original length is 32768, what qwen3"):
+        extend(loaded("qwen3", max_position_embeddings=40960, head_dim=16), yc.YaRN(4.0, 40960))
+
+
 def test_a_scaling_without_a_temperature_has_none():
     report = extend(loaded(), yc.NTKByParts(4.0, LENGTH))
     assert report.temperature == 1 and report.temperature_in == "nobody"

@@ -67,7 +67,20 @@ def _numbers(wanted: Rope, found: Rope, same: float) -> Iterator[str]:
         for name in ("attention_factor", "softmax_scale_factor"):
             right, given = float(getattr(ours, name)), float(getattr(theirs, name))
             _keep_largest(at, name, given / right, f"{name} {given:.6g} in place of {right:.6g}{where}")
+    _add_query_scales(at, wanted, found)
     yield from (words for size, words in at.values() if size > same)
+
+
+def _add_query_scales(at: dict[str, tuple[float, str]], wanted: Rope, found: Rope) -> None:
+    """By how much queries are multiplied, at positions on both sides of steps and beyond."""
+    ours, theirs = wanted.query_scale, found.query_scale
+    if ours == theirs:
+        return
+    lengths = {scale.numbers.length for scale in (ours, theirs) if scale is not None}
+    for position in sorted({place for n in lengths for place in (n - 1, n, 2 * n, 8 * n)}):
+        right, given = (1.0 if scale is None else scale.at(position) for scale in (ours, theirs))
+        words = f"queries at position {position} multiplied by {given:.6g} in place of {right:.6g}"
+        _keep_largest(at, "query scale", given / right, words)
 
 
 def _keep_largest(at: dict[str, tuple[float, str]], what: str, ratio: float, words: str) -> None:

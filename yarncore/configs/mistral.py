@@ -4,15 +4,18 @@ Pairs: (2i, 2i+1), mistralai/mistral-inference, src/mistral_inference/rope.py, c
 SGLang reads apply_scale: true as no temperature; see docs/formats.md.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from yarncore.configs.keys import Keys, warn
+from yarncore.configs.huggingface.query_scales import warn_of_the_rest
+from yarncore.configs.keys import Keys
 from yarncore.configs.model_ropes import FULL, Evidence, ModelRopes
 from yarncore.configs.nearest import Vocabulary
 from yarncore.configs.own_words import made, nearest_yarn, read_back, report_unread, served, to_be_changed, yarn_of
 from yarncore.configs.source import Source
 from yarncore.configs.writing import WriteRequest
+from yarncore.query_scale import LogSteps, QueryScale
 from yarncore.scaling import NTKByParts, YaRN
 from yarncore.scaling.scaling import Scaling
 
@@ -40,8 +43,10 @@ def read(source: Source, strict: bool) -> ModelRopes:
     base = keys.number("rope_theta", above=1)
     if base is None:
         raise keys.missing("rope_theta", "the base of the frequencies, a number > 1")
-    _warn_of_query_scale(keys)
     rope = made(source.where, sliced or _head_dim(keys, heads), base, _scaling(keys, sliced is not None), None, True)
+    rope = dataclasses.replace(rope, query_scale=_query_scale(keys))
+    if sliced and beside and rope.query_scale is not None:
+        warn_of_the_rest(keys.name("llama_4_scaling"), beside)
     report_unread(keys, strict)
     return ModelRopes(
         {FULL: rope},
@@ -84,20 +89,17 @@ def _scaling(keys: Keys, sliced: bool) -> Scaling | None:
     return yarn_of(keys.where, factor, original, **betas)
 
 
-def _warn_of_query_scale(keys: Keys) -> None:
+def _query_scale(keys: Keys) -> QueryScale | None:
     inner = keys.raw("llama_4_scaling")
     if not inner:
-        return
+        return None
     if not isinstance(inner, Mapping):
         raise keys.error("llama_4_scaling", "an object or null")
     scale = Keys(inner, keys.where, "llama_4_scaling")
     beta, original = scale.number("beta", at_least=0), scale.length("original_max_position_embeddings")
     if beta is None or original is None:
         raise scale.missing("beta" if beta is None else "original_max_position_embeddings", "the model needs both")
-    warn(
-        f"{keys.name('llama_4_scaling')}: the model also multiplies each query at position p by 1 + {beta:g} * "
-        f"ln(1 + floor(p / {original})), which is no part of a rotary embedding; do it in attention"
-    )
+    return LogSteps(beta, original) if beta else None
 
 
 def write(request: WriteRequest) -> dict[str, Any]:
@@ -117,6 +119,10 @@ def write(request: WriteRequest) -> dict[str, Any]:
             "beta": scaling.beta_fast,
             "apply_scale": _applies(scaling),
         }
+    result.pop("llama_4_scaling", None)
+    if isinstance(rope.query_scale, LogSteps) and not rope.query_scale.offset:
+        scale = rope.query_scale
+        result["llama_4_scaling"] = {"original_max_position_embeddings": scale.original_length, "beta": scale.beta}
     length = served(request, scaling)
     if length is not None:
         result["max_position_embeddings"] = length

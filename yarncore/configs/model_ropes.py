@@ -1,12 +1,13 @@
 """ModelRopes: all that a configuration tells of a model's rotary embeddings."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from yarncore.configs.keys import warn
 from yarncore.configs.kv_cache import CacheLayer
 from yarncore.errors import ConfigError
+from yarncore.query_scale import QueryScale
 from yarncore.rope.rope import Rope
 
 FULL = "full_attention"  # the type of layers that are all alike
@@ -62,6 +63,9 @@ class ModelRopes(Mapping[str, "Rope | None"]):
         The model's attention applies YaRN's temperature to its logits.
     cache_layers : tuple of CacheLayer
         What each layer keeps of a token; empty where the file does not tell.
+    query_scales : dict of layer type to QueryScale
+        What multiplies queries by their position on layers without rotation, as in Llama 4, where something does. That of
+        layers that rotate is in their Rope.
     """
 
     ropes: dict[str, Rope | None]
@@ -77,6 +81,7 @@ class ModelRopes(Mapping[str, "Rope | None"]):
     one_for_all: bool = True
     softmax_temperature: bool = False
     cache_layers: tuple[CacheLayer, ...] = ()
+    query_scales: Mapping[str, QueryScale] = field(default_factory=dict)
 
     @property
     def layers(self) -> tuple[Rope | None, ...]:
@@ -93,7 +98,8 @@ class ModelRopes(Mapping[str, "Rope | None"]):
         return len(self.ropes)
 
     def __repr__(self) -> str:
-        return f"ModelRopes({self.ropes!r}, {len(self.layer_types)} layers, evidence: {self.evidence})"
+        scaled = f", queries multiplied without rotation: {self.query_scales!r}" if self.query_scales else ""
+        return f"ModelRopes({self.ropes!r}, {len(self.layer_types)} layers{scaled}, evidence: {self.evidence})"
 
     def one(self, layer_type: str | None = None) -> Rope:
         """The Rope of a layer type, or the only one that there is.
@@ -116,6 +122,8 @@ class ModelRopes(Mapping[str, "Rope | None"]):
         still = [name for name, rope in self.ropes.items() if rope is None]
         if still:
             warn(f"layers of type {', '.join(still)} have no rotation; ropes_from_config(...).layers says which")
+        for name, scale in self.query_scales.items():
+            warn(f"layers of type {name} multiply their queries by {scale}.at(positions), which no Rope does for them")
         return different[0]
 
     def _chosen(self, layer_type: str) -> Rope:

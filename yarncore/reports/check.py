@@ -61,7 +61,9 @@ def check(description: Description) -> RotationCheck:
 
     def turned(cos: npt.NDArray[np.floating], sin: npt.NDArray[np.floating]) -> list[npt.NDArray[np.float64]]:
         m = rotation.attention_factor
-        return [turn_by(x, m * cos[:, None, :], m * sin[:, None, :], *layout) for x in (q, k)]
+        q_turned, k_turned = (turn_by(x, m * cos[:, None, :], m * sin[:, None, :], *layout) for x in (q, k))
+        scale = description.rope.query_scale
+        return [q_turned if scale is None else q_turned * scale.at(positions)[:, None, None], k_turned]
 
     exactly, usually = turned(*exact), turned(*usual)
     where = members(rotation.rotary_dim // 2, *layout)

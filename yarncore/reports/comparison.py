@@ -200,7 +200,10 @@ def _layers(a: Rope, b: Rope, first: Side, second: Side, asked: tuple[int, ...] 
         radians = np.asarray(positions, dtype=np.float64)[:, None] * theta
     told = zip(_told(a, spans[0], longest), _told(b, spans[1], longest), strict=True)
     rows = tuple(Row(name, one, other) for (name, one), (_, other) in told)
-    return LayerComparison(rows, str(differs), longest, positions, radians)
+    words = [str(differs)] if differs else []
+    if a.query_scale != b.query_scale:
+        words.append(f"queries are multiplied by {b.query_scale!r} in place of {a.query_scale!r}")
+    return LayerComparison(rows, "; ".join(words), longest, positions, radians)
 
 
 def _told(
@@ -215,6 +218,7 @@ def _told(
     yield "ramp", _ramp(rope)
     yield "factor of cos and sin", f"{rotation.attention_factor:.10g}"
     yield "factor of the logits", f"{rotation.softmax_scale_factor:.10g}"
+    yield "factor of queries", "1" if rope.query_scale is None else repr(rope.query_scale)
     yield "elements", _elements(rope)
     yield "rotation id", rotation.id
 

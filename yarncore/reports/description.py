@@ -1,11 +1,13 @@
 """What a model's long-context setting does, as numbers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from yarncore.configs.dialects import ropes_from_config
 from yarncore.configs.model_ropes import Evidence
+from yarncore.query_scale import QueryScale
 from yarncore.rope.regimes import PairRow, lengths_of, pair_rows
 from yarncore.rope.rope import Rope
 from yarncore.rotation.rotation import Rotation
@@ -33,6 +35,8 @@ class Description:
     query_dim : int
         Elements of a whole query head, for the softmax scale.
     pairs : tuple of PairRow
+    still_query_scales : dict of layer type to QueryScale
+        Of layers that do not rotate.
     """
 
     model: str
@@ -46,6 +50,7 @@ class Description:
     key_heads: int
     query_dim: int
     pairs: tuple[PairRow, ...]
+    still_query_scales: Mapping[str, QueryScale] = field(default_factory=dict)
 
     @property
     def method(self) -> str:
@@ -71,6 +76,8 @@ class Description:
             "attention_factor": self.rotation.attention_factor,
             "softmax_scale_factor": self.rotation.softmax_scale_factor,
             "softmax_scale": self.rotation.softmax_scale(self.query_dim),
+            "query_scale": None if self.rope.query_scale is None else repr(self.rope.query_scale),
+            "query_scales_without_rotation": {name: repr(scale) for name, scale in self.still_query_scales.items()},
             "rotation_id": self.rotation.id,
             "pairs": [
                 {"pair": row.pair, "wavelength": row.wavelength, "turns": row.turns, "regime": row.regime,
@@ -99,5 +106,6 @@ def describe(source: Any, layer_type: str | None = None, length: int | None = No
     name = Path(model.where).name + (f" ({model.model_type})" if model.model_type else "")
     rows = pair_rows(rope, original, target, factor)
     return Description(
-        name, model.evidence, rope, rotation, original, target, factor, model.heads, model.key_heads, query_dim, rows
-    )
+        name, model.evidence, rope, rotation, original, target, factor, model.heads, model.key_heads, query_dim, rows,
+        model.query_scales,
+    )  # fmt: skip

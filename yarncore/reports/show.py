@@ -57,10 +57,19 @@ def _summary(description: Description) -> Table:
         ("heads", f"{description.heads} of q, {description.key_heads} of k, {rope.head_dim} elements{part}; {layout}"),
         ("attention factor", f"{rotation.attention_factor:.10g}  (on cos and sin: applied by rotate)"),
         ("softmax factor", f"{softmax:.10g}  (on the logits: attention's scale is {scale:.10g})"),
+        *([("query scale", _query_scale(description))] if rope.query_scale else []),
+        *((f"query scale of {name} layers", f"{scale}  (they do not rotate: no Rope applies it)")
+          for name, scale in description.still_query_scales.items()),
         ("rotation id", rotation.id),
     ):  # fmt: skip
         table.add_row(name, text)
     return table
+
+
+def _query_scale(description: Description) -> str:
+    scale, last = description.rope.query_scale, (description.target_length or 1) - 1
+    assert scale is not None
+    return f"{scale}: {scale.at(last):.10g} at position {last:,}  (on q alone: applied by rotate)"
 
 
 def _pairs(description: Description) -> Table:

@@ -13,7 +13,7 @@ import torch
 from yarncore.rope.rope import Rope
 from yarncore.transformers.handed import Handed, ropes_by_shape
 
-# The arguments that come from the rotary module. In this order: the first of a function's is what Handed comes in.
+# The arguments that come from the rotary module, each of which Handed comes in.
 _TABLES = ("cos", "sin", "freqs_cis")
 _UNSQUEEZE = "unsqueeze_dim"
 _BATCH, _HEADS, _TOKENS = 2, 3, 4
@@ -53,7 +53,7 @@ class RotationFunction:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         given = dict(zip(self.parameters, args, strict=False))
         given.update(kwargs)
-        handed = given["freqs_cis"] if "freqs_cis" in given else given["cos"]
+        handed = given["freqs_cis"] if "freqs_cis" in given else given["sin"]  # the one that a model may negate
         q = given[self.arrays[0]]
         k = given.get(self.arrays[1]) if len(self.arrays) > 1 else None
         axis = self.heads_axis

@@ -1,6 +1,7 @@
 """What a rotary module hands to the layers in the place of cos and sin."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,11 @@ WORTH_PREPARING = 256
 
 
 def ropes_by_shape(rope: Rope) -> Mapping[tuple[int, bool], Rope]:
-    """A Rope for whatever a layer may rotate: the whole head or the slice that turns, and either layout of pairs."""
+    """A Rope for whatever a layer may rotate: the whole head or the slice that turns, and either layout of pairs.
+
+    Without a query scale: a model that has one multiplies its queries in its own attention, and goes on doing so.
+    """
+    rope = dataclasses.replace(rope, query_scale=None)
     found = {}
     for interleaved in (True, False):
         if rope.sections is not None and interleaved != rope.interleaved:
@@ -38,7 +43,7 @@ class Handed:
         Of each row's whole sequence, for scalings that look at it.
     """
 
-    __slots__ = ("_prepared", "length", "positions", "ropes")
+    __slots__ = ("_back", "_prepared", "length", "positions", "ropes")
 
     def __init__(
         self, ropes: Mapping[tuple[int, bool], Rope], positions: torch.Tensor, length: torch.Tensor | None
@@ -47,6 +52,13 @@ class Handed:
         self.positions = positions
         self.length = length
         self._prepared: dict[Rope, Prepared] = {}
+        self._back: Handed | None = None
+
+    def __neg__(self) -> "Handed":
+        """Turned back, as minus a sine does: what DeepSeek-V4 does with the outputs of attention."""
+        if self._back is None:  # one for all layers, as its rows are
+            self._back = Handed(self.ropes, -self.positions, self.length)
+        return self._back
 
     def to(self, device: Any, *args: Any, **kwargs: Any) -> "Handed":
         """The same on another device: what transformers and accelerate do to cos and sin."""
@@ -77,10 +89,19 @@ class Handed:
 
     def _rope(self, width: int, interleaved: bool) -> Rope:
         found = self.ropes.get((width, interleaved))
+        if found is None:  # DeepSeek-V4's indexer has shorter heads, of which the same elements turn at the end
+            at_end = (rope for (_, layout), rope in self.ropes.items() if layout == interleaved and rope.rotary_start)
+            found = next((_of_width(rope, width) for rope in at_end if rope.rotary_dim < width), None)
         if found is None:
             widths = sorted({width for width, layout in self.ropes if layout == interleaved})
             raise ValueError(f"q has heads of {width} elements; {' or '.join(map(str, widths))} are expected")
         return found
+
+
+@functools.lru_cache(maxsize=64)
+def _of_width(rope: Rope, width: int) -> Rope:
+    """The Rope of a head of another length whose end turns."""
+    return dataclasses.replace(rope, head_dim=width, rotary_start=width - rope.rotary_dim)
 
 
 def is_recorded(q: torch.Tensor, k: torch.Tensor | None) -> bool:

@@ -15,6 +15,7 @@ import yarncore.scaling as scalings
 from yarncore.configs.dialects import to_config
 from yarncore.configs.model_ropes import ModelRopes
 from yarncore.errors import ConfigError, ConfigWarning
+from yarncore.query_scale.query_scale import of_letters
 from yarncore.rope.rope import Rope
 from yarncore.scaling.scaling import Scaling
 from yarncore.transformers.changes import Change
@@ -149,6 +150,10 @@ def _held(rope: Rope) -> dict[str, Any]:
     held = _fields(rope)
     scaling = rope.scaling
     held["scaling"] = None if scaling is None else {"method": type(scaling).__name__, **_fields(scaling)}
+    if rope.query_scale is None:  # as in files of before there were any
+        del held["query_scale"]
+    else:
+        held["query_scale"] = rope.query_scale.letters
     return held
 
 
@@ -157,7 +162,8 @@ def _rope(held: Any) -> Rope | None:
         return None
     given = dict(held)
     scaling = given.pop("scaling")
-    return Rope(**given, scaling=None if scaling is None else _scaling(dict(scaling)))
+    scale = of_letters(given.pop("query_scale", ""))
+    return Rope(**given, scaling=None if scaling is None else _scaling(dict(scaling)), query_scale=scale)
 
 
 def _scaling(held: dict[str, Any]) -> Scaling:

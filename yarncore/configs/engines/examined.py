@@ -97,7 +97,12 @@ def by_engine(
     findings += _other_length(meant, served)
     if length is not None and served is not None and served < length and not findings:
         findings.append(f"{length} tokens are asked for, and it serves {served}")
-    return Examined(engine.NAME, engine.VERSION, dict(found.ropes), served, found.effects, tuple(findings))
+    scaled = any(rope is not None and rope.query_scale is not None for rope in meant.values()) or meant.query_scales
+    notes = (_OF_QUERY_SCALES,) if scaled else ()
+    return Examined(engine.NAME, engine.VERSION, dict(found.ropes), served, found.effects, tuple(findings), notes)
+
+
+_OF_QUERY_SCALES = "the model multiplies queries by their position; whether this engine does was not run"
 
 
 def rope_keys(mapping: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -11,15 +11,17 @@ from yarncore.configs.engines.engine import Effect, Engine, RopeKeys, Shape
 from yarncore.configs.huggingface.dialect import read_mapping
 from yarncore.configs.huggingface.dimensions import is_sliced
 from yarncore.configs.huggingface.document import Document
+from yarncore.configs.huggingface.query_scales import BETA, ORIGINAL
 from yarncore.configs.keys import warn
 from yarncore.configs.model_ropes import ModelRopes
 from yarncore.configs.writing import quiet
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
 
-# Keys of a rope dict that concern the layout: they are read as the model's own code reads them.
-_LAYOUT = ("rope_theta", "partial_rotary_factor", "mrope_section", "mrope_interleaved")
-_KNOWN = frozenset([*_LAYOUT, "rope_type", "type", "llama_4_scaling_beta", "max_position_embeddings", "interleaved"])
+# Keys of a rope dict that concern the layout, or queries alone: they are read as the model's own code reads them. Whether
+# an engine multiplies queries by their position was not run.
+_LAYOUT = ("rope_theta", "partial_rotary_factor", "mrope_section", "mrope_interleaved", BETA)
+_KNOWN = frozenset([*_LAYOUT, "rope_type", "type", "max_position_embeddings", "interleaved"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ def _without_scaling(document: Document, engine: Engine, where: str) -> dict[str
             dicts[label] = None
             continue
         kept = {key: own.keys.mapping[key] for key in _LAYOUT if own.keys.mapping.get(key) is not None}
+        if BETA in kept:
+            kept[ORIGINAL] = own.keys.mapping.get(ORIGINAL)
         kept["rope_theta"] = own.base
         proportional = engine.kind(RopeKeys(own.keys.mapping, where, own.keys.path)) == "proportional"
         dicts[label] = {"rope_type": "proportional" if proportional else "default", **kept}

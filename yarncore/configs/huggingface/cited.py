@@ -38,7 +38,7 @@ CITED: dict[str, tuple[dict[str, Any], ...]] = {
     "mimo_v2_flash": (
         {
             "repository": _VLLM, "file": f"{_MODELS}/mimo_v2.py", "commit": "v0.33.0", "having": ["hybrid_layer_pattern"],
-            "layer_codes": {"key": "hybrid_layer_pattern", "names": ["full_attention", "sliding_attention"]},
+            "layer_codes": {"key": "hybrid_layer_pattern", "names": {"0": "full_attention", "1": "sliding_attention"}},
             "ropes": {
                 "full_attention": {"rope_type": "default", "rope_theta": 1000000.0},
                 "sliding_attention": {"rope_type": "default"},

@@ -12,6 +12,7 @@ from yarncore.configs.huggingface.language_model import language_model
 from yarncore.configs.huggingface.layers import LayerNames, arranged, layer_names
 from yarncore.configs.huggingface.methods import IRRELEVANT, METHODS, NOT_EXPRESSIBLE, TAKES_ONLY, Model
 from yarncore.configs.huggingface.pairs import interleaved, sections
+from yarncore.configs.huggingface.query_scales import of_rope, of_still_layers, warn_of_the_rest
 from yarncore.configs.huggingface.rope_dicts import RopeDict, original_length, rope_dicts
 from yarncore.configs.huggingface.unknown_types import refuse_what_keys_cannot_tell
 from yarncore.configs.keys import Keys
@@ -62,8 +63,11 @@ def read_mapping(mapping: Mapping[str, Any], where: str, strict: bool) -> ModelR
     check_stated(config, facts, found, is_sliced(config, facts))
     warn_of_attention(config)
     told = _told(config, facts, model_type, mapped, layer_types)
+    if told.query_elements_beside and any(rope.query_scale for rope in found):
+        warn_of_the_rest(config.where, told.query_elements_beside)
     return dataclasses.replace(
         told,
+        query_scales=of_still_layers(config, mapped),
         original_length=original_length(config, dicts),
         one_for_all=set(dicts) == {""},
         softmax_temperature=facts.softmax_mscale,
@@ -83,15 +87,19 @@ def _rotates(config: Keys, facts: Facts) -> bool:
 def _rope(config: Keys, facts: Facts, rope: RopeDict, layers: LayerNames, strict: bool) -> Rope:
     kind = _rope_type(rope.keys)
     _check_taken(config, rope.keys, kind)
+    _check_axial(config, facts, rope.keys, kind)
     of = head_dim(config, facts, rope.label, layers.names)
     part = of if kind == "proportional" else rotary_dim(config, facts, rope, layers.names, of)
     try:
         scaling = METHODS[kind](rope.keys, Model(config, facts, part // 2))
         counts, order = sections(config, rope.keys, facts, part // 2)
         pairs = interleaved(config, facts)
+        scale = of_rope(config, rope.keys)
         _check_length(config, rope.keys)
         rope.keys.report_unread(strict, IRRELEVANT)
-        return Rope(of, rope.base, scaling, part, pairs, counts, order, reversed=facts.pairs == "reversed")
+        start = of - part if facts.at_end else 0
+        backwards = facts.pairs == "reversed"
+        return Rope(of, rope.base, scaling, part, pairs, counts, order, start, reversed=backwards, query_scale=scale)
     except ConfigError:
         raise
     except ValueError as error:  # what is right by itself and does not fit together
@@ -129,6 +137,18 @@ def _check_taken(config: Keys, rope: Keys, kind: str) -> None:
         raise ConfigError(
             f"{rope.name('rope_type')} is {kind!r}: in models of type {config.lookup('model_type')!r} transformers takes default "
             "and longrope alone (and reads su and yarn as longrope)"
+        )
+
+
+def _check_axial(config: Keys, facts: Facts, rope: Keys, kind: str) -> None:
+    """Towers take axial alone, which "default" means there too (transformers 5.24.0, modeling_rope_utils.py)."""
+    axial = facts.sections is not None and facts.sections["order"] == "axial"
+    if axial and kind not in ("axial", "default"):
+        raise rope.error("rope_type", f"axial, the only one that the module of {config.raw('model_type')!r} has,")
+    if kind == "axial" and not axial:
+        raise ConfigError(
+            f"{rope.name('rope_type')} is 'axial': tokens turn by their row and by their column, and how the class of "
+            f"model_type {config.raw('model_type')!r} deals the pairs to them is not known here"
         )
 
 

@@ -63,6 +63,8 @@ def head_dim(config: Keys, facts: Facts, label: str, names: tuple[str, ...]) -> 
                 return given
         if isinstance(spec["default"], int):
             return spec["default"]
+        if isinstance(spec["default"], (list, tuple)):
+            return _of_keys(config, *spec["default"])
         if spec["default"] is None:
             raise config.missing(spec["keys"][0], "how many elements of a head turn")
         if spec["default"] == "hidden//heads":
@@ -90,6 +92,18 @@ def _derived(config: Keys, times: int) -> int:
             "quotient must be an even number"
         )
     return times * hidden // number
+
+
+def _of_keys(config: Keys, width: str, number: str) -> int:
+    """The quotient of two keys, for classes with words of their own for them."""
+    hidden, heads_ = config.count(width), config.count(number)
+    if hidden is None or heads_ is None:
+        raise config.missing(number if hidden else width, "how long a head is")
+    if hidden % heads_ or (hidden // heads_) % 2:
+        raise ConfigError(
+            f"{config.name(width)} is {hidden} and {number} {heads_}; their quotient, an even number, is how long a head is"
+        )
+    return hidden // heads_
 
 
 def _rounded_down(config: Keys) -> int:

@@ -1,6 +1,7 @@
 """A configuration that is changed: where its rope dicts stand, and which other keys say the same."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from yarncore.configs.huggingface.dimensions import is_sliced
@@ -8,13 +9,14 @@ from yarncore.configs.huggingface.facts import facts_of
 from yarncore.configs.huggingface.language_model import language_model
 from yarncore.configs.huggingface.layers import label_of, layer_names
 from yarncore.configs.huggingface.method_keys import Written, part_that_turns
+from yarncore.configs.huggingface.query_scales import BETA, words_of
 from yarncore.configs.huggingface.rope_dicts import rope_dicts
 from yarncore.configs.keys import Keys
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
 
 # Keys of a rope dict that are no part of a scaling: they stay.
-_STAY = ("mrope_section", "mrope_interleaved", "interleaved", "llama_4_scaling_beta", "partial_rotary_factor")
+_STAY = ("mrope_section", "mrope_interleaved", "interleaved", "partial_rotary_factor")
 _LENGTHS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
 _ORIGINAL = "original_max_position_embeddings"
 
@@ -88,14 +90,12 @@ class Document:
         """Where a key lists the base of each layer, that of the dict is nobody's."""
         own = self.dicts[label]
         base = rope.base if own is None else own.base
-        return Rope(
-            rope.head_dim, base, rope.scaling, rope.rotary_dim, rope.interleaved, rope.sections, rope.section_order
-        )
+        return replace(rope, base=base)
 
     def with_dicts(self, dicts: Mapping[str, Any]) -> dict[str, Any]:
         """The mapping with these rope dicts by label in the place of its own; bases beside them go."""
         self._put_dicts(dicts)
-        self._put_bases(None)
+        self._put_bases(None, {})
         return self.mapping
 
     def put(self, ropes: Mapping[str, Rope | None], keys: Mapping[str, Written | None], length: int | None) -> None:
@@ -107,7 +107,7 @@ class Document:
         if not flat and any(one and one.get("truncate") is False for one in dicts.values()):
             dicts["truncate"] = False  # the only place where transformers 5.24 looks for it
         self._put_dicts(dicts)
-        self._put_bases(keys.get("") if flat else None)
+        self._put_bases(keys.get("") if flat else None, keys)
         self._put_lengths(keys, length)
 
     def _put_dicts(self, dicts: Mapping[str, Any]) -> None:
@@ -125,6 +125,8 @@ class Document:
         before = {} if own is None else own.keys.mapping
         result = {"rope_theta": one.base, **one.keys}
         result |= {key: before[key] for key in _STAY if before.get(key) is not None and key not in result}
+        of_queries = words_of(rope, self.keys, own_has=BETA in before)
+        result |= {key: value for key, value in of_queries.items() if key not in result}
         longrope = one.keys["rope_type"] == "longrope"
         if longrope and before.get("short_mscale") is not None:  # PhiMoE's class requires both
             result |= dict.fromkeys(("short_mscale", "long_mscale"), float(rope.at().attention_factor))
@@ -135,20 +137,24 @@ class Document:
             result["max_position_embeddings"] = length
         return result
 
-    def _put_bases(self, one: Written | None) -> None:
-        """Bases beside the dict: the same number where there is one dict, away where there are several."""
+    def _put_bases(self, one: Written | None, keys: Mapping[str, Written | None]) -> None:
+        """Bases beside the dict: the same number where there is one dict; that of the one label whose it is, or away."""
         words = {"rope_theta"}.union(*self.facts.base_keys.values())
         for level in self._levels:
             for key in words & set(level):
-                if one is None and not isinstance(level[key], (list, tuple)):
+                of_labels = [keys.get(label) for label, own in self.facts.base_keys.items() if key in own]
+                single = one or (of_labels[0] if len(of_labels) == 1 else None)
+                if single is None and not isinstance(level[key], (list, tuple)):
                     del level[key]
-                elif one is not None and isinstance(level[key], (int, float)):
-                    level[key] = one.base
+                elif single is not None and isinstance(level[key], (int, float)):
+                    level[key] = single.base
 
     def _put_lengths(self, keys: Mapping[str, Written | None], length: int | None) -> None:
         model = self._levels[-1]
         if length is not None:
-            model[next((key for key in _LENGTHS if model.get(key) is not None), _LENGTHS[0])] = length
+            model[
+                next((key for key in (*self.facts.length_keys, *_LENGTHS) if model.get(key) is not None), _LENGTHS[0])
+            ] = length
         originals = {one.keys[_ORIGINAL] for one in keys.values() if one and _ORIGINAL in one.keys}
         # Phi-3's class has one of its own, which is taken before that of the dict.
         if originals and (model.get(_ORIGINAL) is not None or _ORIGINAL in self.facts.defaults):

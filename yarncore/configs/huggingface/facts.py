@@ -42,21 +42,26 @@ class Facts:
     base_keys, partial_keys : keys beside a rope dict that give its base (by label) and partial_rotary_factor
     base_times : str or None
         A key whose number multiplies the base.
-    scaled : tuple of labels, or None
-        Which labels take a rope dict that is not by label; None: all.
+    scaled : tuple of labels, None, or a mapping of rope_scaling and rope_parameters to these
+        Which labels take a rope dict that is not by label; None: all. A mapping where the two spellings differ.
+    when_shared : mapping of label to base, base_keys and yarn_adds
+        What the class makes of a rope dict that is not by label, for this label: its base where neither the dict nor one of
+        the keys gives it, and keys that a yarn dict lacks. Where it makes what it usually makes, nothing.
     partial : mapping of label to number
         partial_rotary_factor where a rope dict of the file has none.
-    yarn_adds : mapping of label to keys
-        What the class puts into a yarn dict that lacks it.
+    length_keys : keys that stand before max_position_embeddings
     defaults : mapping
         The class's defaults of keys that the file may leave out.
     head_dim : mapping of label to keys and default
+    unread : keys of a head's length that say nothing of the rotation
+    at_end : bool
+        The end of a head turns, not its beginning.
     rotary_dim : keys and default
         Keys that say how many elements turn.
     layer_types : mapping or None
         The names of layers where the file has no layer_types.
     layer_codes : mapping or None
-        A key that lists numbers of `names`, one for each layer, in the place of layer_types.
+        A key that lists a number for each layer in the place of layer_types, and the layer type that each number means.
     still, still_while : layer types that do not rotate, and the key without which they do
     layer_flags, layer_bases : keys with one entry for each layer
     softmax_mscale : bool
@@ -64,6 +69,7 @@ class Facts:
     alpha : bool
         The dynamic method with the key alpha is a larger base.
     sections : order, keys and default, or None
+        No keys: two sections, for rows and columns, with half of the pairs each.
     refuse : str or None
         Why a Rope cannot say what these models do.
     """
@@ -79,11 +85,14 @@ class Facts:
     base_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     base_times: str | None = None
     partial_keys: tuple[str, ...] = ("partial_rotary_factor",)
-    scaled: tuple[str, ...] | None = None
+    scaled: Any = None
+    when_shared: Named = field(default_factory=dict)
     partial: Mapping[str, float] = field(default_factory=dict)
-    yarn_adds: Named = field(default_factory=dict)
+    length_keys: tuple[str, ...] = ()
     defaults: Named = field(default_factory=dict)
     head_dim: Named = field(default_factory=lambda: {"": {"keys": ["head_dim"], "default": "hidden/heads"}})
+    unread: tuple[str, ...] = ()
+    at_end: bool = False
     rotary_dim: Named = field(default_factory=lambda: {"keys": [], "default": None})
     layer_types: Named | None = None
     layer_codes: Named | None = None
@@ -100,9 +109,15 @@ class Facts:
         """The keys beside a rope dict that give the base of a label."""
         return tuple(self.base_keys.get(label, self.base_keys.get("*", ("rope_theta",))))
 
-    def takes_scaling(self, label: str) -> bool:
+    def scaled_by(self, key: str) -> tuple[str, ...] | None:
+        """Which labels take the rope dict under rope_scaling or rope_parameters, if it is not by label; None: all."""
+        labels = self.scaled[key] if isinstance(self.scaled, Mapping) else self.scaled
+        return None if labels is None else tuple(labels)
+
+    def takes_scaling(self, label: str, key: str) -> bool:
         """Whether a rope dict that is not by label is this label's."""
-        return self.scaled is None or label in self.scaled
+        labels = self.scaled_by(key)
+        return labels is None or label in labels
 
 
 # A type that is neither run nor cited: whatever its file says under any known name, and nothing else.

@@ -136,6 +136,7 @@ def check_stated(config: Keys, facts: Facts, ropes: Iterable[Rope], sliced: bool
         Naming the key, what it says and what was read.
     """
     every = list(ropes)
+    config.seen.update(facts.unread)
     times = 1.0 if facts.base_times is None else config.number(facts.base_times, above=0) or 1.0
     _compare(config, _BASES, "base", every, lambda rope, value: rope.base == value * times, lambda rope: rope.base)
     _compare(
@@ -182,17 +183,7 @@ def _compare(
 
 
 def warn_of_attention(config: Keys) -> None:
-    """ConfigWarnings of what attention does beside the rotation, with the formula."""
-    tuning = config.raw("attn_temperature_tuning")
-    if tuning is not None and not isinstance(tuning, int):  # Llama 4's own files have 4
-        raise config.error("attn_temperature_tuning", "true or false")
-    if tuning:
-        scale = config.number("attn_scale", above=0) or 0.1
-        floor = config.number("floor_scale", above=0) or 8192
-        warn(
-            f"{config.name('attn_temperature_tuning')} is true: on layers without rotation the model multiplies each query at "
-            f"position p by 1 + {scale:g} * ln(1 + floor((p + 1) / {floor:g})); do it in attention"
-        )
+    """ConfigWarnings of what attention does beside the rotation."""
     dual = config.raw("dual_chunk_attention_config")
     if dual:
         chunk = dual.get("chunk_size") if isinstance(dual, Mapping) else None
@@ -200,9 +191,4 @@ def warn_of_attention(config: Keys) -> None:
             f"{config.name('dual_chunk_attention_config')} is set: engines that read it rotate q and k by positions within "
             f"chunks of {chunk} tokens, with other queries for the chunk before and for those before that; the Rope here is "
             "that of ordinary attention"
-        )
-    if config.raw("use_logn_attn"):
-        warn(
-            f"{config.name('use_logn_attn')} is true: the model multiplies each query beyond its trained length by "
-            "ln(position) / ln(length); do it in attention"
         )

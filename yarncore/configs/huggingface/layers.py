@@ -89,9 +89,9 @@ def _decoded(config: Keys, codes: Mapping[str, Any]) -> tuple[str, ...] | None:
     listed, names = config.raw(codes["key"]), codes["names"]
     if listed is None:
         return None
-    if not isinstance(listed, (list, tuple)) or not all(type(n) is int and 0 <= n < len(names) for n in listed):
-        raise config.error(codes["key"], f"a list of {' and '.join(f'{n} ({name})' for n, name in enumerate(names))}")
-    return tuple(names[n] for n in listed)
+    if not isinstance(listed, (list, tuple)) or not all(type(n) is int and str(n) in names for n in listed):
+        raise config.error(codes["key"], f"a list of {' and '.join(f'{n} ({name})' for n, name in names.items())}")
+    return tuple(names[str(n)] for n in listed)
 
 
 def _named(pattern: Mapping[str, Any], part: str) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ class Model:
     @property
     def advertised_length(self) -> int | None:
         """max_position_embeddings, under the name that the file has for it."""
-        keys = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
+        keys = (*self.facts.length_keys, "max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
         return next((self.config.length(key) for key in keys if self.config.has(key)), None)
 
     def maximum(self, why: str) -> int:
@@ -144,7 +144,6 @@ def _yarn(rope: Keys, model: Model) -> Scaling:
         )
     truncate = rope.flag("truncate")
     _warn_of_attention_multiplier(rope)
-    _warn_of_query_scale(rope, original)
     return YaRN(
         factor=factor,
         original_length=original,
@@ -165,15 +164,6 @@ def _warn_of_attention_multiplier(rope: Keys) -> None:
             f"{rope.name('attn_factor')} is {multiplier:g}: transformers does not read it, nor is it read here; engines that do "
             "multiply the attention factor by it",
             finding=True,
-        )
-
-
-def _warn_of_query_scale(rope: Keys, original: int) -> None:
-    beta = rope.number("llama_4_scaling_beta", at_least=0)
-    if beta:
-        warn(
-            f"{rope.name('llama_4_scaling_beta')} is {beta:g}: the model also multiplies each query at position p by "
-            f"1 + {beta:g} * ln(1 + floor(p / {original})), which is no part of a rotary embedding; do it in attention"
         )
 
 
@@ -234,6 +224,7 @@ METHODS: dict[str, Callable[[Keys, Model], Scaling | None]] = {
     "longrope": _longrope,
     "llama3": _llama3,
     "proportional": _proportional,
+    "axial": _plain,  # sections with a series each, not another frequency
     # Other names of the same methods, in older files and in other engines' overrides.
     "mrope": _plain,
     "su": _longrope,
@@ -242,7 +233,6 @@ METHODS: dict[str, Callable[[Keys, Model], Scaling | None]] = {
 
 # vllm-project/vllm, vllm/model_executor/layers/rotary_embedding/ntk_scaling_rope.py; the files' own code was not read.
 NOT_EXPRESSIBLE = {
-    "axial": "tokens of a picture turn by their row and by their column, which a Rope cannot say yet",
     "ntk": "engines read it as the base times factor with all frequencies divided by factor^(2 / rotary_dim), which no scaling "
     "here says yet (NTKAware is another method)",
 }

@@ -4,6 +4,7 @@ from typing import Any
 
 from yarncore.configs.huggingface.facts import Facts
 from yarncore.configs.keys import Keys
+from yarncore.errors import ConfigError
 
 _KEYS_OF_UNKNOWN_TYPES = ("rope_interleave", "rope_interleaved", "rotary_emb_interleaved", "rotary_interleaved")
 
@@ -29,6 +30,8 @@ def sections(config: Keys, rope: Keys, facts: Facts, pairs: int) -> tuple[tuple[
         Where the file has sections whose order is not known.
     """
     keys = ("mrope_section",) if facts.sections is None else tuple(facts.sections.get("keys", ("mrope_section",)))
+    if not keys:  # the class decides alone: rows and columns have half of the pairs each
+        return _halves(config, pairs), facts.sections["order"] if facts.sections else None
     key = rope.agreeing(*keys)
     listed = rope.raw(key) if key else _default(config, facts, pairs)
     by_key = rope.flag("mrope_interleaved")
@@ -56,6 +59,15 @@ def sections(config: Keys, rope: Keys, facts: Facts, pairs: int) -> tuple[tuple[
     if order == "time_last":  # the file lists height, width, time; positions are time, height, width
         listed = [listed[-1], *listed[:-1]]
     return tuple(listed), order
+
+
+def _halves(config: Keys, pairs: int) -> tuple[int, int]:
+    if pairs % 2:
+        raise ConfigError(
+            f"{config.where}: rotary_dim is {2 * pairs}; a multiple of 4 is expected, for rows and columns turn half of the "
+            "pairs each"
+        )
+    return pairs // 2, pairs // 2
 
 
 def _time_key(facts: Facts) -> str | None:

@@ -44,12 +44,13 @@ def rope_dicts(config: Keys, facts: Facts, names: tuple[str, ...]) -> dict[str, 
     """
     given, key = _given(config)
     by_label = any(isinstance(value, Mapping) for value in given.values())
+    scaled = facts.scaled_by(key)
     if by_label:
         given = _without_dangling(config, key, given)
-    elif given and set(facts.ropes) - {"", "*"} and facts.scaled is not None:
-        if key == "rope_parameters" or not facts.scaled:
+    elif given and set(facts.ropes) - {"", "*"} and scaled is not None:
+        if key == "rope_parameters" or not scaled:
             raise config.error(key, f"one rope dict for each of {', '.join(facts.ropes)}")
-    elif given and facts.scaled == ():
+    elif given and scaled == ():
         warn(
             f"{config.name(key)} is {dict(given)!r}, which this model type does not read: its module does not scale",
             finding=True,
@@ -58,12 +59,12 @@ def rope_dicts(config: Keys, facts: Facts, names: tuple[str, ...]) -> dict[str, 
     for label in _labels(facts, names, given if by_label else {}):
         if by_label and label in given:
             own, path = given[label], f"{key}.{label}"
-        elif given and not by_label and facts.takes_scaling(label):
+        elif given and not by_label and facts.takes_scaling(label, key):
             own, path = given, key
         else:
             own, path = {}, ""
         found[label] = None if own is None else _rope_dict(config, facts, label, names, own, path, by_label)
-    _check_which_are_scaled(config, facts, given, by_label)
+    _check_which_are_scaled(config, facts, key, given, by_label)
     return found
 
 
@@ -128,8 +129,8 @@ def _rope_dict(
         return None
     path = f"{config.path}.{path}" if config.path and path else path or config.path
     if own:
-        adds = facts.yarn_adds.get(label, {}) if _is_yarn(own) else {}
-        keys = Keys(own, config.where, path, adds)
+        adds = {} if by_label else facts.when_shared.get(label, {}).get("yarn_adds", {})
+        keys = Keys(own, config.where, path, adds if _is_yarn(own) else {})
     else:
         keys = Keys(default, config.where, path)
         if default.get("rope_type", "default") != "default" or len(set(default) - {"rope_type", "rope_theta"}) > 1:
@@ -151,6 +152,9 @@ def _base(
     of_file = keys.mapping is not default
     inside = keys.number("rope_theta", above=1)
     words = facts.base_keys_of(label)
+    shared = {} if by_label or not of_file else facts.when_shared.get(label, {})
+    if "base" in shared:
+        words, default = tuple(shared["base_keys"]), {"rope_theta": shared["base"]}
     outside = at_layers(config, words, label, names, above=1)
     if of_file and inside is not None:
         if outside is not None and inside != outside[1] and not by_label:
@@ -202,21 +206,22 @@ def at_layers(
     return key, entry.number(key, above=above) or 0.0
 
 
-def _check_which_are_scaled(config: Keys, facts: Facts, given: Mapping[str, Any], by_label: bool) -> None:
+def _check_which_are_scaled(config: Keys, facts: Facts, key: str, given: Mapping[str, Any], by_label: bool) -> None:
     """Keys that say in other words which layers are scaled."""
     listed = config.raw("yarn_only_types")
     if listed is None or not given or by_label:
         return
-    if facts.scaled is None or not isinstance(listed, (list, tuple)) or set(listed) != set(facts.scaled):
-        scaled = "all layers" if facts.scaled is None else ", ".join(facts.scaled)
+    scaled = facts.scaled_by(key)
+    if scaled is None or not isinstance(listed, (list, tuple)) or set(listed) != set(scaled):
+        known = "all layers" if scaled is None else ", ".join(scaled)
         raise config.error(
-            "yarn_only_types", f"what model_type {config.raw('model_type')!r} is known to scale, {scaled},"
+            "yarn_only_types", f"what model_type {config.raw('model_type')!r} is known to scale, {known},"
         )
 
 
 def original_length(config: Keys, dicts: Mapping[str, RopeDict | None]) -> int | None:
     """original_max_position_embeddings, beside the rope dicts or in one; None where there are several, or none."""
     keys = [config, *(own.keys for own in dicts.values() if own is not None)]
-    told = {each.lookup("original_max_position_embeddings") for each in keys} - {None}
-    (one,) = told if len(told) == 1 else (None,)
-    return one if type(one) is int and one > 0 else None
+    told = (each.lookup("original_max_position_embeddings") for each in keys)
+    lengths = {value for value in told if type(value) is int and value > 0}
+    return lengths.pop() if len(lengths) == 1 else None

@@ -1,0 +1,201 @@
+"""identify on inverse frequencies: goldens of others, parameters at random under float32 noise, unknown tables."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from golden_files import records
+
+import yarncore as yc
+
+# Tables of which no family is the origin: 'none' is the right answer.
+UNKNOWN = (
+    "jquesnelle Part-NTK",  # two ramps multiplied
+    "llama.cpp: llama, rope_freqs tensor",  # divisors that the test of llama.cpp invented
+    "llama.cpp: phi3, rope_factors tensors, yarn by flags on top",  # nobody's method
+    "vLLM: ntk, mixed_b",  # a power of a power
+)
+
+
+def goldens():
+    seen = {}
+    for name in ("hf", "engines", "engines_executed"):
+        for record in records(name):
+            if record.get("inv_freq"):
+                seen.setdefault(tuple(0.0 if each is None else each for each in record["inv_freq"]), record["name"])
+    return [pytest.param(table, name, id=name) for table, name in seen.items()]
+
+
+def reproduces(found, table, tolerance=1e-6):
+    """Whether every Rope that is named makes the table; within a ramp an engine's float32 weights count as well."""
+    table = np.array(table)
+    for reading in found.readings:
+        if reading.rope is None:
+            assert reading.error <= tolerance
+            continue
+        theta, scaling = yc.Rope(2 * len(table), reading.rope.base).inverse_frequencies, reading.rope.scaling
+        allowed = tolerance * table
+        if isinstance(scaling, (yc.NTKByParts, yc.Llama3)):
+            kept = scaling.precompute(theta)
+            allowed = allowed + np.where((kept > 0) & (kept < 1), 2.0**-23 * theta, 0)
+        if (
+            "recurrence" in reading.note
+        ):  # the table's own drift; made anew by the recurrence it is within the tolerance
+            ours = yc.engines.angles(reading.rope, [1], phase="float32-recurrence")[0]
+        else:
+            ours = reading.rope.inverse_frequencies
+        assert (np.abs(ours - table) <= allowed).all(), reading
+    return bool(found.readings)
+
+
+@pytest.mark.parametrize(("table", "name"), goldens())
+def test_a_golden_is_reproduced_by_every_reading(table, name):
+    found = yc.identify(np.array(table))
+    assert reproduces(found, table) != name.startswith(UNKNOWN)
+    if not found.readings:
+        assert found.method == "none" and found.rope is None
+        assert found.nearest.error > 1e-3 and found.nearest.miss > 1
+
+
+def random_scaling(draw):
+    s, length = (
+        draw.choice([2.0, 8.0, 40.0, draw.uniform(1.2, 64)]),
+        draw.choice([4096, 32768, draw.randrange(512, 200_000)]),
+    )
+    fast, slow = draw.choice([(32, 1), (64, 1), (draw.uniform(5, 100), draw.uniform(0.5, 4))])
+    return draw.choice([
+        None, yc.PositionInterpolation(s), yc.NTKAware(s), yc.Proportional(draw.choice([0.25, 0.5]), draw.choice([1.0, s])),
+        yc.YaRN(s, length, beta_fast=fast, beta_slow=slow), yc.YaRN(s, length, beta_fast=1, beta_slow=1),
+        yc.YaRN(s, length, beta_fast=fast, beta_slow=slow, truncate=False),
+        yc.YaRN(s, length, beta_fast=fast, beta_slow=slow, ramp="rotations"),
+        yc.Llama3(s, length, high_freq_factor=draw.choice([4, 8, 32])),
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_parameters_at_random_are_found_under_float32_noise(seed):
+    draw, noise = random.Random(seed), np.random.default_rng(seed)
+    dim, base = (
+        draw.choice([32, 64, 80, 128, 256]),
+        draw.choice([1e4, 5e5, round(10 ** draw.uniform(3, 8)), 10 ** draw.uniform(3, 8)]),
+    )
+    rope = yc.Rope(dim, base, random_scaling(draw))
+    table = (rope.inverse_frequencies * (1 + noise.uniform(-1.2e-7, 1.2e-7, dim // 2))).astype(np.float32)
+    found = yc.identify(table)
+    assert reproduces(found, table)
+    # What is named is the Rope within what the noise and the shortening of numbers leave open.
+    assert any(
+        np.allclose(one.rope.inverse_frequencies, rope.inverse_frequencies, rtol=2e-6, atol=0) for one in found.readings
+    )
+
+
+STANDARD = {
+    "Llama 2": yc.Rope(128),
+    "Llama 3": yc.Rope(128, 5e5, yc.Llama3(8.0, 8192)),
+    "Llama 3.2": yc.Rope(64, 5e5, yc.Llama3(32.0, 8192)),
+    "Llama 2 YaRN": yc.Rope(128, 1e4, yc.YaRN(16.0, 4096)),
+    "Qwen 3": yc.Rope(128, 1e6, yc.YaRN(4.0, 32768)),
+    "gpt-oss": yc.Rope(64, 150_000, yc.YaRN(32.0, 4096, truncate=False)),
+    "DeepSeek": yc.Rope(64, 1e4, yc.YaRN(40.0, 4096)),
+    "Kimi K2": yc.Rope(64, 5e4, yc.YaRN(32.0, 4096, beta_fast=1, beta_slow=1)),
+    "Gemma 3": yc.Rope(256, 1e6, yc.PositionInterpolation(8.0)),
+    "Gemma 4": yc.Rope(512, 1e6, yc.Proportional(0.25)),
+    "Hunyuan": yc.Rope(128, 1e4, yc.NTKAware(1000.0)),
+}
+
+
+@pytest.mark.parametrize("name", STANDARD)
+def test_the_reading_with_standard_values_comes_first(name):
+    found = yc.identify(STANDARD[name].inverse_frequencies.astype(np.float32))
+    assert found.rope == STANDARD[name]
+
+
+def test_readings_that_are_one_table_are_all_listed():
+    twice = yc.Rope(128, 1e4, yc.YaRN(16.0, 8192, beta_fast=64, beta_slow=2))
+    found = yc.identify(STANDARD["Llama 2 YaRN"].inverse_frequencies)
+    assert twice in [one.rope for one in found.readings]
+    assert "NTKByParts" in [one.method for one in found.readings]
+    scout = yc.identify(
+        yc.Rope(128, 5e5, yc.Llama3(16.0, 8192, low_freq_factor=1, high_freq_factor=1)).inverse_frequencies
+    )
+    assert yc.Rope(128, 5e5, yc.YaRN(16.0, 8192, beta_fast=1, beta_slow=1)) in [one.rope for one in scout.readings]
+    llama = [one.rope.scaling for one in yc.identify(STANDARD["Llama 3"].inverse_frequencies).readings]
+    assert yc.YaRN(8.0, 8192, beta_fast=4, beta_slow=1, ramp="rotations") in llama
+    another_base = yc.identify(yc.Rope(64, 1e4, yc.NTKAware(8.0)).inverse_frequencies)
+    assert [one.method for one in another_base.readings] == ["NTKAware", "plain"]
+    assert any("another base" in note for note in another_base.notes)
+
+
+@pytest.mark.parametrize("factor", [1.0001, 1.01, 1.5])
+@pytest.mark.parametrize("pair", [0, 20, 35, 63])
+def test_one_wrong_frequency_makes_a_table_unknown_and_the_nearest_is_told(factor, pair):
+    table = STANDARD["Llama 2 YaRN"].inverse_frequencies.copy()
+    table[pair] *= factor
+    found = yc.identify(table)
+    assert found.method == "none" and not found.readings
+    assert 0 < found.nearest.error < 10
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_table_of_chance_is_none(seed):
+    table = np.sort(np.exp(np.random.default_rng(seed).uniform(-12, 0, 64)))[::-1]
+    assert yc.identify(table).method == "none"
+
+
+def test_a_learned_longrope_is_none_and_named_when_it_is_asked_for():
+    divisors = np.exp(np.sort(np.random.default_rng(3).uniform(0, 4, 48)))
+    table = yc.Rope(96, 1e4).inverse_frequencies / divisors
+    assert yc.identify(table).method == "none"
+    asked = yc.identify(table, method="LongRoPE", base=1e4)
+    assert asked.method == "LongRoPE" and f"{divisors[5]:.6g}" in str(asked)
+    written = yc.identify((yc.Rope(96, 1e4).inverse_frequencies / np.round(divisors, 2)).astype(np.float32))
+    assert written.readings[0].method.startswith("LongRoPE of base 10000, divisors [")
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", ["Llama 2", "Llama 2 YaRN", "Qwen 3", "Gemma 3"])
+def test_frequencies_of_a_model_that_was_cast_are_told_with_their_rounding(name, dtype):
+    found = yc.identify(torch.tensor(STANDARD[name].inverse_frequencies).to(dtype))
+    assert found.rope == STANDARD[name]
+    assert found.stored == str(dtype).removeprefix("torch.")
+    assert found.frequency_type == found.stored and found.stored in found.roundings[0]
+
+
+@pytest.mark.parametrize("name", ["Llama 2", "Llama 2 YaRN", "Qwen 3", "Llama 3", "Gemma 3"])
+def test_the_recurrence_of_ggml_is_recognised_in_frequencies(name):
+    found = yc.identify(yc.engines.angles(STANDARD[name], [1], phase="float32-recurrence")[0])
+    assert found.rope == STANDARD[name]
+
+
+def test_ramps_that_no_scaling_has_are_named_in_words():
+    litgpt = next(r for r in records("engines_executed") if r["name"] == "litgpt: yarn")
+    found = yc.identify(litgpt["inv_freq"])
+    assert found.rope is None and found.method.startswith("reversed ramp (litgpt): base 10000, factor 4")
+    half = next(r for r in records("engines") if "ext_factor 0.5" in r["name"])
+    assert yc.identify(half["inv_freq"]).method.startswith("YaRN with extrapolation factor 0.5")
+    ntk = next(r for r in records("engines") if r["name"] == "vLLM ntk s=4 base 10000")
+    assert "vLLM's ntk of base 10000 and factor 4" in yc.identify(ntk["inv_freq"]).readings[0].note
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "words"),
+    [
+        (3, TypeError, "x is int; inverse frequencies, a pair of tables"),
+        ("abc", TypeError, "x is str"),
+        ([], TypeError, "x is list"),
+        (np.array([1.0, np.nan]), ValueError, "not finite"),
+        (np.array([1.0, -0.5]), ValueError, "negative"),
+        (np.array([True, False]), TypeError, "dtype bool"),
+        (np.zeros((0,)), ValueError, "shape"),
+    ],
+)
+def test_what_is_no_table_is_told(x, error, words):
+    with pytest.raises(error, match=words):
+        yc.identify(x)
+
+
+def test_too_few_pairs_determine_nothing():
+    assert yc.identify([1.0]).method == "none"
+    assert yc.identify([0.0, 0.0]).notes == ("nothing turns",)
+    assert yc.identify([1.0, 0.0, 0.5]).method == "none"

@@ -1,0 +1,164 @@
+"""A function that rotates q and k -> Identification: asked with unit vectors."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from yarncore._arguments import integer
+from yarncore.frameworks.expressions import constant, namespace_of
+from yarncore.frameworks.known import is_array
+from yarncore.identification.cos_sin import checked_positions, of_tables
+from yarncore.identification.fit import Floats
+from yarncore.identification.identified import Identification
+from yarncore.identification.stored import as_float64
+
+_ZERO = 1e-6
+_TOKENS = 128
+
+
+class Probed(NamedTuple):
+    """What a function does to unit vectors.
+
+    Attributes
+    ----------
+    cos, sin : float64 arrays, shape (positions, pairs)
+    interleaved : bool
+    start : int
+        The first element that turns.
+    turning : int
+        Elements that turn.
+    reordered : bool
+        The results are in another order than what was given.
+    """
+
+    cos: Floats
+    sin: Floats
+    interleaved: bool
+    start: int
+    turning: int
+    reordered: bool
+
+
+def of_function(
+    function: Callable[..., Any], head_dim: Any = 128, heads_axis: Any = -2, positions: Any = None, like: Any = None
+) -> Identification:
+    """What a function of (q, k, positions), or of (q, k) at positions 0, 1, 2, ..., rotates by.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where what it returns is no rotation of what it was given.
+    """
+    dim = integer("head_dim", head_dim)
+    if heads_axis not in (-2, -3):
+        raise ValueError(f"heads_axis is {heads_axis!r}; -2 or -3 is expected")
+    if dim < 2 or dim % 2:
+        raise ValueError(f"head_dim is {dim}; an even integer >= 2 is expected")
+    at = (
+        np.arange(_TOKENS)
+        if positions is None
+        else np.asarray(as_float64("positions", positions)).astype(np.int64).reshape(-1)
+    )
+    if 0 not in at:
+        at = np.concatenate([[0], at])
+    checked_positions(at, len(at))
+    results = _called(function, dim, heads_axis, at, like)
+    turned = [_probed(result, at) for result in results]
+    first = turned[0]
+    same = all(_alike(first, other) for other in turned[1:])
+    notes = []
+    if first.reordered:
+        notes.append("results come out in another order than q and k went in: pairs (2i, 2i+1) as (i, i + half)")
+    if first.turning < dim:
+        notes.append(f"{first.turning} of {dim} elements turn, from element {first.start} on")
+    found = of_tables(first.cos, first.sin, at, interleaved=first.interleaved, notes=notes)
+    return replace(found, layout=None, same_for_k=same)
+
+
+def _alike(one: Probed, other: Probed) -> bool:
+    return one.cos.shape == other.cos.shape and all(
+        float(np.abs(a - b).max()) <= 1e-5 for a, b in ((one.cos, other.cos), (one.sin, other.sin))
+    )
+
+
+def _called(function: Callable[..., Any], dim: int, heads_axis: int, at: Any, like: Any) -> list[Floats]:
+    """q and k of unit vectors, one a head: results of shape (positions, dim given, dim returned)."""
+    unit = np.broadcast_to(np.eye(dim, dtype=np.float32), (1, len(at), dim, dim))
+    given = np.ascontiguousarray(unit if heads_axis == -2 else np.swapaxes(unit, 1, 2))
+    takes_positions = _parameters(function) != 2
+    if is_array(like):
+        xp = namespace_of(like)
+        q, k, where = (
+            constant(xp, given, like.dtype, like),
+            constant(xp, given, like.dtype, like),
+            constant(xp, at, xp.int64, like),
+        )
+    else:
+        q, k, where = given, given.copy(), at
+    returned = function(q, k, where) if takes_positions else function(q, k)
+    returned = returned if isinstance(returned, (tuple, list)) else (returned,)
+    results = []
+    for name, result in zip(("q", "k"), returned, strict=False):
+        array = as_float64(f"the function's {name}", result)
+        if array.shape != given.shape:
+            raise ValueError(
+                f"the function returned {name} of shape {array.shape} for {given.shape}; the same is expected"
+            )
+        results.append((array if heads_axis == -2 else np.swapaxes(array, 1, 2))[0])
+    return results
+
+
+def _parameters(function: Callable[..., Any]) -> int:
+    """How many arguments by position a function must or may have; 3 where it does not tell."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return 3
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    named = [each for each in parameters if each.kind in kinds]
+    required = [each for each in named if each.default is inspect.Parameter.empty]
+    return (
+        3
+        if any(each.kind is inspect.Parameter.VAR_POSITIONAL for each in parameters)
+        else max(len(required), min(len(named), 3))
+    )
+
+
+def _probed(results: Floats, at: Any) -> Probed:
+    """Which pairs turn by what, of matrices that were given the unit matrix."""
+    dim = results.shape[1]
+    still = results[int(np.flatnonzero(at == 0)[0])]
+    order = np.abs(still).argmax(axis=1)
+    if len(set(order.tolist())) != dim or (np.abs(still) > _ZERO * np.abs(still).max()).sum() != dim:
+        raise ValueError("at position 0 an element of q comes out as several; a rotation only keeps or reorders them")
+    home = results[:, :, order]  # [p, i, j]: how much of what was element j's place comes from element i
+    largest = np.abs(home).max(axis=0)
+    np.fill_diagonal(largest, 0.0)
+    partner, moves = largest.argmax(axis=1), largest.max(axis=1) > _ZERO
+    if not moves.any():
+        raise ValueError("no element of q turns at these positions; give others, or what rotates")
+    inside = np.flatnonzero(moves)
+    if (partner[partner[inside]] != inside).any() or ((largest > _ZERO).sum(axis=1) > 1).any():
+        raise ValueError("elements of q do not turn in pairs")
+    firsts = np.array([i for i in inside.tolist() if i < partner[i]])
+    distance = partner[firsts] - firsts
+    interleaved = bool((distance == 1).all() and len(firsts) > 1) or bool(
+        len(firsts) == 1 and dim > 2 and distance[0] == 1
+    )
+    if not interleaved and len(set(distance.tolist())) > 1:
+        raise ValueError(
+            f"partners are {sorted(set(distance.tolist()))} elements apart; 1 or always the same is expected"
+        )
+    start = int(firsts[0])
+    turning = 2 * len(firsts) if interleaved else 2 * int(distance[0])
+    if not interleaved:  # pairs of frequency 0 stand between the halves
+        firsts = np.arange(start, start + int(distance[0]))
+        partner = partner.copy()
+        partner[firsts] = firsts + int(distance[0])
+    cos, sin = home[:, firsts, firsts], home[:, firsts, partner[firsts]]
+    if np.abs(home[:, partner[firsts], firsts] + sin).max() > 1e-5:
+        raise ValueError("partners do not turn by one angle: x0 cos - x1 sin and x1 cos + x0 sin are expected")
+    return Probed(cos, sin, interleaved, start, turning, bool((order != np.arange(dim)).any()))

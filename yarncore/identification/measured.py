@@ -1,0 +1,107 @@
+"""cos and sin at known positions -> inverse frequencies, the amplitude, and how well they are known."""
+
+import itertools
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from yarncore.identification.fit import TOLERANCE, Floats
+
+Complex = npt.NDArray[np.complex128]
+# bfloat16 has all whole numbers up to here: below it positions cannot have been rounded.
+_UNROUNDED = 256
+
+
+class Measured(NamedTuple):
+    """What was measured.
+
+    Attributes
+    ----------
+    theta : float64 array, shape (pairs,)
+        Radians per token, negative where a pair turns backwards.
+    tolerance : float64 array, shape (pairs,)
+        Relative.
+    factor : float
+    """
+
+    theta: Floats
+    tolerance: Floats
+    factor: float
+
+
+def measure(z: Complex, positions: Floats, noise: float) -> Measured:
+    """The frequencies of z = m exp(i p theta), (positions, pairs).
+
+    Parameters
+    ----------
+    noise : float
+        What a cosine was rounded by.
+
+    Raises
+    ------
+    ValueError
+        Where z is no table of rotations, or the positions are too far apart to tell how often a pair turned between them.
+    """
+    lengths = np.abs(z)
+    factor = float(np.median(lengths))
+    spread = float(np.abs(lengths / factor - 1).max()) if factor > 0 else math.inf
+    if spread > 4 * noise + 1e-6:
+        raise ValueError(
+            f"cos^2 + sin^2 goes from {lengths.min() ** 2:.6g} to {lengths.max() ** 2:.6g}; the same for all positions and pairs "
+            "is expected of a rotation"
+        )
+    z = z / lengths
+    if np.all(positions == 0):
+        raise ValueError("all positions are 0, where nothing turns; give more of them")
+    near = np.abs(positions) <= _UNROUNDED
+    some = near if (near & (positions != 0)).sum() >= 4 else np.ones_like(near)
+    theta = _refined(z[some], positions[some], _coarse(z[some], positions[some]))
+    return Measured(theta, _tolerance(z[some], positions[some], theta, noise), factor)
+
+
+def _coarse(z: Complex, positions: Floats) -> Floats:
+    """By neighbours, then by ever wider gaps: each tells the turns that the next one hides."""
+    row_of = {float(p): i for i, p in enumerate(positions.tolist())}
+    if 0.0 not in row_of:  # where nothing has turned
+        row_of[0.0] = len(positions)
+        z = np.concatenate([z, np.ones((1, z.shape[1]), dtype=z.dtype)])
+    known = sorted(row_of)
+    gaps = sorted({b - a for a, b in itertools.pairwise(known)})
+    if gaps[0] > 3:
+        raise ValueError(
+            f"the nearest two positions are {gaps[0]:g} tokens apart: pairs that turn by up to a radian a token are not told "
+            "apart; give some that follow each other"
+        )
+    theta = np.zeros(z.shape[1])
+    gap = gaps[0]
+    while True:
+        starts = [p for p in known if p + gap in row_of]
+        if starts:
+            a, b = ([row_of[p + shift] for p in starts] for shift in (0.0, gap))
+            turned = (z[b] * np.conj(z[a]) * np.exp(-1j * gap * theta)).mean(axis=0)
+            theta = theta + np.angle(turned) / gap
+        elif gap > known[-1] - known[0]:
+            return theta
+        gap *= 2
+
+
+def _refined(z: Complex, positions: Floats, theta: Floats) -> Floats:
+    """The least squares of all rows, whose phases are known to within half a turn now."""
+    for _ in range(2):
+        left = np.angle(z * np.exp(-1j * positions[:, None] * theta))
+        theta = theta + (positions @ left) / (positions @ positions)
+    return theta
+
+
+def _tolerance(z: Complex, positions: Floats, theta: Floats, noise: float) -> Floats:
+    """Six standard deviations; and where a pair turns so little that all its cosines were rounded the same way, that rounding."""
+    left = np.angle(z * np.exp(-1j * positions[:, None] * theta))
+    spread = np.sqrt((positions**2) @ (left**2)) / (positions @ positions)
+    farthest = np.abs(theta) * np.abs(positions).max()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.where(
+            theta != 0, np.maximum(6 * spread / np.abs(theta), noise * np.minimum(1, 4 / farthest)), 0.0
+        )
+    return np.maximum(relative, TOLERANCE)

@@ -1,0 +1,226 @@
+"""verify: does this rotate as a Rope says, and if not, why?"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from yarncore.identification.fit import OF_A_WEIGHT, TOLERANCE, Floats
+from yarncore.identification.identified import Identification
+from yarncore.identification.recognition import identify
+from yarncore.rope.rope import Rope
+from yarncore.rotation.rotation import Rotation
+from yarncore.scaling.unscaled import unscaled_inverse_frequencies
+
+_OF_AN_AMPLITUDE = {"bfloat16": 2.0**-8, "float16": 2.0**-10}
+_LENGTH = 4096  # tokens over which a difference is told where the scaling has no length
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Whether something rotates as a Rope says; true where it does.
+
+    Attributes
+    ----------
+    matches : bool
+    reasons : tuple of str
+        Why not.
+    notes : tuple of str
+        What is no other rotation, but should be known: how its angles were made, the layout of its tables.
+    """
+
+    matches: bool
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return self.matches
+
+    def __str__(self) -> str:
+        first = "matches" if self.matches else "does not match"
+        return "\n".join(
+            [first, *(f"  reason: {each}" for each in self.reasons), *(f"  note: {each}" for each in self.notes)]
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machines."""
+        return asdict(self)
+
+
+def verify(
+    x: Any, rope: Rope | Rotation | Mapping[str, Rope | None], *, length: int | None = None, **how: Any
+) -> Verification:
+    """Whether inverse frequencies, tables, a function or a model rotate as a Rope says.
+
+    Parameters
+    ----------
+    x, positions, head_dim, heads_axis, like : as for `identify`
+    rope : Rope, Rotation, or mapping of layer type to Rope
+        A mapping, as ropes_from_config returns it, for models whose layers differ.
+    length : int, optional, keyword-only
+        For scalings that look at it.
+
+    Returns
+    -------
+    Verification
+        Frequencies may differ by 1e-6 of themselves, as float32 has it. A table of float32 angles matches, with a note of their
+        error; positions or frequencies that were rounded to 16 bits do not.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `identify`.
+
+    Examples
+    --------
+    >>> import yarncore as yc
+    >>> rope = yc.Rope(128, 1e4, yc.YaRN(16, 4096))
+    >>> bool(yc.verify(rope.inverse_frequencies, rope))
+    True
+    >>> bool(yc.verify(yc.Rope(128).inverse_frequencies, rope))
+    False
+    """
+    if isinstance(rope, Rope):
+        how.setdefault("head_dim", rope.head_dim)
+    elif not isinstance(rope, (Rotation, Mapping)):
+        raise TypeError(
+            f"rope is {type(rope).__name__}; a Rope, a Rotation, or a mapping of layer type to Rope is expected"
+        )
+    found = identify(x, **how)
+    if isinstance(found, Identification):
+        return _verified(found, _single(rope), length)
+    parts = {name: _verified(each, _of_layer(rope, name), length) for name, each in found.items()}
+    reasons = tuple(f"{name}: {reason}" for name, part in parts.items() for reason in part.reasons)
+    notes = tuple(f"{name}: {note}" for name, part in parts.items() for note in part.notes)
+    return Verification(not reasons, reasons, notes)
+
+
+def _single(rope: Any) -> Rope | Rotation:
+    if not isinstance(rope, Mapping):
+        found: Rope | Rotation = rope
+        return found
+    different = {each for each in rope.values() if each is not None}
+    if len(different) != 1:
+        raise ValueError(
+            f"rope has {len(different)} different Ropes, of {', '.join(rope)}; one is expected for what is no model"
+        )
+    only: Rope = different.pop()
+    return only
+
+
+def _of_layer(rope: Any, name: str) -> Rope | Rotation:
+    label = name.rpartition(":")[2]
+    if isinstance(rope, Mapping) and rope.get(label) is not None:
+        found: Rope | Rotation = rope[label]
+        return found
+    return _single(rope)
+
+
+def _verified(found: Identification, rope: Rope | Rotation, length: int | None) -> Verification:
+    rotation = rope.at(length) if isinstance(rope, Rope) else rope
+    reasons = [*_of_frequencies(found, rope, rotation), *_of_amplitude(found, rotation), *_of_pairs(found, rope)]
+    reasons += found.roundings
+    if not found.same_for_k:
+        reasons.append("k is rotated otherwise than q")
+    notes = [found.phase_in_words] if found.phase_in_words else []
+    if found.layout is not None:
+        notes.append(f'the tables are laid out as layout="{found.layout}" of rotate_by')
+    if found.phase == "float32-recurrence":
+        notes.append("its angles are a float32 recurrence, as ggml makes them: yarncore.engines.cos_sin makes the same")
+    elif found.phase == "float32-product":
+        notes.append(
+            "its angles are float32 products, as most engines make them: yarncore.engines.cos_sin makes the same"
+        )
+    return Verification(not reasons, tuple(reasons), tuple(notes))
+
+
+def _of_frequencies(found: Identification, rope: Rope | Rotation, rotation: Rotation) -> list[str]:
+    theirs, ours = np.array(found.inverse_frequencies), np.abs(rotation.inverse_frequencies)
+    if theirs.shape != ours.shape:
+        return [
+            f"it has {len(theirs)} frequencies, {len(ours)} are expected (rotary_dim {rotation.rotary_dim})",
+            *_instead(found),
+        ]
+    allowed = _allowed(found, rope, ours)
+    wrong = np.flatnonzero(np.abs(theirs - ours) > allowed)
+    if not wrong.size or (found.frequency_type and found.rope is not None and _same_ropes(found.rope, ours)):
+        return []
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.where(ours[wrong] != 0, np.abs(theirs[wrong] / ours[wrong] - 1), math.inf)
+    worst = int(wrong[np.argmax(relative)])
+    length = getattr(getattr(rope, "scaling", None), "original_length", None) or _LENGTH
+    off = abs(theirs[worst] - ours[worst]) * length
+    ratio = (
+        f"{theirs[worst] / ours[worst]:.6g} times the one expected"
+        if ours[worst]
+        else f"{theirs[worst]:.4g} where 0 is expected"
+    )
+    return [
+        f"{len(wrong)} of {len(ours)} frequencies differ ({_ranges(wrong)}): worst that of pair {worst}, {ratio}; at position "
+        f"{length} its angle is off by {off:.4g} radians",
+        *_instead(found),
+    ]
+
+
+def _allowed(found: Identification, rope: Rope | Rotation, ours: Floats) -> Floats:
+    """float32's noise, also of a ramp's weights; ggml's drift where it is a recurrence; a 16-bit table's own rounding."""
+    allowed = TOLERANCE * ours
+    if found.readings and "recurrence" in found.readings[0].note:
+        allowed = 8 * allowed
+    if found.layout is not None and found.stored in _OF_AN_AMPLITUDE:
+        allowed = _OF_AN_AMPLITUDE[found.stored] * ours
+    if isinstance(rope, Rope) and rope.scaling is not None and rope.section_order != "axial":
+        theta = unscaled_inverse_frequencies(rope.base, rope.rotary_dim)
+        kept = rope.scaling.precompute(theta)
+        if kept is not None:
+            allowed = allowed + np.where((kept > 0) & (kept < 1), OF_A_WEIGHT * theta, 0.0)
+    return np.asarray(allowed)
+
+
+def _same_ropes(rope: Rope, ours: Floats) -> bool:
+    theirs = rope.inverse_frequencies
+    return bool(theirs.shape == ours.shape and np.allclose(theirs, ours, rtol=TOLERANCE, atol=0))
+
+
+def _ranges(pairs: Any) -> str:
+    """Pairs 3 to 9, 12."""
+    runs = np.split(pairs, np.flatnonzero(np.diff(pairs) > 1) + 1)
+    words = [f"{run[0]} to {run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs[:4]]
+    return "pairs " + ", ".join(words) + (", ..." if len(runs) > 4 else "")
+
+
+def _instead(found: Identification) -> list[str]:
+    if found.readings:
+        return [f"it is {found.readings[0]}"]
+    nearest = "" if found.nearest is None else f"; nearest is {found.nearest}, off by up to {found.nearest.error:.2g}"
+    return [f"it is no method that is known{nearest}"]
+
+
+def _of_amplitude(found: Identification, rotation: Rotation) -> list[str]:
+    theirs, ours = found.attention_factor, float(rotation.attention_factor)
+    if theirs is None or abs(theirs / ours - 1) <= _OF_AN_AMPLITUDE.get(found.stored, TOLERANCE):
+        return []
+    words = f"cos and sin have the amplitude {theirs:.7g}, {ours:.7g} is expected"
+    tolerance = _OF_AN_AMPLITUDE.get(found.stored, TOLERANCE)
+    if abs(theirs - 1) <= tolerance:
+        return [f"{words}: the temperature is missing, unless it is in the softmax"]
+    if abs(theirs / ours**2 - 1) <= tolerance:
+        return [f"{words}: the temperature is applied twice"]
+    return [words]
+
+
+def _of_pairs(found: Identification, rope: Rope | Rotation) -> list[str]:
+    reasons = []
+    layouts = {True: "(2i, 2i+1)", False: "(i, i + half)"}
+    if found.interleaved is not None and found.interleaved != rope.interleaved:
+        reasons.append(f"pairs are {layouts[found.interleaved]}, {layouts[rope.interleaved]} are expected")
+    turns_back = found.backwards
+    expected = bool(getattr(rope, "reversed", False)) and found.interleaved is not None
+    if turns_back != expected:
+        where = "it turns" if found.interleaved is not None else "sin is negated: the table turns"
+        reasons.append(
+            f"{where} by {'minus ' if turns_back else ''}the position, {'minus ' if expected else ''}the position is expected"
+        )
+    return reasons
