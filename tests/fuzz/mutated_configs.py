@@ -3,11 +3,14 @@
 import copy
 import json
 import random
+import sys
 from pathlib import Path
 from typing import Any
 
-from golden_files import golden
-from mistakes import MISTAKES
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "doctor")]
+
+from golden_files import golden  # noqa: E402
+from mistakes import MISTAKES  # noqa: E402
 
 
 def _deep(levels: int) -> Any:

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from mutated import mutated, seeds
+from mutated_configs import mutated, seeds
 
 import yarncore as yc
 
