@@ -38,4 +38,13 @@ YARNCORE_HOST_DEVICE static inline To bits_as(From from) {
   return to;
 }
 
+// The largest whole number that is no larger.
+YARNCORE_HOST_DEVICE static inline double rounded_down(double number) {
+#ifdef __CUDACC__
+  return floor(number);
+#else
+  return __builtin_floor(number);
+#endif
+}
+
 }  // namespace yarncore

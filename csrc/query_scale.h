@@ -55,7 +55,7 @@ YARNCORE_HOST_DEVICE static inline double query_scale_at(const QueryScale& scale
 // At any other position, of which the magnitude is given.
 YARNCORE_HOST_DEVICE static inline double query_scale_at(const QueryScale& scale, double position) {
   const double lengths = (position + static_cast<double>(scale.offset)) / static_cast<double>(scale.length);
-  return query_scale_of(scale, __builtin_floor(lengths), position);
+  return query_scale_of(scale, rounded_down(lengths), position);
 }
 
 }  // namespace yarncore
