@@ -1,5 +1,6 @@
 """A type of model that can be asked: its configuration made, or its model run, with some keys changed."""
 
+import copy
 import inspect
 import re
 from collections.abc import Mapping
@@ -48,7 +49,8 @@ class Asked:
     def made(self, given: Mapping[str, Any]) -> Any:
         """The configuration of its full size that a file of these keys makes; None where it makes none."""
         try:
-            return self.config_class.from_dict({**_LEAST.get(self.config_class.__name__, {}), **given})
+            keys = {**_LEAST.get(self.config_class.__name__, {}), **given}
+            return self.config_class.from_dict(copy.deepcopy(keys))  # classes write into the dicts that they are given
         except Exception:
             return None
 

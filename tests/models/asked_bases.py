@@ -106,7 +106,7 @@ def _labels(asked: Asked, ropes: Mapping[str, Any]) -> dict[str, str]:
     for label, rope in ropes.items():
         other = asked.tried({"rope_parameters": {**ropes, label: {**(rope or {}), "rope_theta": OTHER_BASE}}})
         for now, then in zip(other or (), asked.usual, strict=bool(other)):
-            if now.rotation != then.rotation:
+            if now.rotation != then.rotation and now.layer_type != label:
                 found[now.layer_type] = label
     return dict(sorted(found.items()))
 

@@ -1,13 +1,34 @@
-"""Types whose running model does something else than the reader says; their files are refused until it says the same.
+"""Types whose running model does something else than a Rope says; their files are refused until it says the same.
 
-What differs was seen by sweep.py; facts.py puts these reasons into the table that the reader has.
+What differs was seen by sweep.py, or read in the class that is named; facts.py puts these reasons into the table that the
+reader has. Files are those of transformers 5.24.0.
 """
 
 from typing import Any
 
+# Wav2Vec2ConformerSelfAttention._apply_rotary_embedding and its copies: linear_q and linear_k come after it.
+_BEFORE_PROJECTION = (
+    "where position_embeddings_type is 'rotary' its model turns hidden states before they become queries and keys, and "
+    "otherwise nothing"
+)
+# NeuCodecAttention and Xcodec2Attention say so in a comment above the call, with unsqueeze_dim=2.
+_BY_HEAD = "its model turns each head by the number of the head, and not by the position of the token"
+_PICTURES = "its tokens are patches of {}; no Rope of its is known to say how"
+
 REFUSED = {
+    "efficientloftr": _PICTURES.format("a picture, turned by row and column"),
+    "eomt_dinov3": _PICTURES.format("a picture, turned by row and column"),
+    "esmfold2": "its atoms turn by their place in space and by the residue that they are of (EsmFold2RotaryEmbedding)",
     "hunyuan_vl_text": "what its model does to a head is no rotation pair by pair where a token's positions differ",
     "moonshine": "its encoder and its decoder have heads and layers of their own, under keys that are not read yet",
+    "neucodec": _BY_HEAD,
+    "qwen2_5_omni_dit": "its model turns the first head alone, which no Rope says",
+    "sapiens2": _PICTURES.format("a picture, turned by row and column"),
+    "seamless_m4t": _BEFORE_PROJECTION,
+    "vjepa2": _PICTURES.format("a video, turned by frame, row and column"),
+    "wav2vec2-bert": _BEFORE_PROJECTION,
+    "wav2vec2-conformer": _BEFORE_PROJECTION,
+    "xcodec2": _BY_HEAD,
 }
 
 

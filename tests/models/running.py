@@ -1,11 +1,12 @@
 """Runs a small model once and tells, layer by layer, how it rotates."""
 
-import inspect
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from inputs import TOKENS, inputs_of
+from not_run import NotRun
 from observed import Seen, observe
 from pairs import SeenRotation, seen_rotation
 from rotary_classes import RotaryModel
@@ -15,12 +16,7 @@ from rotary_classes import RotaryModel
 SECTIONS = 4
 _STILL, _SMALL = 0, 5
 _SMALL_POSITIONS = (3, 5, 7, 2)
-TOKENS = 7
 _LARGEST = 60_000_000
-
-
-class NotRun(Exception):
-    """A model that could not be made or run, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +71,6 @@ def make(rotary: RotaryModel, config: Any) -> torch.nn.Module:
         raise
     except Exception as error:
         raise NotRun(f"its constructor raises {_said(error)}") from error
-
-
-def inputs_of(model: torch.nn.Module, config: Any) -> dict[str, Any]:
-    """What a model is called with."""
-    special = _INPUTS.get(type(model).__name__)
-    if special is not None:
-        return special(config)
-    taken = inspect.signature(model.forward).parameters
-    if "input_ids" in taken:
-        return {"input_ids": torch.arange(5, 5 + TOKENS)[None]}
-    for name in ("inputs_embeds", "hidden_states"):
-        if name in taken:
-            return {name: _embedded(config)}
-    raise NotRun(f"it takes {', '.join(name for name in taken if name != 'kwargs')}: no text")
 
 
 def run(rotary: RotaryModel, config: Any, length: int = 64) -> tuple[LayerRun, ...]:
@@ -154,50 +136,3 @@ def _checked_rotation(maps: Any, own_positions: bool) -> SeenRotation:
         if not np.allclose(out, [np.cos(angle), np.sin(angle)], atol=2e-6):
             raise NotRun("the angle is no multiple of the position")
     return found
-
-
-def _embedded(config: Any) -> torch.Tensor:
-    return torch.randn(1, TOKENS, config.hidden_size, generator=torch.Generator().manual_seed(2))
-
-
-def _ids() -> torch.Tensor:
-    return torch.arange(5, 5 + TOKENS)[None]
-
-
-# Models that need more than text, or text in another form.
-_INPUTS: dict[str, Any] = {
-    "CsmBackboneModel": lambda config: {"inputs_embeds": _embedded(config)},
-    "DiaDecoder": lambda config: {
-        "input_ids": torch.arange(TOKENS)[None, :, None].expand(1, -1, config.num_channels),
-    },
-    "IdeficsModel": lambda config: {
-        "input_ids": _ids(),
-        "image_encoder_embeddings": torch.randn(1, 1, 4, config.vision_config.embed_dim),
-        "image_attention_mask": torch.ones(1, TOKENS, 1),
-    },
-    "KyutaiSpeechToTextModel": lambda config: {"inputs_embeds": _embedded(config)},
-    "MoshiDepthDecoder": lambda config: {
-        "input_ids": torch.arange(TOKENS)[None],
-        "last_hidden_state": torch.randn(1, 1, config.input_size),
-    },
-    "MoonshineStreamingDecoder": lambda config: {
-        "input_ids": _ids(),
-        "encoder_hidden_states": torch.randn(1, TOKENS, config.encoder_hidden_size),
-    },
-    "Qwen2_5OmniTalkerModel": lambda config: {"inputs_embeds": _embedded(config)},
-    "Qwen3OmniMoeCode2WavTransformerModel": lambda config: {"inputs_embeds": _embedded(config)},
-    "Qwen3OmniMoeTalkerCodePredictorModel": lambda config: {"inputs_embeds": _embedded(config)},
-    "Qwen3OmniMoeTalkerModel": lambda config: {"inputs_embeds": _embedded(config)},
-    "T5Gemma2Decoder": lambda config: {
-        "input_ids": _ids(),
-        "encoder_hidden_states": torch.randn(1, TOKENS, config.hidden_size),
-    },
-    "T5GemmaDecoder": lambda config: {
-        "input_ids": _ids(),
-        "encoder_hidden_states": torch.randn(1, TOKENS, config.hidden_size),
-    },
-    "VoxtralRealtimeTextModel": lambda config: {
-        "inputs_embeds": _embedded(config),
-        "t_cond": torch.randn(1, 1, config.hidden_size),
-    },
-}

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 import transformers
 from compared import difference
+from refused import REFUSED
 from rotary_classes import RotaryModel, text_models
 from running import NotRun, run
 from spellings import OLD, SAME_MODEL, SPELLINGS, config_from, spelled
@@ -51,7 +52,7 @@ def _at_most(seconds: int) -> Iterator[None]:
 
 
 def rows_of(model_type: str, rotary: RotaryModel) -> dict[str, str]:
-    """The outcome of each spelling: equal, refused: why, differs: where, or not built: why."""
+    """The outcome of each spelling: equal, refused: why, differs: where, no module: why, or not built: why."""
     rows: dict[str, str] = {}
     try:
         with _at_most(_SECONDS), warnings.catch_warnings():
@@ -60,8 +61,32 @@ def rows_of(model_type: str, rotary: RotaryModel) -> dict[str, str]:
                 rows[spelling] = outcome
     except Exception as error:
         for spelling in SPELLINGS:
-            rows.setdefault(spelling, f"not built: {_said(error)}")
+            rows.setdefault(spelling, _without_model(model_type, rotary, spelling) or f"not built: {_said(error)}")
     return rows
+
+
+def _without_model(model_type: str, rotary: RotaryModel, spelling: str) -> str | None:
+    """Where no model ran: that its own makes nothing that rotates, or that the reader refuses its type by name."""
+    config = config_from(model_type, rotary)()
+    if not _has_module(rotary, config):
+        return f"no module: of its own configuration {rotary.model_class} makes no {rotary.rotary_class}"
+    if model_type not in REFUSED:
+        return None
+    try:
+        yc.ropes_from_config(spelled(spelling, config))
+    except ValueError as error:
+        return f"refused: {' '.join(str(error).split())}"
+    return None
+
+
+def _has_module(rotary: RotaryModel, config: Any) -> bool:
+    """Whether the model of a configuration is made with its rotary class; one that is not made is taken to be."""
+    try:
+        with torch.device("meta"):
+            model = rotary.model()(config)
+    except Exception:
+        return True
+    return any(type(module).__name__ == rotary.rotary_class for module in model.modules())
 
 
 def _outcomes(model_type: str, rotary: RotaryModel) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ keys (`rope_theta`, `rope_scaling`); `4 yarn` and so on, version 4's keys with t
 - **equal**: nothing differs.
 - **refused**: the reader raises, and says why.
 - **differs**: the reader says something else than the model does.
+- **no module**: the model of the type's own configuration is made without a rotary module, so that nothing turns.
 - **not built**: there is no model to compare with, because transformers makes none of such a file, because what it does is
   no rotation that the sweep can see, or because the run did not reach it.
 
@@ -52,18 +53,30 @@ def page(table: dict[str, Any]) -> str:
 
 
 def _by_type(types: dict[str, Any]) -> str:
-    """How many types are equal, and the names of the others."""
-    kinds: dict[str, list[str]] = {"equal": [], "refused": [], "not built": []}
+    """The groups of types, by their own file: equal, and with names and reasons the others."""
+    groups: dict[str, dict[str, str]] = {"equal": {}, "refused": {}, "no module": {}, "not built": {}}
     for name, entry in types.items():
-        words = {entry["rows"][spelling].split(":")[0] for spelling in ("object", "to_dict", "file")}
-        kinds[words.pop() if len(words) == 1 else "refused"].append(name)
-    equal, refused, without = (kinds[kind] for kind in ("equal", "refused", "not built"))
-    share = 100 * len(equal) / (len(equal) + len(refused))
-    return (
-        f"By type: {len(equal)} of {len(equal) + len(refused)} whose model ran are equal in every spelling of their own file "
-        f"({share:.1f} %). Refused by name: {_names(refused)}. No model of text to compare with, "
-        f"{len(without)}: {_names(without)}.\n\n"
-    )
+        rows = [entry["rows"][spelling] for spelling in ("object", "to_dict", "file")]
+        word, _, why = next((row for row in rows if row != "equal"), "equal").partition(": ")
+        groups[word][name] = why.removeprefix("config: ").removeprefix(f"model_type '{name}': ")
+    with_module = len(types) - len(groups["no module"])
+    equal, pictures = len(groups["equal"]), [name for name, why in groups["refused"].items() if "patches" in why]
+    lines = [
+        f"By type, each by the spellings of its own file: of {len(types)} types {with_module} have a rotary module, and {equal} of",
+        f"these, {100 * equal / with_module:.1f} %, are equal. {len(pictures)} of the others turn patches of pictures or videos;",
+        f"of the {with_module - len(pictures)} that turn tokens, {100 * equal / (with_module - len(pictures)):.1f} % are equal.\n",
+        *_group("refused by name", groups["refused"]),
+        *_group("without a rotary module", groups["no module"]),
+        *_group("not built: neither equal nor refused", groups["not built"]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _group(title: str, reasons: dict[str, str]) -> list[str]:
+    if not reasons:
+        return [f"Types {title}: none.\n"]
+    rows = [f"| `{name}` | {_cell(why)} |" for name, why in reasons.items()]
+    return [f"| {len(reasons)} {title} | why |", "| --- | --- |", *rows, ""]
 
 
 def _names(names: list[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from needed_keys import LEFT_OUT, NEEDED, SPECIAL
+from transformers import CONFIG_MAPPING
 
 # What a size becomes, by the ending of its key. What the rotation may read (head lengths, rotary parts, bases, lengths
 # of positions) is not here; the width of the model follows from the length of a head.
@@ -88,8 +89,16 @@ def _nested(defaults: Mapping[str, Any]) -> dict[str, Any]:
         key: {
             **tiny_keys(value),
             **_nested(value),
+            **_special_of(value["model_type"]),
             **({"model_type": value["model_type"]} if value["model_type"] else {}),
         }
         for key, value in defaults.items()
         if isinstance(value, dict) and "model_type" in value
     }
+
+
+def _special_of(model_type: str) -> dict[str, Any]:
+    if model_type not in CONFIG_MAPPING:
+        return {}
+    special = SPECIAL.get(CONFIG_MAPPING[model_type].__name__, {})
+    return {key: value for key, value in special.items() if value is not LEFT_OUT}

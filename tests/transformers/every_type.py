@@ -19,8 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
 import torch
 import transformers
 from every_type_page import page
+from inputs import inputs_of
 from rotary_classes import RotaryModel, text_models
-from running import NotRun, inputs_of, make
+from running import NotRun, make
 from spellings import config_from
 from tiny import tiny_config
 
