@@ -90,3 +90,5 @@ def test_only_a_rope_can_be_expected():
         yc.verify([1.0, 0.1, 0.01], "yarn")
     with pytest.raises(ValueError, match="2 different Ropes, of full, sliding"):
         yc.verify([1.0, 0.1, 0.01], {"full": yc.Rope(6), "sliding": yc.Rope(6, 1e6)})
+    with pytest.raises(TypeError, match="rope has str for 'full'; a Rope or None"):
+        yc.verify([1.0, 0.1, 0.01], {"full": "yarn"})

@@ -143,11 +143,11 @@ def _rounded(positions: Array, position_type: PositionType, xp: Namespace) -> Ar
 
 def round_to(position_type: str, values: Any) -> Any:
     """Values rounded to a floating type, in float32 (float64 values are rounded to float32 first, as frameworks do)."""
-    single = np.asarray(values).astype(np.float32)
-    if position_type == "float32":
-        return single
-    if position_type == "float16":
-        with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):  # to infinity, as in a framework
+        single = np.asarray(values).astype(np.float32)
+        if position_type == "float32":
+            return single
+        if position_type == "float16":
             return single.astype(np.float16).astype(np.float32)
     bits = single.view(np.uint32)
     bits = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)

@@ -16,6 +16,7 @@ from yarncore.identification.stored import as_float64, stored_type
 
 # What a cosine of these types was rounded by; float32's were made of float32 angles and multiplied by m.
 _NOISE = {"bfloat16": 2.0**-8, "float16": 2.0**-10, "float32": 2.0**-22, "float64": 2.0**-40}
+MOST_PAIRS = 2048  # of a head with 4096 elements; what ramps are tried takes memory by its square
 _TABLE = "(positions, pairs) or (positions, 2 * pairs)"
 
 
@@ -83,6 +84,9 @@ def read_tables(cos: Any, sin: Any) -> Tables:
     if tables[0].ndim != 2 or 0 in tables[0].shape:
         raise ValueError(f"cos has shape {tables[0].shape}; {_TABLE} is expected")
     layout, part = _layout(tables)
+    pairs = len(range(tables[0].shape[1])[part])
+    if pairs > MOST_PAIRS:
+        raise ValueError(f"cos has {pairs} pairs; up to {MOST_PAIRS} are expected of a head")
     return Tables(tables[0][:, part], tables[1][:, part], layout)
 
 

@@ -57,11 +57,7 @@ def of_function(
         raise ValueError(f"heads_axis is {heads_axis!r}; -2 or -3 is expected")
     if dim < 2 or dim % 2:
         raise ValueError(f"head_dim is {dim}; an even integer >= 2 is expected")
-    at = (
-        np.arange(_TOKENS)
-        if positions is None
-        else np.asarray(as_float64("positions", positions)).astype(np.int64).reshape(-1)
-    )
+    at = np.arange(_TOKENS) if positions is None else _whole("positions", positions)
     if 0 not in at:
         at = np.concatenate([[0], at])
     checked_positions(at, len(at))
@@ -76,6 +72,13 @@ def of_function(
         notes.append(f"{first.turning} of {dim} elements turn, from element {first.start} on")
     found = of_tables(first.cos, first.sin, at, interleaved=first.interleaved, notes=notes)
     return replace(found, layout=None, same_for_k=same)
+
+
+def _whole(name: str, positions: Any) -> Any:
+    at = as_float64(name, positions).reshape(-1)
+    if (at != np.floor(at)).any() or (np.abs(at) >= 2**53).any():
+        raise ValueError(f"{name} has fractions, or entries beyond 2^53; whole numbers are expected for a function")
+    return at.astype(np.int64)
 
 
 def _alike(one: Probed, other: Probed) -> bool:
@@ -100,6 +103,8 @@ def _called(function: Callable[..., Any], dim: int, heads_axis: int, at: Any, li
         q, k, where = given, given.copy(), at
     returned = function(q, k, where) if takes_positions else function(q, k)
     returned = returned if isinstance(returned, (tuple, list)) else (returned,)
+    if not returned:
+        raise ValueError("the function returned nothing; q, or q and k, are expected")
     results = []
     for name, result in zip(("q", "k"), returned, strict=False):
         array = as_float64(f"the function's {name}", result)

@@ -82,12 +82,9 @@ def verify(
     >>> bool(yc.verify(yc.Rope(128).inverse_frequencies, rope))
     False
     """
-    if isinstance(rope, Rope):
+    _check_rope(rope)
+    if isinstance(rope, (Rope, Rotation)):
         how.setdefault("head_dim", rope.head_dim)
-    elif not isinstance(rope, (Rotation, Mapping)):
-        raise TypeError(
-            f"rope is {type(rope).__name__}; a Rope, a Rotation, or a mapping of layer type to Rope is expected"
-        )
     found = identify(x, **how)
     if isinstance(found, Identification):
         return _verified(found, _single(rope), length)
@@ -95,6 +92,15 @@ def verify(
     reasons = tuple(f"{name}: {reason}" for name, part in parts.items() for reason in part.reasons)
     notes = tuple(f"{name}: {note}" for name, part in parts.items() for note in part.notes)
     return Verification(not reasons, reasons, notes)
+
+
+def _check_rope(rope: Any) -> None:
+    expected = "a Rope, a Rotation, or a mapping of layer type to Rope is expected"
+    if not isinstance(rope, (Rope, Rotation, Mapping)):
+        raise TypeError(f"rope is {type(rope).__name__}; {expected}")
+    for name, each in rope.items() if isinstance(rope, Mapping) else ():
+        if each is not None and not isinstance(each, Rope):
+            raise TypeError(f"rope has {type(each).__name__} for {name!r}; a Rope or None is expected")
 
 
 def _single(rope: Any) -> Rope | Rotation:
