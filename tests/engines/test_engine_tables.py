@@ -151,6 +151,12 @@ def test_divisors_of_llama3_and_longrope_reach_the_recurrence():
         (yc.Rope(8, 1e4, yc.Proportional(0.5)), {"phase": "float32-recurrence"}, "which ggml does not compute"),
         (yc.Rope(8), {"phase": "float32-recurrence", "inverse_frequencies": [1] * 4}, "makes its own"),
         (yc.Rope(8), {"inverse_frequencies": [1.0]}, r"shape \(1,\); \(4,\) is expected"),
+        (yc.Rope(8), {"inverse_frequencies": "abcd"}, "inverse_frequencies has dtype <U4; real numbers"),
+        (yc.Rope(8), {"inverse_frequencies": [1j] * 4}, "inverse_frequencies has dtype complex128; real numbers"),
+        (yc.Rope(8), {"inverse_frequencies": [[1], [1, 2]]}, "inverse_frequencies makes no array"),
+        (yc.Rope(2, 1e4, yc.NTKAware(2.0)), {}, "one pair, which NTKAware .* divide by zero"),
+        (yc.Rope(2, 1e4, yc.DynamicNTK(64, 2.0)), {"length": 128}, "one pair, which DynamicNTK .* divide by zero"),
+        (yc.Rope(2, 1e4, yc.NTKAware(2.0)), {"phase": "float32-recurrence"}, "one pair, which NTKAware"),
     ],
 )
 def test_what_is_asked_wrongly_is_told(rope, arguments, words):
@@ -161,3 +167,18 @@ def test_what_is_asked_wrongly_is_told(rope, arguments, words):
 def test_positions_are_numbers():
     with pytest.raises(TypeError, match="positions has dtype"):
         yc.engines.cos_sin(yc.Rope(8), [True])
+
+
+@pytest.mark.parametrize("position_type", ["float32", "bfloat16", "float16"])
+def test_positions_and_frequencies_may_be_bfloat16_tensors_which_numpy_has_not(position_type):
+    positions, frequencies = torch.arange(300), torch.tensor([1.0, 0.1, 0.01, 0.001])
+    cast = positions.bfloat16(), frequencies.bfloat16()
+    from_torch = yc.engines.angles(yc.Rope(8), cast[0], inverse_frequencies=cast[1], position_type=position_type)
+    assert torch.equal(from_torch, cast[0].float()[:, None] * cast[1].float())
+    through_numpy = yc.engines.angles(yc.Rope(8), np.arange(9), inverse_frequencies=cast[1])
+    assert np.array_equal(through_numpy, from_torch[:9].numpy())
+
+
+def test_positions_beyond_float16_are_infinite_there_and_their_cosine_is_no_number():
+    cos, sin = yc.engines.cos_sin(yc.Rope(8), [70_000, 1], position_type="float16")
+    assert np.isnan(cos[0]).all() and np.isnan(sin[0]).all() and np.isfinite(cos[1]).all()

@@ -187,11 +187,32 @@ def test_ramps_that_no_scaling_has_are_named_in_words():
         (np.array([1.0, -0.5]), ValueError, "negative"),
         (np.array([True, False]), TypeError, "dtype bool"),
         (np.zeros((0,)), ValueError, "shape"),
+        (np.geomspace(1, 1e-6, 100_000), ValueError, "of up to 2048 pairs"),
+        (torch.empty(4, device="meta"), TypeError, "x is a tensor on meta"),
+        (torch.eye(4).to_sparse(), TypeError, "layout torch.sparse_coo; a dense one"),
     ],
 )
 def test_what_is_no_table_is_told(x, error, words):
     with pytest.raises(error, match=words):
         yc.identify(x)
+
+
+@pytest.mark.parametrize(
+    "x", [[1.0, 5e-324], np.full(32, 1e308), 1e300 * yc.Rope(64).inverse_frequencies, np.full(4, 1e-300)]
+)
+def test_numbers_beyond_float32_are_no_method_and_overflow_nowhere(x):
+    assert yc.identify(x).method == "none"
+
+
+@pytest.mark.parametrize("scaling", [None, yc.YaRN(8.0, 2048), yc.Proportional(0.75)], ids=repr)
+@pytest.mark.parametrize("base", [1e5, 3e5, 7e6])
+def test_a_base_of_exact_frequencies_is_not_the_next_double(scaling, base):
+    rope = yc.Rope(128, base, scaling)
+    assert yc.identify(rope.inverse_frequencies).rope == rope
+
+
+def test_as_many_pairs_as_a_head_may_have_are_identified():
+    assert yc.identify(yc.Rope(4096, 1e6, yc.YaRN(4.0, 32768)).inverse_frequencies).rope.scaling == yc.YaRN(4.0, 32768)
 
 
 def test_too_few_pairs_determine_nothing():

@@ -138,6 +138,7 @@ def test_a_function_that_reorders_is_told(monkeypatch):
     ("function", "words"),
     [
         (lambda q, k, p: (q, k), "no element of q turns"),
+        (lambda q, k, p: (), "returned nothing"),
         (lambda q, k, p: (q[..., :4], k), "of shape"),
         (lambda q, k, p: (q @ np.ones((8, 8), np.float32), k), "comes out as several"),
         (lambda q, k, p: (q + 0.3 * p[:, None, None] * q[..., ::-1] * np.arange(8), k), "elements apart"),
@@ -179,6 +180,8 @@ def test_a_module_that_was_cast_has_rounded_frequencies():
         ((np.ones((2, 8)), np.zeros((2, 8))), [1, 1], "twice"),
         ((np.ones((1, 8)), np.zeros((1, 8))), None, "nothing turns"),
         ((np.ones((2, 8)), np.zeros((2, 8))), [100, 200], "tokens apart"),
+        ((np.ones((2, 3000)), np.zeros((2, 3000)) + np.arange(3000) * 1e-9), None, "cos has 3000 pairs; up to 2048"),
+        (yc.Rope(128).rotate, [0, 0.5, 1], "whole numbers are expected"),
     ],
 )
 def test_what_is_no_table_of_rotations_is_told(x, positions, words):

@@ -90,3 +90,74 @@ def test_only_a_rope_can_be_expected():
         yc.verify([1.0, 0.1, 0.01], "yarn")
     with pytest.raises(ValueError, match="2 different Ropes, of full, sliding"):
         yc.verify([1.0, 0.1, 0.01], {"full": yc.Rope(6), "sliding": yc.Rope(6, 1e6)})
+    with pytest.raises(TypeError, match="rope has str for 'full'; a Rope or None"):
+        yc.verify([1.0, 0.1, 0.01], {"full": "yarn"})
+
+
+SCALE = yc.LogSteps(beta=0.1, original_length=16)
+SCALED = yc.Rope(64, 1e4, yc.YaRN(4.0, 4096), query_scale=SCALE)
+UNSCALED = yc.Rope(64, 1e4, yc.YaRN(4.0, 4096))
+
+
+def function_of(rope):
+    return lambda q, k, p: rope.rotate(q, k, p, heads_axis=-2)
+
+
+@pytest.mark.parametrize(
+    "scale", [SCALE, yc.LogSteps(0.1, 8192), yc.LogSteps(0.3, 8192, offset=1), yc.LogN(2048)], ids=repr
+)
+def test_queries_are_looked_at_where_their_scale_begins(scale):
+    rope = yc.Rope(64, 1e4, UNSCALED.scaling, query_scale=scale)
+    found = yc.verify(function_of(rope), rope)
+    assert found and not any("query" in note or "queries" in note for note in found.notes), str(found)
+    assert yc.verify(function_of(rope.at()), rope.at())
+    other = yc.verify(function_of(UNSCALED), rope)
+    assert len(other.reasons) == 1 and "are multiplied by 1, by 1." in other.reasons[0], str(other)
+
+
+def test_queries_that_are_multiplied_and_should_not_be_are_a_reason():
+    found = yc.identify(function_of(SCALED), head_dim=64)
+    assert found.rope == UNSCALED and found.scales_queries and found.same_for_k
+    assert any("from 1 to 1.20" in note for note in found.notes), found.notes
+    (reason,) = yc.verify(function_of(SCALED), UNSCALED).reasons
+    assert "q is multiplied by its position" in reason
+    both = yc.verify(lambda q, k, p: SCALED.rotate(q, k, p, heads_axis=-2, query=True), SCALED)
+    assert both.reasons == ("k is rotated otherwise than q",)
+
+
+def test_a_scale_that_does_not_show_is_a_note():
+    long = yc.Rope(64, 1e4, UNSCALED.scaling, query_scale=yc.LogSteps(0.1, 8192))
+    for x in (UNSCALED.inverse_frequencies, UNSCALED.cos_sin(np.arange(64))):
+        found = yc.verify(x, long)
+        assert found and any("does not show here" in note for note in found.notes)
+    near = yc.verify(function_of(UNSCALED), long, positions=np.arange(64))
+    assert near and any("up to 63: it was not seen" in note for note in near.notes)
+    assert not yc.verify(function_of(UNSCALED), SCALED, positions=np.arange(64))
+    of_two = yc.verify(lambda q, k: UNSCALED.rotate(q, k, None, heads_axis=-2), long)
+    assert of_two and any("up to 127: it was not seen" in note for note in of_two.notes)
+
+
+def test_another_part_of_the_head_is_a_reason():
+    there, here = (yc.Rope(64, 1e4, rotary_dim=16, rotary_start=start) for start in (8, 0))
+    (reason,) = yc.verify(function_of(there), here).reasons
+    assert "from element 8 on, from 0 on is expected" in reason
+    assert yc.verify(function_of(there), there) and yc.verify(function_of(there.at()), there.at())
+
+
+def test_another_order_of_the_elements_is_a_note():
+    def reordering(q, k, p):
+        halves = [np.concatenate([x[..., 0::2], x[..., 1::2]], -1) for x in (q, k)]
+        return yc.Rope(64).rotate(*halves, p, heads_axis=-2)
+
+    found = yc.verify(reordering, yc.Rope(64, interleaved=True))
+    assert found and any("another order" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("expected", [UNSCALED, SCALED], ids=["plain", "scaled"])
+def test_a_function_in_16_bits_matches_as_far_as_these_tell(dtype, expected):
+    like = torch.zeros(1, dtype=dtype)
+    found = yc.verify(function_of(expected), expected, like=like)
+    assert found, str(found)
+    other = yc.verify(function_of(SCALED if expected is UNSCALED else UNSCALED), expected, like=like)
+    assert len(other.reasons) == 1, str(other)

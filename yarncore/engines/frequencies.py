@@ -79,18 +79,29 @@ def _dynamic_linear(
 
 def _ntk(rope: Rope, scaling: NTKAware, length: int | None, xp: Namespace, like: Array | None) -> Array:
     """Another base, in Python's floats as in `_compute_dynamic_ntk_parameters`."""
-    return 1.0 / _powers(rope, xp, like, _enlarged(rope, scaling.factor))
+    return 1.0 / _powers(rope, xp, like, enlarged_base(rope, scaling.factor))
 
 
 def _dynamic_ntk(rope: Rope, scaling: DynamicNTK, length: int | None, xp: Namespace, like: Array | None) -> Array:
     """`_compute_dynamic_ntk_parameters`, with a length that is a Python int."""
     tokens = max(scaling.original_length, length or 0)
     ratio = (scaling.factor * tokens / scaling.original_length) - (scaling.factor - 1)
-    return 1.0 / _powers(rope, xp, like, _enlarged(rope, ratio))
+    return 1.0 / _powers(rope, xp, like, enlarged_base(rope, ratio))
 
 
-def _enlarged(rope: Rope, ratio: float) -> float:
+def enlarged_base(rope: Rope, ratio: float) -> float:
+    """base * ratio^(d / (d - 2)), in Python's floats.
+
+    Raises
+    ------
+    ValueError
+        Where there is one pair.
+    """
     dim = rope.rotary_dim
+    if dim == 2:
+        raise ValueError(
+            f"rope has one pair, which {type(rope.scaling).__name__} leaves as it is and engines divide by zero for"
+        )
     return float(rope.base * ratio ** (dim / (dim - 2)))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from yarncore.engines.frequencies import power
+from yarncore.engines.frequencies import enlarged_base, power
 from yarncore.rope.rope import Rope
 from yarncore.scaling import (
     DynamicNTK,
@@ -54,7 +54,7 @@ def angles(rope: Rope, positions: Float32, length: int | None) -> Float32:
         ratio = scaling.factor
         if isinstance(scaling, DynamicNTK):
             ratio = ratio * float(length_ratio(np, tokens, scaling.original_length)) - (ratio - 1)
-        return _turned(rope, positions, base=rope.base * ratio ** (rope.rotary_dim / (rope.rotary_dim - 2)))
+        return _turned(rope, positions, base=enlarged_base(rope, ratio))
     if scaling is None:
         return _turned(rope, positions)
     raise ValueError(f"rope has {type(scaling).__name__}, which ggml does not compute")

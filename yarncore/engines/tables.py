@@ -126,7 +126,8 @@ def cos_sin(
     factor = float(rope.at(length).attention_factor)
     if of_namespace(xp).name == "numpy":
         wide = phases.astype(np.float64)  # NumPy's own float32 cosine is off by more than an ulp on some machines
-        return tuple(f(wide).astype(np.float32) * np.float32(factor) for f in (np.cos, np.sin))
+        with np.errstate(invalid="ignore"):  # infinite positions have no cosine, as in an engine
+            return tuple(f(wide).astype(np.float32) * np.float32(factor) for f in (np.cos, np.sin))
     return xp.cos(phases) * factor, xp.sin(phases) * factor
 
 
@@ -136,17 +137,17 @@ def _rounded(positions: Array, position_type: PositionType, xp: Namespace) -> Ar
         raise TypeError(f"positions has dtype {positions.dtype}; real numbers are expected")
     if position_type == "float32":
         return xp.astype(positions, xp.float32)
-    on_host = round_to(position_type, of(positions).on_host(positions))
-    return constant(xp, on_host, xp.float32, positions)
+    single = xp.astype(positions, xp.float32)  # NumPy has no bfloat16
+    return constant(xp, round_to(position_type, of(single).on_host(single)), xp.float32, positions)
 
 
 def round_to(position_type: str, values: Any) -> Any:
     """Values rounded to a floating type, in float32 (float64 values are rounded to float32 first, as frameworks do)."""
-    single = np.asarray(values).astype(np.float32)
-    if position_type == "float32":
-        return single
-    if position_type == "float16":
-        with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):  # to infinity, as in a framework
+        single = np.asarray(values).astype(np.float32)
+        if position_type == "float32":
+            return single
+        if position_type == "float16":
             return single.astype(np.float16).astype(np.float32)
     bits = single.view(np.uint32)
     bits = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
@@ -154,13 +155,18 @@ def round_to(position_type: str, values: Any) -> Any:
 
 
 def _given(inverse_frequencies: Any, pairs: int, xp: Namespace, like: Array) -> Array:
-    if is_array(inverse_frequencies) and namespace_of(inverse_frequencies) is xp:
-        theta = xp.astype(inverse_frequencies, xp.float32)
-    else:
-        on_host = inverse_frequencies
-        if is_array(on_host):
-            on_host = of(on_host).on_host(on_host)
-        theta = constant(xp, np.asarray(on_host, dtype=np.float32), xp.float32, like)
+    given = inverse_frequencies
+    if not is_array(given):
+        try:
+            given = np.asarray(given)
+        except ValueError as error:
+            raise ValueError(f"inverse_frequencies makes no array: {error}") from None
+    own = namespace_of(given)
+    if not own.isdtype(given.dtype, ("integral", "real floating")):
+        raise TypeError(f"inverse_frequencies has dtype {given.dtype}; real numbers are expected")
+    theta = own.astype(given, own.float32)  # before it leaves its framework: NumPy has no bfloat16
+    if own is not xp:
+        theta = constant(xp, of(theta).on_host(theta), xp.float32, like)
     if tuple(theta.shape) != (pairs,):
         raise ValueError(f"inverse_frequencies has shape {tuple(theta.shape)}; ({pairs},) is expected")
     return theta

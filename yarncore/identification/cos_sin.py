@@ -15,7 +15,8 @@ from yarncore.identification.phases import phase_of
 from yarncore.identification.stored import as_float64, stored_type
 
 # What a cosine of these types was rounded by; float32's were made of float32 angles and multiplied by m.
-_NOISE = {"bfloat16": 2.0**-8, "float16": 2.0**-10, "float32": 2.0**-22, "float64": 2.0**-40}
+NOISE = {"bfloat16": 2.0**-8, "float16": 2.0**-10, "float32": 2.0**-22, "float64": 2.0**-40}
+MOST_PAIRS = 2048  # of a head with 4096 elements; what ramps are tried takes memory by its square
 _TABLE = "(positions, pairs) or (positions, 2 * pairs)"
 
 
@@ -37,9 +38,9 @@ def of_tables(cos: Any, sin: Any, positions: Any = None, **seen: Any) -> Identif
     """
     tables = read_tables(cos, sin)
     at = checked_positions(positions, len(tables.cos))
-    stored = stored_type(np.concatenate([tables.cos, tables.sin]))
+    stored = seen.pop("stored", None) or stored_type(np.concatenate([tables.cos, tables.sin]))
     z = tables.cos + 1j * tables.sin
-    measured = measure(z, at, _NOISE[stored])
+    measured = measure(z, at, NOISE[stored])
     theta, still = measured.theta, np.abs(tables.sin).max(axis=0) == 0
     theta = np.where(still, 0.0, theta)
     backwards = bool((theta <= 0).all() and (theta < 0).any())
@@ -47,7 +48,7 @@ def of_tables(cos: Any, sin: Any, positions: Any = None, **seen: Any) -> Identif
     factor = _factor(measured.factor, stored)
     notes = list(seen.pop("notes", ()))
     seen = {"layout": tables.layout, "backwards": backwards, "stored": stored, "notes": notes} | seen
-    found = of_frequencies(signed, measured.tolerance, factor, max(EXACT, _NOISE[stored]), **seen)
+    found = of_frequencies(signed, measured.tolerance, factor, max(EXACT, NOISE[stored]), **seen)
     if not found.readings:
         found = _of_rounded(signed, measured.tolerance, factor, seen) or found
     phase = phase_of(z.conj() if backwards else z, at, signed, found.rope)
@@ -69,7 +70,7 @@ def _of_rounded(theta: Floats, tolerance: Floats, factor: float, seen: dict[str,
 
 def _factor(measured: float, stored: str) -> float:
     """The amplitude, where it is 1 but for rounding: 1."""
-    return 1.0 if abs(measured - 1) <= _NOISE[stored] else measured
+    return 1.0 if abs(measured - 1) <= NOISE[stored] else measured
 
 
 def read_tables(cos: Any, sin: Any) -> Tables:
@@ -83,6 +84,9 @@ def read_tables(cos: Any, sin: Any) -> Tables:
     if tables[0].ndim != 2 or 0 in tables[0].shape:
         raise ValueError(f"cos has shape {tables[0].shape}; {_TABLE} is expected")
     layout, part = _layout(tables)
+    pairs = len(range(tables[0].shape[1])[part])
+    if pairs > MOST_PAIRS:
+        raise ValueError(f"cos has {pairs} pairs; up to {MOST_PAIRS} are expected of a head")
     return Tables(tables[0][:, part], tables[1][:, part], layout)
 
 

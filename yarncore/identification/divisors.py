@@ -36,7 +36,8 @@ def _chance(allowed: Floats) -> float:
 
 def divisors_of(table: Table, base: float) -> Floats:
     """What each unscaled frequency of a base was divided by."""
-    return np.asarray(base**-table.exponents / table.values)
+    with np.errstate(over="ignore"):  # of frequencies near 0: no divisors that anybody wrote
+        return np.asarray(base**-table.exponents / table.values)
 
 
 def reading(table: Table, base: float, divisors: Floats, note: str) -> Reading:

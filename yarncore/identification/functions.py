@@ -10,10 +10,10 @@ import numpy as np
 from yarncore._arguments import integer
 from yarncore.frameworks.expressions import constant, namespace_of
 from yarncore.frameworks.known import is_array
-from yarncore.identification.cos_sin import checked_positions, of_tables
+from yarncore.identification.cos_sin import NOISE, checked_positions, of_tables
 from yarncore.identification.fit import Floats
 from yarncore.identification.identified import Identification
-from yarncore.identification.stored import as_float64
+from yarncore.identification.stored import as_float64, stored_type
 
 _ZERO = 1e-6
 _TOKENS = 128
@@ -57,30 +57,68 @@ def of_function(
         raise ValueError(f"heads_axis is {heads_axis!r}; -2 or -3 is expected")
     if dim < 2 or dim % 2:
         raise ValueError(f"head_dim is {dim}; an even integer >= 2 is expected")
-    at = (
-        np.arange(_TOKENS)
-        if positions is None
-        else np.asarray(as_float64("positions", positions)).astype(np.int64).reshape(-1)
-    )
+    at = np.arange(_TOKENS) if positions is None else _whole("positions", positions)
     if 0 not in at:
         at = np.concatenate([[0], at])
     checked_positions(at, len(at))
     results = _called(function, dim, heads_axis, at, like)
+    stored, notes = stored_type(np.stack(results)), []
+    factors = [_factors(result, at) for result in results]
+    for n, each in enumerate(factors):
+        if each is not None:
+            results[n] = results[n] / each[:, None, None]
+            notes.append(f"{'qk'[n]} is multiplied by its position, from {each.min():.6g} to {each.max():.6g} times")
     turned = [_probed(result, at) for result in results]
     first = turned[0]
-    same = all(_alike(first, other) for other in turned[1:])
-    notes = []
+    same = all(_alike(first, other, max(1e-5, 4 * NOISE[stored])) for other in turned[1:]) and all(
+        each is None for each in factors[1:]
+    )
     if first.reordered:
         notes.append("results come out in another order than q and k went in: pairs (2i, 2i+1) as (i, i + half)")
     if first.turning < dim:
         notes.append(f"{first.turning} of {dim} elements turn, from element {first.start} on")
-    found = of_tables(first.cos, first.sin, at, interleaved=first.interleaved, notes=notes)
-    return replace(found, layout=None, same_for_k=same)
+    found = of_tables(first.cos, first.sin, at, interleaved=first.interleaved, notes=notes, stored=stored)
+    return replace(
+        found, layout=None, same_for_k=same, rotary_start=first.start, scales_queries=factors[0] is not None,
+        reordered=first.reordered,
+    )  # fmt: skip
 
 
-def _alike(one: Probed, other: Probed) -> bool:
+def _factors(result: Floats, at: Any) -> Floats | None:
+    """By what whole heads are multiplied at each position more than at 0, where that is not 1; None where it is."""
+    sizes = _sizes(result, at)
+    factors = np.median(sizes, axis=1)
+    if (factors == 0).any():
+        return None
+    allowed = 4 * NOISE[stored_type(result)]
+    whole = np.abs(sizes / factors[:, None] - 1).max() <= allowed
+    return factors if whole and np.abs(factors - 1).max() > allowed else None
+
+
+def _sizes(result: Floats, at: Any) -> Floats:
+    """The lengths of what unit vectors became, of those at position 0: shape (positions, dim)."""
+    lengths = np.linalg.norm(result, axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = lengths / lengths[int(np.flatnonzero(at == 0)[0])]
+    return np.asarray(np.nan_to_num(ratios, nan=1.0))
+
+
+def scale_at(function: Callable[..., Any], positions: list[int], dim: int, heads_axis: int, like: Any) -> Floats:
+    """By what queries are multiplied at positions, of which the first is 0, more than there."""
+    at = np.array(positions, dtype=np.int64)
+    return np.asarray(np.median(_sizes(_called(function, dim, heads_axis, at, like)[0], at), axis=1))
+
+
+def _whole(name: str, positions: Any) -> Any:
+    at = as_float64(name, positions).reshape(-1)
+    if (at != np.floor(at)).any() or (np.abs(at) >= 2**53).any():
+        raise ValueError(f"{name} has fractions, or entries beyond 2^53; whole numbers are expected for a function")
+    return at.astype(np.int64)
+
+
+def _alike(one: Probed, other: Probed, allowed: float) -> bool:
     return one.cos.shape == other.cos.shape and all(
-        float(np.abs(a - b).max()) <= 1e-5 for a, b in ((one.cos, other.cos), (one.sin, other.sin))
+        float(np.abs(a - b).max()) <= allowed for a, b in ((one.cos, other.cos), (one.sin, other.sin))
     )
 
 
@@ -88,7 +126,6 @@ def _called(function: Callable[..., Any], dim: int, heads_axis: int, at: Any, li
     """q and k of unit vectors, one a head: results of shape (positions, dim given, dim returned)."""
     unit = np.broadcast_to(np.eye(dim, dtype=np.float32), (1, len(at), dim, dim))
     given = np.ascontiguousarray(unit if heads_axis == -2 else np.swapaxes(unit, 1, 2))
-    takes_positions = _parameters(function) != 2
     if is_array(like):
         xp = namespace_of(like)
         q, k, where = (
@@ -98,8 +135,10 @@ def _called(function: Callable[..., Any], dim: int, heads_axis: int, at: Any, li
         )
     else:
         q, k, where = given, given.copy(), at
-    returned = function(q, k, where) if takes_positions else function(q, k)
+    returned = function(q, k, where) if takes_positions(function) else function(q, k)
     returned = returned if isinstance(returned, (tuple, list)) else (returned,)
+    if not returned:
+        raise ValueError("the function returned nothing; q, or q and k, are expected")
     results = []
     for name, result in zip(("q", "k"), returned, strict=False):
         array = as_float64(f"the function's {name}", result)
@@ -109,6 +148,11 @@ def _called(function: Callable[..., Any], dim: int, heads_axis: int, at: Any, li
             )
         results.append((array if heads_axis == -2 else np.swapaxes(array, 1, 2))[0])
     return results
+
+
+def takes_positions(function: Callable[..., Any]) -> bool:
+    """Whether it is asked with (q, k, positions), not with (q, k)."""
+    return _parameters(function) != 2
 
 
 def _parameters(function: Callable[..., Any]) -> int:

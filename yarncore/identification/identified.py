@@ -39,6 +39,12 @@ class Identification:
         "bfloat16" or "float16" where the frequencies were rounded to that before angles were made of them.
     same_for_k : bool
         Of functions: k is rotated as q is.
+    rotary_start : int or None
+        Of functions: the first element that turns.
+    scales_queries : bool
+        Of functions: q is multiplied by its position beside its rotation, which is told without that.
+    reordered : bool
+        Of functions: results are in another order than what was given.
     stored : str
         The type that holds all numbers: float64, float32, bfloat16 or float16.
     notes : tuple of str
@@ -57,6 +63,9 @@ class Identification:
     angle_error: float | None = None
     frequency_type: str | None = None
     same_for_k: bool = True
+    rotary_start: int | None = None
+    scales_queries: bool = False
+    reordered: bool = False
     stored: str = "float32"
     notes: tuple[str, ...] = field(default=())
 
@@ -135,6 +144,9 @@ class Identification:
             "angle_error": self.angle_error,
             "frequency_type": self.frequency_type,
             "same_for_k": self.same_for_k,
+            "rotary_start": self.rotary_start,
+            "scales_queries": self.scales_queries,
+            "reordered": self.reordered,
             "stored": self.stored,
             "pairs": len(self.inverse_frequencies),
             "notes": list(self.notes),

@@ -7,7 +7,7 @@ import numpy as np
 
 from yarncore._arguments import one_of, real_number
 from yarncore.frameworks.known import is_array
-from yarncore.identification.cos_sin import of_tables
+from yarncore.identification.cos_sin import MOST_PAIRS, of_tables
 from yarncore.identification.frequencies import of_divisors, of_frequencies
 from yarncore.identification.functions import of_function
 from yarncore.identification.identified import Identification
@@ -102,6 +102,8 @@ def tables_in(x: Any) -> tuple[Any, Any] | None:
         return None
     if "complex" in str(x.dtype):
         return x.real, x.imag
+    if "sparse" in str(getattr(x, "layout", "")):
+        raise TypeError(f"x is a tensor of layout {x.layout}; a dense one is expected")
     width = x.shape[-1]
     if width % 2:
         raise ValueError(
@@ -118,8 +120,10 @@ def _frequencies(x: Any) -> Any:
     if not is_array(x) and not (isinstance(x, (list, tuple)) and x):
         raise TypeError(f"x is {type(x).__name__}; {_WHAT} is expected")
     theta = as_float64("x", x)
-    if theta.ndim != 1 or not theta.size:
-        raise ValueError(f"x has shape {theta.shape}; (pairs,) is expected of inverse frequencies")
+    if theta.ndim != 1 or not 0 < theta.size <= MOST_PAIRS:
+        raise ValueError(
+            f"x has shape {theta.shape}; (pairs,), of up to {MOST_PAIRS} pairs, is expected of inverse frequencies"
+        )
     if (theta < 0).any():
         raise ValueError("x has negative entries; inverse frequencies, in radians per token, are >= 0")
     return theta

@@ -39,6 +39,11 @@ class Found:
 
 def search(table: Table) -> Found:
     """All readings of a table, or the fit that comes nearest."""
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers that no method has: they fit nothing
+        return _searched(table)
+
+
+def _searched(table: Table) -> Found:
     fits: list[Fit] = []
     readings: list[Reading] = []
     for family in (_levels, _whole_ramps, _real_ramps, _ramps_by_turns):

@@ -21,7 +21,9 @@ LLAMA3_FACTORS = ((1.0, 4.0), (1.0, 1.0), (1.0, 32.0), (1.0, 2.0), (1.0, 8.0), (
 
 def digits(value: float) -> int:
     """How many digits it takes to write a number, in decimals or times a power of two: 40960 is 5 * 2^13, one digit."""
-    decimal = f"{abs(value):.15e}".partition("e")[0].replace(".", "").strip("0")
+    decimal = (
+        repr(abs(float(value))).partition("e")[0].replace(".", "").strip("0")
+    )  # all of them: 1e5 is not its neighbour
     mantissa, exponent = math.frexp(abs(value))
     while mantissa != int(mantissa) and mantissa < 2**53:
         mantissa, exponent = 2 * mantissa, exponent - 1

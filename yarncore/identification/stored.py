@@ -23,10 +23,12 @@ def as_float64(name: str, value: Any) -> Floats:
     TypeError, ValueError
         Where they are none, or not finite.
     """
-    if is_array(value):
-        value = of(value).on_host(widened(value))
     try:
-        array = np.asarray(value)
+        array = np.asarray(of(value).on_host(widened(value)) if is_array(value) else value)
+    except NotImplementedError:  # of torch, for tensors without numbers and for sparse ones
+        raise TypeError(
+            f"{name} is a tensor on {value.device}, {value.layout}; a dense one with numbers is expected"
+        ) from None
     except ValueError as error:
         raise ValueError(f"{name} makes no array: {error}") from None
     if array.dtype.kind not in "fiu" and array.dtype.name not in ("bfloat16", "float16"):
@@ -50,7 +52,7 @@ def stored_type(values: Floats) -> str:
     for name in TYPES[:2]:
         if (round_to(name, values) == values).all():
             return name
-    return "float32" if (values.astype(np.float32) == values).all() else "float64"
+    return "float32" if (round_to("float32", values) == values).all() else "float64"
 
 
 def tolerance_of(stored: str, values: Floats) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 
 from yarncore.identification.fit import OF_A_WEIGHT, TOLERANCE, Floats
 from yarncore.identification.identified import Identification
+from yarncore.identification.queries import not_seen, of_query_scale
 from yarncore.identification.recognition import identify
 from yarncore.rope.rope import Rope
 from yarncore.rotation.rotation import Rotation
@@ -82,19 +83,31 @@ def verify(
     >>> bool(yc.verify(yc.Rope(128).inverse_frequencies, rope))
     False
     """
-    if isinstance(rope, Rope):
+    _check_rope(rope)
+    if isinstance(rope, (Rope, Rotation)):
         how.setdefault("head_dim", rope.head_dim)
-    elif not isinstance(rope, (Rotation, Mapping)):
-        raise TypeError(
-            f"rope is {type(rope).__name__}; a Rope, a Rotation, or a mapping of layer type to Rope is expected"
-        )
     found = identify(x, **how)
     if isinstance(found, Identification):
-        return _verified(found, _single(rope), length)
+        one = _single(rope)
+        verified = _verified(found, one, length)
+        told = of_query_scale(x, found, one.query_scale, how)
+        reasons, notes = (*verified.reasons, *told[0]), (*verified.notes, *told[1])
+        return Verification(not reasons, reasons, notes)
     parts = {name: _verified(each, _of_layer(rope, name), length) for name, each in found.items()}
     reasons = tuple(f"{name}: {reason}" for name, part in parts.items() for reason in part.reasons)
     notes = tuple(f"{name}: {note}" for name, part in parts.items() for note in part.notes)
+    scales = {_of_layer(rope, name).query_scale for name in found}
+    notes += tuple(not_seen(scale) for scale in scales if scale is not None)
     return Verification(not reasons, reasons, notes)
+
+
+def _check_rope(rope: Any) -> None:
+    expected = "a Rope, a Rotation, or a mapping of layer type to Rope is expected"
+    if not isinstance(rope, (Rope, Rotation, Mapping)):
+        raise TypeError(f"rope is {type(rope).__name__}; {expected}")
+    for name, each in rope.items() if isinstance(rope, Mapping) else ():
+        if each is not None and not isinstance(each, Rope):
+            raise TypeError(f"rope has {type(each).__name__} for {name!r}; a Rope or None is expected")
 
 
 def _single(rope: Any) -> Rope | Rotation:
@@ -125,6 +138,8 @@ def _verified(found: Identification, rope: Rope | Rotation, length: int | None) 
     if not found.same_for_k:
         reasons.append("k is rotated otherwise than q")
     notes = [found.phase_in_words] if found.phase_in_words else []
+    if found.reordered:
+        notes.append("results come out in another order than q and k went in: products of q and k are the same")
     if found.layout is not None:
         notes.append(f'the tables are laid out as layout="{found.layout}" of rotate_by')
     if found.phase == "float32-recurrence":
@@ -169,7 +184,7 @@ def _allowed(found: Identification, rope: Rope | Rotation, ours: Floats) -> Floa
     allowed = TOLERANCE * ours
     if found.readings and "recurrence" in found.readings[0].note:
         allowed = 8 * allowed
-    if found.layout is not None and found.stored in _OF_AN_AMPLITUDE:
+    if (found.layout is not None or found.interleaved is not None) and found.stored in _OF_AN_AMPLITUDE:
         allowed = _OF_AN_AMPLITUDE[found.stored] * ours
     if isinstance(rope, Rope) and rope.scaling is not None and rope.section_order != "axial":
         theta = unscaled_inverse_frequencies(rope.base, rope.rotary_dim)
@@ -216,6 +231,9 @@ def _of_pairs(found: Identification, rope: Rope | Rotation) -> list[str]:
     layouts = {True: "(2i, 2i+1)", False: "(i, i + half)"}
     if found.interleaved is not None and found.interleaved != rope.interleaved:
         reasons.append(f"pairs are {layouts[found.interleaved]}, {layouts[rope.interleaved]} are expected")
+    start = getattr(rope, "rotary_start", 0)
+    if found.rotary_start is not None and not found.reordered and found.rotary_start != start:
+        reasons.append(f"elements turn from element {found.rotary_start} on, from {start} on is expected")
     turns_back = found.backwards
     expected = bool(getattr(rope, "reversed", False)) and found.interleaved is not None
     if turns_back != expected:

@@ -23,6 +23,7 @@ def work(rank, size, file):
 
     rope, dynamic = yc.Rope(16, rotary_dim=12, rotary_start=3, scaling=yc.YaRN(4.0, 64)), yc.Rope(16, scaling=yc.DynamicYaRN(64))
     sectioned = yc.Rope(16, sections=(3, 3, 2))
+    scaled = yc.Rope(16, rotary_dim=12, query_scale=yc.LogSteps(0.1, 8))
     torch.manual_seed(0)
     q, k = torch.randn(4, 10, 8, 16), torch.randn(4, 10, 2, 16)
     positions, many = torch.randint(0, 1000, (4, 10)), torch.randint(0, 1000, (3, 4, 10))
@@ -40,6 +41,7 @@ def work(rank, size, file):
             results = [rope.rotate(dq, dk, p, heads_axis=-2) for p in (None, positions, positions.numpy(), 100)]
             by_length = dynamic.rotate(dq, None, None, heads_axis=-2, length=lengths)
             by_section = sectioned.rotate(dq, None, many, heads_axis=-2)
+            by_scale = scaled.rotate(dq, dk, positions, heads_axis=-2)
             results[1][0].backward(upstream)
             in_place = dk.clone()
             assert rope.rotate_(in_place, None, positions, heads_axis=-2) is in_place
@@ -50,6 +52,8 @@ def work(rank, size, file):
                 assert y.placements == tuple(placements)
         same(by_length, dynamic.rotate(q, None, None, heads_axis=-2, length=lengths))
         same(by_section, sectioned.rotate(q, None, many, heads_axis=-2))
+        for y, expected in zip(by_scale, scaled.rotate(q, k, positions, heads_axis=-2)):
+            same(y, expected)
         same(dq.grad, rope.at().adjoint.rotate(torch.ones_like(q), None, positions, heads_axis=-2))
         same(in_place, rope.rotate(k, None, positions, heads_axis=-2))
     dq = distribute_tensor(q, line, [Shard(1)])
