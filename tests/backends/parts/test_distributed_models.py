@@ -4,7 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.whole
 def test_two_layers_on_four_processes(tmp_path):
     script = Path(__file__).with_name("distributed_models.py")
     run = subprocess.run(
