@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import os
 import sys
 import warnings
@@ -85,6 +86,8 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the command's exit status, 2 for a wrong call or file, 130 when interrupted."""
     options = _parsed(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a letter that the terminal cannot show is no reason to say nothing
     try:
         need_packages("the command line", "cli", ("rich", "mpmath"))
     except ImportError as error:

@@ -137,6 +137,16 @@ def shown(tmp_path, **environment):
     return seen.decode()
 
 
+@pytest.mark.parametrize("columns", ["20", "120"])
+def test_a_terminal_without_the_letters_is_shown_what_it_can(columns):
+    """rich cuts cells with an ellipsis, whatever the encoding: that had been an error in ASCII."""
+    line = [sys.executable, "-m", "yarncore", "show", str(ROOT / "examples" / "configs" / "llama-3.1-8b.json")]
+    kept = os.environ | {"PYTHONIOENCODING": "ascii", "COLUMNS": columns}
+    shown = subprocess.run(line, capture_output=True, env=kept, cwd=ROOT, check=True)
+    assert shown.stdout.isascii()
+    assert b"llama" in shown.stdout
+
+
 def test_colours_are_for_terminals_and_no_color_turns_them_off(tmp_path):
     coloured = re.compile(r"\x1b\[[0-9;]*3[1-7]m")
     assert coloured.search(shown(tmp_path))
