@@ -80,6 +80,10 @@ class RopeKeys(Keys):
         self.seen.add(key)
         self.effects.append(Effect(self.name(key), "changed", words))
 
+    def spelled(self, *spellings: str) -> str:
+        """The first of these keys that is given, else the last."""
+        return next((key for key in spellings if self.has(key)), spellings[-1])
+
     def type_of(self, *spellings: str) -> str:
         """The type under the first of these keys that is given; "default" where nothing is scaled.
 
@@ -134,6 +138,16 @@ class Engine(Protocol):
 
     def length(self, kind: str, factor: float | None, max_position: int | None) -> int | None:
         """Tokens that it serves when nothing is asked for."""
+
+
+def rope_type_first(keys: RopeKeys) -> str:
+    """`kind` of most engines: rope_type before type."""
+    return keys.type_of("rope_type", "type")
+
+
+def as_advertised(kind: str, factor: float | None, max_position: int | None) -> int | None:
+    """`length` of most engines: max_position_embeddings, whatever the scaling."""
+    return max_position
 
 
 def t(s: float, mscale: float) -> float:

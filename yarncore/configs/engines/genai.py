@@ -4,7 +4,7 @@ The builder of Llama has llama3 alone and turns everything else into plain RoPE 
 have yarn and linear. Other builders were not run.
 """
 
-from yarncore.configs.engines.engine import NotRun, RopeKeys, Shape
+from yarncore.configs.engines.engine import NotRun, RopeKeys, Shape, as_advertised, rope_type_first
 from yarncore.configs.model_ropes import Evidence
 from yarncore.scaling import Llama3, PositionInterpolation, YaRN
 from yarncore.scaling.scaling import Scaling
@@ -16,15 +16,8 @@ EVIDENCE = Evidence("run", "onnxruntime-genai 0.18.0, models/builder.py, its tab
 _LLAMA, _OTHERS = ("llama",), ("mistral", "qwen3")
 _NEED_FACTOR = ("linear", "dynamic", "yarn")
 
-
-def kind(keys: RopeKeys) -> str:
-    """rope_type before type."""
-    return keys.type_of("rope_type", "type")
-
-
-def length(kind: str, factor: float | None, max_position: int | None) -> int | None:
-    """max_position_embeddings."""
-    return max_position
+kind = rope_type_first
+length = as_advertised
 
 
 def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
@@ -41,16 +34,14 @@ def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
         return PositionInterpolation(keys.required("factor", "the builder fails without it"))
     if kind == "yarn":
         return _yarn(keys, shape)
-    raise keys.error("rope_type" if keys.has("rope_type") else "type", "yarn or linear, which this builder has,")
+    raise keys.error(keys.spelled("rope_type", "type"), "yarn or linear, which this builder has,")
 
 
 def _of_llama(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
     if kind != "llama3":
         if kind in _NEED_FACTOR:
             keys.required("factor", "transformers reads the file for the builder, and fails without it")
-        keys.changed(
-            "rope_type" if keys.has("rope_type") else "type", "this builder makes plain RoPE of it, without a word"
-        )
+        keys.changed(keys.spelled("rope_type", "type"), "this builder makes plain RoPE of it, without a word")
         keys.seen.update(keys.mapping)
         return None
     low, high = (keys.required(f"{end}_freq_factor", "the builder fails without it", 0) for end in ("low", "high"))

@@ -2,7 +2,7 @@
 (tests/engines/records, tests/goldens/engines_executed.json). Its converters were not.
 """
 
-from yarncore.configs.engines.engine import RopeKeys, Shape
+from yarncore.configs.engines.engine import RopeKeys, Shape, as_advertised, rope_type_first
 from yarncore.configs.model_ropes import Evidence
 from yarncore.scaling import PositionInterpolation, YaRN
 from yarncore.scaling.scaling import Scaling
@@ -11,15 +11,8 @@ NAME = "keras-hub"
 VERSION = "0.32.0"
 EVIDENCE = Evidence("run", "KerasHub 0.32.0, keras_hub/layers, RotaryEmbedding")
 
-
-def kind(keys: RopeKeys) -> str:
-    """rope_type."""
-    return keys.type_of("rope_type", "type")
-
-
-def length(kind: str, factor: float | None, max_position: int | None) -> int | None:
-    """No length is checked."""
-    return max_position
+kind = rope_type_first
+length = as_advertised  # no length is checked
 
 
 def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
@@ -39,7 +32,7 @@ def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
         return PositionInterpolation(factor ** (shape.rotary_dim / (shape.rotary_dim - 2)))
     if kind == "yarn":
         return _yarn(keys, shape, factor)
-    raise keys.error("rope_type" if keys.has("rope_type") else "type", "linear, dynamic or yarn, which the layer has,")
+    raise keys.error(keys.spelled("rope_type", "type"), "linear, dynamic or yarn, which the layer has,")
 
 
 def _yarn(keys: RopeKeys, shape: Shape, factor: float) -> Scaling:

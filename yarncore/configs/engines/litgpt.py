@@ -2,7 +2,7 @@
 (tests/engines/records, tests/goldens/engines_executed.json). It reads no config.json itself.
 """
 
-from yarncore.configs.engines.engine import RopeKeys, Shape
+from yarncore.configs.engines.engine import RopeKeys, Shape, as_advertised, rope_type_first
 from yarncore.configs.model_ropes import Evidence
 from yarncore.errors import ConfigError
 from yarncore.scaling import Llama3, PositionInterpolation
@@ -12,15 +12,8 @@ NAME = "litgpt"
 VERSION = "0.5.13"
 EVIDENCE = Evidence("run", "litgpt 0.5.13, litgpt/model.py, build_rope_cache")
 
-
-def kind(keys: RopeKeys) -> str:
-    """The type that the numbers stand for."""
-    return keys.type_of("rope_type", "type")
-
-
-def length(kind: str, factor: float | None, max_position: int | None) -> int | None:
-    """block_size, which one sets."""
-    return max_position
+kind = rope_type_first
+length = as_advertised  # block_size, which one sets
 
 
 def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
@@ -38,4 +31,4 @@ def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
             f"{keys.where}: litgpt's YaRN has its ramp the wrong way round, fast pairs divided by {factor:g} and slow ones kept, "
             "and no temperature unless mscale is set"
         )
-    raise keys.error("rope_type" if keys.has("rope_type") else "type", "linear, llama3 or yarn, which litgpt has,")
+    raise keys.error(keys.spelled("rope_type", "type"), "linear, llama3 or yarn, which litgpt has,")

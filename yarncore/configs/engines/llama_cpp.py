@@ -7,7 +7,7 @@ The converter drops what GGUF has no key for, and writes temperature and betas u
 from collections.abc import Callable
 from typing import Any
 
-from yarncore.configs.engines.engine import RopeKeys, Shape
+from yarncore.configs.engines.engine import RopeKeys, Shape, as_advertised, rope_type_first
 from yarncore.configs.model_ropes import Evidence
 from yarncore.scaling import Llama3, LongRoPE, PositionInterpolation, YaRN
 from yarncore.scaling.scaling import Scaling
@@ -18,15 +18,8 @@ EVIDENCE = Evidence("run", "convert_hf_to_gguf b11434, then llama.cpp b11739")
 
 _LLAMA = ("llama",)
 
-
-def kind(keys: RopeKeys) -> str:
-    """rope_type before type, as transformers fills it in."""
-    return keys.type_of("rope_type", "type")
-
-
-def length(kind: str, factor: float | None, max_position: int | None) -> int | None:
-    """context_length, which the converter makes max_position_embeddings."""
-    return max_position
+kind = rope_type_first
+length = as_advertised  # context_length, which the converter makes max_position_embeddings
 
 
 def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
@@ -41,7 +34,7 @@ def _plain(keys: RopeKeys, shape: Shape) -> None:
 
 
 def _lost(keys: RopeKeys, shape: Shape) -> None:
-    keys.changed("rope_type" if keys.has("rope_type") else "type", "the converter makes plain RoPE of it")
+    keys.changed(keys.spelled("rope_type", "type"), "the converter makes plain RoPE of it")
     keys.seen.update(keys.mapping)
 
 

@@ -3,7 +3,7 @@
 megatron/core/transformer/multi_latent_attention.py of the same version. It reads no config.json itself.
 """
 
-from yarncore.configs.engines.engine import RopeKeys, Shape, t
+from yarncore.configs.engines.engine import RopeKeys, Shape, as_advertised, rope_type_first, t
 from yarncore.configs.model_ropes import Evidence
 from yarncore.scaling import Llama3, PositionInterpolation, YaRN
 from yarncore.scaling.scaling import Scaling
@@ -15,15 +15,8 @@ EVIDENCE = Evidence("run", "Megatron-Core 0.16.1, megatron/core/models/common/em
 # What _apply_scaling of RotaryEmbedding always takes.
 _LLAMA3 = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
 
-
-def kind(keys: RopeKeys) -> str:
-    """The type that the numbers stand for."""
-    return keys.type_of("rope_type", "type")
-
-
-def length(kind: str, factor: float | None, max_position: int | None) -> int | None:
-    """No length is checked."""
-    return max_position
+kind = rope_type_first
+length = as_advertised  # no length is checked
 
 
 def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
@@ -36,7 +29,7 @@ def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
         return _llama3(keys)
     if kind == "yarn":
         return _yarn(keys, shape)
-    raise keys.error("rope_type" if keys.has("rope_type") else "type", "linear, llama3 or yarn, which Megatron has,")
+    raise keys.error(keys.spelled("rope_type", "type"), "linear, llama3 or yarn, which Megatron has,")
 
 
 def _llama3(keys: RopeKeys) -> Scaling:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from yarncore.configs.engines.engine import RopeKeys, Shape, t
+from yarncore.configs.engines.engine import RopeKeys, Shape, as_advertised, t
 from yarncore.configs.model_ropes import Evidence
 from yarncore.scaling import DynamicNTK, Llama3, LongRoPE, PositionInterpolation, Proportional, YaRN
 from yarncore.scaling.scaling import Scaling
@@ -14,22 +14,19 @@ EVIDENCE = Evidence("run", "mlx-lm 0.32.2, mlx_lm/models/rope_utils.py, initiali
 
 _UNREAD = ("attention_factor", "attn_factor", "extrapolation_factor", "finetuned")
 
+length = as_advertised  # no length is checked; max_position_embeddings is what there is to say
+
 
 def kind(keys: RopeKeys) -> str:
     """type before rope_type."""
     return keys.type_of("type", "rope_type")
 
 
-def length(kind: str, factor: float | None, max_position: int | None) -> int | None:
-    """No length is checked; max_position_embeddings is what there is to say."""
-    return max_position
-
-
 def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
     """What the engine computes for a rope_type."""
     method = _METHODS.get(kind)
     if method is None:
-        raise keys.error("type" if keys.has("type") else "rope_type", "a type that mlx-lm knows")
+        raise keys.error(keys.spelled("type", "rope_type"), "a type that mlx-lm knows")
     found: Scaling | None = method(keys, shape)
     return found
 

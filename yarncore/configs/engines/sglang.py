@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from yarncore.configs.engines.engine import RopeKeys, Shape, t
+from yarncore.configs.engines.engine import RopeKeys, Shape, rope_type_first, t
 from yarncore.configs.model_ropes import Evidence
 from yarncore.errors import ConfigError
 from yarncore.scaling import Llama3, LongRoPE, NTKAware, PositionInterpolation, Proportional, YaRN
@@ -13,10 +13,7 @@ NAME = "sglang"
 VERSION = "0.5.23"
 EVIDENCE = Evidence("run", "SGLang 0.5.23, python/sglang/srt/layers/rotary_embedding.py, get_rope; ModelConfig")
 
-
-def kind(keys: RopeKeys) -> str:
-    """rope_type before type."""
-    return keys.type_of("rope_type", "type")
+kind = rope_type_first
 
 
 def length(kind: str, factor: float | None, max_position: int | None) -> int | None:
@@ -29,7 +26,7 @@ def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
     """What the engine computes for a rope_type."""
     method = _METHODS.get(kind)
     if method is None:
-        raise keys.error("rope_type" if keys.has("rope_type") else "type", "a type that SGLang knows")
+        raise keys.error(keys.spelled("rope_type", "type"), "a type that SGLang knows")
     found: Scaling | None = method(keys, shape)
     return found
 

@@ -3,7 +3,7 @@
 (0.1 mscale ln s + 1)^2, and torchtitan/models/gpt_oss/model.py, (0.1 ln s + 1)^2. It reads no config.json itself.
 """
 
-from yarncore.configs.engines.engine import RopeKeys, Shape
+from yarncore.configs.engines.engine import RopeKeys, Shape, as_advertised, rope_type_first
 from yarncore.configs.model_ropes import Evidence
 from yarncore.scaling import Llama3, YaRN
 from yarncore.scaling.scaling import Scaling
@@ -14,15 +14,8 @@ EVIDENCE = Evidence("run", "torchtitan 0.3.0, torchtitan/models/common/rope.py")
 
 _LLAMA = {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
 
-
-def kind(keys: RopeKeys) -> str:
-    """The type that the numbers stand for."""
-    return keys.type_of("rope_type", "type")
-
-
-def length(kind: str, factor: float | None, max_position: int | None) -> int | None:
-    """max_seq_len, which one sets."""
-    return max_position
+kind = rope_type_first
+length = as_advertised  # max_seq_len, which one sets
 
 
 def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
@@ -39,7 +32,7 @@ def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
         return Llama3(factor, original, low_freq_factor=low, high_freq_factor=high)
     if kind == "yarn":
         return _yarn(keys, shape)
-    raise keys.error("rope_type" if keys.has("rope_type") else "type", "llama3 or yarn, which torchtitan has,")
+    raise keys.error(keys.spelled("rope_type", "type"), "llama3 or yarn, which torchtitan has,")
 
 
 def _yarn(keys: RopeKeys, shape: Shape) -> Scaling | None:

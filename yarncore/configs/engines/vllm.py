@@ -44,7 +44,7 @@ def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
     """What the engine computes for a rope_type."""
     method = _METHODS.get(kind)
     if method is None:
-        raise keys.error("rope_type" if keys.has("rope_type") else "type", "a type that vLLM knows")
+        raise keys.error(keys.spelled("rope_type", "type"), "a type that vLLM knows")
     found: Scaling | None = method(keys, shape)
     return found
 
