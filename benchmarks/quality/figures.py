@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from yarncore.pictures.style import add_legend, draw_line, draw_shares, line_styles
+
 from findings import SLOW_ONE
 
-_DASHES = ["-", "--", ":", "-.", (0, (5, 1)), (0, (1, 3)), (0, (3, 1, 1, 1))]
-_MARKERS = "os^DvPX"
 _DEPTHS = 8  # cells
 
 
@@ -46,10 +46,7 @@ def _retrieval(report: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     for axis, (kind, name) in zip(figure.subplots(2, 3, sharex=True, sharey=True).flat, shown, strict=True):
         cells = np.stack([_by_depth(seeds, kind, name, str(n)) for n in lengths], 1)
-        axis.imshow(cells, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-        for (row, column), share in np.ndenumerate(cells):
-            shade = "white" if share > 0.5 else "black"
-            axis.text(column, row, f"{share:.0%}", ha="center", va="center", fontsize=7, color=shade)
+        draw_shares(axis, cells)
         axis.set_xticks(range(len(lengths)), [f"{n / length:g} L" for n in lengths])
         axis.set_yticks(range(_DEPTHS), [f"{(d + 0.5) / _DEPTHS:.1f}" for d in range(_DEPTHS)])
         axis.set_title(name + (", fine-tuned" if kind == "retrieved_tuned" else ""), fontsize=8)
@@ -63,41 +60,36 @@ def _perplexity(report: dict[str, Any]) -> Figure:
     axis, length = figure.subplots(), report["recipe"]["length"]
     seeds = list(report["seeds"].values())
     shown = ["plain", "pi:8", "ntk:8", "ntk-by-parts:8", "yarn:8", "dynamic-pi", "dynamic-yarn"]
-    for n, name in enumerate(shown):
+    for name, style in zip(shown, line_styles(), strict=False):
         typed = [next(each for each in seed["losses"] if named(each) == name) for seed in seeds]
         lengths = sorted(map(int, seeds[0]["losses"][typed[0]]))
         means = [
             math.exp(np.mean([np.mean(seed["losses"][t][str(x)]) for seed, t in zip(seeds, typed, strict=True)]))
             for x in lengths
         ]
-        axis.plot(
-            [x / length for x in lengths], means, linestyle=_DASHES[n], marker=_MARKERS[n], color="black" if n % 2 else "0.4",
-            fillstyle="none" if n % 2 else "full", label=name,
-        )  # fmt: skip
+        draw_line(axis, [x / length for x in lengths], means, name, style)
     axis.set(
         xscale="log", yscale="log", xlabel="length / L", ylabel="perplexity a byte, last L/4 tokens, no fine-tuning"
     )
     axis.set_xticks([0.5, 1, 2, 4, 8], ["1/2", "1", "2", "4", "8"])
     axis.minorticks_off()
-    figure.legend(fontsize=8, handlelength=4, loc="outside upper center", ncols=4, frameon=False)
+    add_legend(figure, 4)
     return figure
 
 
 def _factors(report: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(7, 4), layout="constrained")
     axis = figure.subplots()
-    for n, s in enumerate(("2", "4", "8")):
+    for s, style in zip(("2", "4", "8"), line_styles(), strict=False):
         sweeps = [seed["factors"][s] for seed in report["seeds"].values()]
         factors = sorted(map(float, sweeps[0]))
         means = np.array([[np.mean(sweep[str(factor)]) for factor in factors] for sweep in sweeps]).mean(0)
-        axis.plot(
-            factors, means - means.min(), linestyle=_DASHES[n], marker=_MARKERS[n], color="black", label=f"s = {s}"
-        )
-        axis.axvline(0.1 * math.log(int(s)) + 1, linestyle=_DASHES[n], color="0.6", linewidth=0.8)
+        draw_line(axis, factors, means - means.min(), f"s = {s}", style)
+        axis.axvline(0.1 * math.log(int(s)) + 1, linestyle=style["linestyle"], color="0.6", linewidth=0.8)
     axis.set(
         xlabel="attention factor (grey: 0.1 ln s + 1)",
         ylabel="loss at s L above the best, nats a byte",
         ylim=(-0.01, 0.3),
     )
-    figure.legend(fontsize=8, handlelength=4, loc="outside upper center", ncols=4, frameon=False)
+    add_legend(figure, 4)
     return figure

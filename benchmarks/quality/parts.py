@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from yarncore import YaRN
 from yarncore.evaluate.fitting import fit_attention_factor, fit_thresholds
+from yarncore.evaluate.scalings import parse_scaling
 
 from corpus import Corpus
 from findings import SLOW_ONE
@@ -62,9 +62,8 @@ def typed_scalings(betas: str) -> dict[str, list[float]]:
     return found | {f"yarn:4,attention_factor=1,{betas}": [1.0, 4.0]}
 
 
-def choose_betas(model: Any, corpus: Corpus, length: int, windows: int) -> str:
+def choose_betas(model: Any, unseen: Windows, length: int) -> str:
     """By NTK-by-parts at s = 4 at L and 4 L, on windows of files that are never reported."""
-    unseen = windows_of(corpus, 8 * length, length // 4, windows, reported=False)
     means = {}
     for fast, slow in BETAS:
         typed = f"beta_fast={fast},beta_slow={slow}"
@@ -76,8 +75,10 @@ def choose_betas(model: Any, corpus: Corpus, length: int, windows: int) -> str:
 def measure(model: Any, corpus: Corpus, recipe: Recipe, size: Size, found: Measured, told: Any, cache: Path) -> None:
     """All that the judge needs of one model."""
     length = recipe.length
-    windows = windows_of(corpus, 8 * length, length // 4, size.windows, reported=True)
-    betas = found.part("betas", lambda: choose_betas(model, corpus, length, size.windows))
+    windows, unseen = (
+        windows_of(corpus, 8 * length, length // 4, size.windows, reported) for reported in (True, False)
+    )
+    betas = found.part("betas", lambda: choose_betas(model, unseen, length))
     for typed, times in typed_scalings(betas).items():
         lengths = [round(n * length) for n in times]
         told(f"seed {recipe.seed}: losses under {typed}")
@@ -85,7 +86,6 @@ def measure(model: Any, corpus: Corpus, recipe: Recipe, size: Size, found: Measu
     for s in (2, 4, 8):
         told(f"seed {recipe.seed}: attention factors at s = {s}")
         found.part(f"factors {s}", lambda s=s: sweep(model, windows, s, length, betas))
-    unseen = windows_of(corpus, 8 * length, length // 4, size.windows, reported=False)
     told(f"seed {recipe.seed}: fits")
     found.part("fits", lambda: {str(s): fitted(model, unseen, s, length, betas) for s in (4, 8)})
     found.part("difficulty", lambda: difficulty_of(model, windows, length, recipe.seed))
@@ -105,8 +105,7 @@ def sweep(model: Any, windows: Any, s: int, length: int, betas: str) -> dict[str
 
 def fitted(model: Any, windows: Windows, s: int, length: int, betas: str) -> dict[str, Any]:
     """What `yarncore.evaluate` recommends at s L, from files that choose."""
-    fast, slow = (float(each.partition("=")[2]) for each in betas.split(","))
-    scaling = YaRN(float(s), length, beta_fast=fast, beta_slow=slow)
+    scaling = parse_scaling(f"yarn:{s},{betas}", length)
     texts = [text.astype(np.int64) for text in windows.texts]
     asked = {"length": s * length, "stride": windows.targets, "windows": 1}
     factor = fit_attention_factor(model, texts, scaling, **asked)

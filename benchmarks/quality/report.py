@@ -5,10 +5,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
-from figures import drawn, learned, named
 
+from yarncore.pictures.style import save
+
+from figures import drawn, learned, named
 from tuning import TUNED_ROWS
 
 
@@ -18,8 +19,7 @@ def write(report: dict[str, Any], folder: Path) -> None:
     (folder / "results.json").write_text(json.dumps(report))
     (folder / "report.md").write_text(page(report))
     for name, figure in drawn(report).items():
-        with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
-            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+        save(figure, folder / f"{name}.svg")
     print(page(report))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from yarncore.pictures.style import add_grid, add_legend, draw_line, line_styles, save, tokens_in_words
+from yarncore.pictures.style import add_grid, add_legend, draw_line, draw_shares, line_styles, save, tokens_in_words
 
 
 def draw(report: dict[str, Any], folder: Path) -> list[Path]:
@@ -55,12 +55,7 @@ def heat_maps(runs: list[dict[str, Any]]) -> Figure:
 
 def _heat_map(axis: Any, cells: list[dict[str, Any]], lengths: list[int], depths: list[float]) -> None:
     shares = {(cell["length"], cell["depth"]): cell["share"] for cell in cells}
-    table = [[shares[length, depth] for length in lengths] for depth in depths]
-    axis.imshow(table, cmap="Greys_r", vmin=-0.25, vmax=1, aspect="auto")  # a miss is dark, and not black
-    for y, values in enumerate(table):
-        for x, share in enumerate(values):
-            ink = "black" if share > 0.45 else "white"
-            axis.text(x, y, f"{share:.0%}", ha="center", va="center", fontsize=7, color=ink)
+    draw_shares(axis, [[shares[length, depth] for length in lengths] for depth in depths])
     axis.set_xticks(range(len(lengths)), [tokens_in_words(each) for each in lengths], fontsize=7, rotation=45)
     axis.set_yticks(range(len(depths)), [f"{each:.0%}" for each in depths], fontsize=7)
 

@@ -1,6 +1,6 @@
 """The style that all pictures share: what is told apart is told apart without colour, and the same numbers give the same file."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,15 @@ def draw_line(axis: Any, across: Iterable[Any], up: Any, label: str, style: dict
     """A line with a dozen markers, however many points it has."""
     across = list(across)
     axis.plot(across, up, label=label, markevery=max(len(across) // 12, 1), **style)
+
+
+def draw_shares(axis: Any, table: Sequence[Sequence[float]]) -> None:
+    """A map of shares from 0 to 1, each written in its cell."""
+    axis.imshow(table, cmap="Greys_r", vmin=-0.25, vmax=1, aspect="auto")  # nothing is dark, and not black
+    for y, values in enumerate(table):
+        for x, share in enumerate(values):
+            ink = "black" if share > 0.45 else "white"
+            axis.text(x, y, f"{share:.0%}", ha="center", va="center", fontsize=7, color=ink)
 
 
 def add_legend(figure: Figure, columns: int = 2) -> None:
