@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 from golden_files import golden
-from transformers import Cohere2MoeConfig, DeepseekV4Config, Molmo2TextConfig
+from transformers import Cohere2MoeConfig, DeepseekV4Config, MiniMaxM3VLTextConfig, Molmo2TextConfig
 from transformers.models.cohere2_moe.modeling_cohere2_moe import Cohere2MoeRotaryEmbedding
 from transformers.models.deepseek_v4.modeling_deepseek_v4 import DeepseekV4RotaryEmbedding
+from transformers.models.minimax_m3_vl.modeling_minimax_m3_vl import MiniMaxM3VLRotaryEmbedding
 from transformers.models.molmo2.modeling_molmo2 import Molmo2RotaryEmbedding
 
 import yarncore as yc
@@ -35,6 +36,7 @@ MOLMO2 = {
     "num_hidden_layers": 3, "max_position_embeddings": 4096, "rope_scaling_layers": [1],
     "rope_parameters": {**LINEAR, "rope_theta": 50000.0},
 }  # fmt: skip
+MINIMAX_M3 = {"model_type": "minimax_m3_vl_text", "head_dim": 128, "rotary_dim": 64, "rope_theta": 5e6}
 
 
 def configured(config_class, file):
@@ -125,3 +127,21 @@ class TestTeleChat3:
     def test_with_a_factor_of_its_own_it_is_refused(self):
         with pytest.raises(yc.ConfigError, match=r"attention_factor is 1\.0; none beside telechat3-yarn"):
             yc.from_config(TELECHAT3 | {"rope_scaling": {**TELECHAT3["rope_scaling"], "attention_factor": 1.0}})
+
+
+class TestMiniMaxM3:
+    """Its class writes rotary_dim and reads partial_rotary_factor, as vLLM does (vllm/models/minimax_m3/nvidia/model.py)."""
+
+    def test_a_part_that_agrees_is_read_without_a_word(self):
+        config = MINIMAX_M3 | {"partial_rotary_factor": 0.5}
+        module = MiniMaxM3VLRotaryEmbedding(configured(MiniMaxM3VLTextConfig, config))
+        rope = yc.from_config(config)
+        assert rope == yc.Rope(128, 5e6, rotary_dim=64)
+        same_frequencies(rope, module)
+
+    def test_a_number_that_nothing_reads_is_warned_of(self):
+        module = MiniMaxM3VLRotaryEmbedding(configured(MiniMaxM3VLTextConfig, MINIMAX_M3))
+        with pytest.warns(yc.ConfigWarning, match="rotary_dim is 64, which .* does not read: its module turns 128"):
+            rope = yc.from_config(MINIMAX_M3)
+        assert rope == yc.Rope(128, 5e6)
+        same_frequencies(rope, module)

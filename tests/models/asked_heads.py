@@ -49,16 +49,25 @@ def heads(asked: Asked) -> dict[str, Any]:
 
 
 def _unread(asked: Asked) -> list[str]:
-    """Keys of a head's length that the class writes into its own files with another number than it turns, and never reads."""
-    lengths = {size(layer)[0] for layer in asked.usual if layer.rotation is not None}
+    """Keys that the class writes into its own files with another number than it turns, and never reads."""
+    turning = [layer for layer in asked.usual if layer.rotation is not None]
+    lengths, parts = {size(layer)[0] for layer in turning}, {2 * size(layer)[1] for layer in turning}
     found = []
     for key in asked.keys(_OF_A_HEAD):
         value = asked.defaults.get(key)
         if isinstance(value, int) and value not in lengths and not {_SLICE, "head_dim"} & {key, *asked.defaults}:
-            layers = asked.tried({key: 2 * value})
-            if layers is not None and not _of_other_size(layers, asked.usual):
-                found.append(key)
+            found += _of_no_effect(asked, key)
+    for key in asked.keys(_OF_A_PART):
+        value = asked.defaults.get(key)
+        if type(value) is int and value not in parts and key != _SLICE:
+            found += _of_no_effect(asked, key)
     return found
+
+
+def _of_no_effect(asked: Asked, key: str) -> list[str]:
+    """The key, if the double of its number changes nothing."""
+    layers = asked.tried({key: 2 * asked.defaults[key]})
+    return [key] if layers is not None and not _of_other_size(layers, asked.usual) else []
 
 
 def _length_keys(asked: Asked) -> list[str]:

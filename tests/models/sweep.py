@@ -2,6 +2,7 @@
 
 python tests/models/sweep.py                 what sweep.json lacks
 python tests/models/sweep.py --anew          everything
+python tests/models/sweep.py llama glm       only these rows anew, and what sweep.json lacks
 python tests/models/sweep.py --minutes 5     no longer than that; what was not reached is said
 python tests/models/sweep.py --pages         only docs/models.md, from sweep.json
 """
@@ -176,7 +177,11 @@ def main() -> int:
     parser.add_argument("--anew", action="store_true")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--pages", action="store_true")
+    parser.add_argument("types", nargs="*")
     arguments = parser.parse_args()
+    unknown = set(arguments.types) - {*text_models(), *towers()}
+    if unknown:
+        parser.error(f"{', '.join(sorted(unknown))}: no model of transformers {transformers.__version__} that rotates")
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(1)
     versions = {"transformers": transformers.__version__, "torch": torch.__version__}
@@ -186,6 +191,7 @@ def main() -> int:
         if {key: table[key] for key in versions} != versions:
             parser.error("sweep.json was made with other versions: --anew")
     if not arguments.pages:
+        table["types"] = {name: entry for name, entry in table["types"].items() if name not in arguments.types}
         sweep(table, arguments.minutes)
         table["types"] = dict(sorted(table["types"].items()))
         table["towers"] = {name: tower_outcome(tower) for name, tower in towers().items()}
