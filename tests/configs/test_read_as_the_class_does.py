@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 from golden_files import golden
-from transformers import Cohere2MoeConfig, DeepseekV4Config, MiniMaxM3VLTextConfig, Molmo2TextConfig
+from transformers import Cohere2MoeConfig, DeepseekV4Config, LlamaConfig, MiniMaxM3VLTextConfig, Molmo2TextConfig
 from transformers.models.cohere2_moe.modeling_cohere2_moe import Cohere2MoeRotaryEmbedding
 from transformers.models.deepseek_v4.modeling_deepseek_v4 import DeepseekV4RotaryEmbedding
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 from transformers.models.minimax_m3_vl.modeling_minimax_m3_vl import MiniMaxM3VLRotaryEmbedding
 from transformers.models.molmo2.modeling_molmo2 import Molmo2RotaryEmbedding
 
@@ -36,6 +37,7 @@ MOLMO2 = {
     "num_hidden_layers": 3, "max_position_embeddings": 4096, "rope_scaling_layers": [1],
     "rope_parameters": {**LINEAR, "rope_theta": 50000.0},
 }  # fmt: skip
+HALF_OF_A_LLAMA = {"model_type": "llama", "head_dim": 64, "rope_theta": 1e4, "partial_rotary_factor": 0.5}
 MINIMAX_M3 = {"model_type": "minimax_m3_vl_text", "head_dim": 128, "rotary_dim": 64, "rope_theta": 5e6}
 
 
@@ -145,3 +147,25 @@ class TestMiniMaxM3:
             rope = yc.from_config(MINIMAX_M3)
         assert rope == yc.Rope(128, 5e6)
         same_frequencies(rope, module)
+
+
+class TestAPartThatTheClassDoesNotRead:
+    """Without a scaling a Llama turns whole heads whatever part its file asks for; its frequencies of a scaling are of the part."""
+
+    def test_it_is_read_as_the_file_says_and_warned_of(self):
+        with pytest.warns(
+            yc.ConfigWarning, match="makes rotary_dim 32 of head_dim 64.* 'llama' turns all 64"
+        ) as caught:
+            assert yc.from_config(HALF_OF_A_LLAMA) == yc.Rope(64, rotary_dim=32)
+        assert caught[0].message.finding
+        assert len(LlamaRotaryEmbedding(configured(LlamaConfig, HALF_OF_A_LLAMA)).inv_freq) == 32
+
+    def test_with_a_scaling_the_frequencies_are_those_of_the_part(self):
+        file = HALF_OF_A_LLAMA | {"max_position_embeddings": 64, "rope_scaling": LINEAR}
+        same_frequencies(yc.from_config(file), LlamaRotaryEmbedding(configured(LlamaConfig, file)))
+
+    @pytest.mark.parametrize("file", [{"partial_rotary_factor": 1.0}, {"model_type": "nemotron"}])
+    def test_nothing_is_said_of_a_whole_head_or_where_the_class_reads_it(self, file):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            yc.from_config(HALF_OF_A_LLAMA | file)

@@ -53,7 +53,7 @@ class Facts:
     defaults : mapping
         The class's defaults of keys that the file may leave out.
     head_dim : mapping of label to keys and default
-    unread : keys of a head's length, or of the part of it that turns, which the class writes and does not read
+    unread : keys of a head's length, or of the part of it that turns, which the class does not read
     at_end : bool
         The end of a head turns, not its beginning.
     rotary_dim : keys and default
