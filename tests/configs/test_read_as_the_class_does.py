@@ -7,12 +7,24 @@ import numpy as np
 import pytest
 import torch
 from golden_files import golden
-from transformers import Cohere2MoeConfig, DeepseekV4Config, LlamaConfig, MiniMaxM3VLTextConfig, Molmo2TextConfig
+from transformers import (
+    Cohere2MoeConfig,
+    DeepseekV4Config,
+    LlamaConfig,
+    MiniMaxM3VLTextConfig,
+    Ministral3Config,
+    Molmo2TextConfig,
+    NeoMMEConfig,
+)
 from transformers.models.cohere2_moe.modeling_cohere2_moe import Cohere2MoeRotaryEmbedding
 from transformers.models.deepseek_v4.modeling_deepseek_v4 import DeepseekV4RotaryEmbedding
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 from transformers.models.minimax_m3_vl.modeling_minimax_m3_vl import MiniMaxM3VLRotaryEmbedding
+from transformers.models.ministral3.modeling_ministral3 import Ministral3RotaryEmbedding
 from transformers.models.molmo2.modeling_molmo2 import Molmo2RotaryEmbedding
+from transformers.models.muse_glimmer.configuration_muse_glimmer import MuseGlimmerTextConfig
+from transformers.models.muse_glimmer.modeling_muse_glimmer import MuseGlimmerTextRotaryEmbedding
+from transformers.models.neomme.modeling_neomme import NeoMMERotaryEmbedding
 
 import yarncore as yc
 
@@ -169,3 +181,34 @@ class TestAPartThatTheClassDoesNotRead:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             yc.from_config(HALF_OF_A_LLAMA | file)
+
+
+def test_a_dict_without_a_base_has_that_of_all_classes_and_not_that_of_a_file_without_a_dict():
+    file = {"model_type": "ministral3", "head_dim": 128, "max_position_embeddings": 4096, "rope_parameters": LINEAR}
+    with pytest.warns(yc.ConfigWarning, match="rope_theta is missing.* is 10000"):
+        rope = yc.from_config(file)
+    assert rope.base == 10000
+    same_frequencies(rope, Ministral3RotaryEmbedding(configured(Ministral3Config, file)))
+
+
+def test_a_part_that_the_class_puts_into_a_dict_is_that_of_the_proportional_method():
+    full = {"rope_type": "proportional", "rope_theta": 1e6, "factor": 2.0}
+    dicts = {"full_attention": full, "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}
+    file = {"model_type": "neomme", "rope_parameters": dicts, "head_dim": 64, "num_hidden_layers": 6}
+    rope = yc.from_config(file, "full_attention")
+    assert rope.scaling == yc.Proportional(0.25, 2.0)
+    same_frequencies(rope, NeoMMERotaryEmbedding(configured(NeoMMEConfig, file)), "full_attention_inv_freq")
+
+
+class TestMuse:
+    """Its list of bases tells only which layers turn."""
+
+    FILE = (("model_type", "muse_glimmer_text"), ("head_dim", 128), ("num_hidden_layers", 4), ("rope_theta", 20000.0))
+
+    def test_the_base_is_that_of_the_rope_dict_and_another_in_the_list_is_warned_of(self):
+        file = dict(self.FILE) | {"layer_rope_theta": [500000.0, 0, 500000.0, 500000.0]}
+        with pytest.warns(yc.ConfigWarning, match="layer_rope_theta has 500000.*turns at base 20000"):
+            ropes = yc.ropes_from_config(file)
+        assert [rope is not None for rope in ropes.layers] == [True, False, True, True]
+        assert {rope.base for rope in ropes.layers if rope} == {20000.0}
+        same_frequencies(ropes.layers[0], MuseGlimmerTextRotaryEmbedding(configured(MuseGlimmerTextConfig, file)))

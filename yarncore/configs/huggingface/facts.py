@@ -64,6 +64,8 @@ class Facts:
         A key that lists a number for each layer in the place of layer_types, and the layer type that each number means.
     still, still_while : layer types that do not rotate, and the key without which they do
     layer_flags, layer_bases : keys with one entry for each layer
+    one_base : bool
+        The entries of layer_bases tell only which layers turn, those that are not 0; the base is the rope dict's.
     scaled_layers : str or None
         A key that lists the layers that a scaling is for.
     softmax_mscale : bool
@@ -102,6 +104,7 @@ class Facts:
     still_while: str | None = None
     layer_flags: Named | None = None
     layer_bases: str | None = None
+    one_base: bool = False
     scaled_layers: str | None = None
     softmax_mscale: bool = False
     alpha: bool = False
