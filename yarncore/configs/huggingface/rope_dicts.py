@@ -47,9 +47,10 @@ def rope_dicts(config: Keys, facts: Facts, names: tuple[str, ...]) -> dict[str, 
     scaled = facts.scaled_by(key)
     if by_label:
         given = _without_dangling(config, key, given)
-    elif given and set(facts.ropes) - {"", "*"} and scaled is not None:
+    elif given and set(facts.ropes) != {""} and scaled is not None:
         if key == "rope_parameters" or not scaled:
-            raise config.error(key, f"one rope dict for each of {', '.join(facts.ropes)}")
+            labels = dict.fromkeys(names) if "*" in facts.ropes else facts.ropes
+            raise config.error(key, f"one rope dict for each of {', '.join(labels)}")
     elif given and scaled == ():
         warn(
             f"{config.name(key)} is {dict(given)!r}, which this model type does not read: its module does not scale",
