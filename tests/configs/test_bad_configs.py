@@ -237,9 +237,10 @@ class TestDefinedResults:
             yc.from_config(with_yarn(original_max_position_embeddings=16384))
 
     def test_partial_factors_round_as_transformers_does(self):
-        assert yc.from_config(PLAIN | {"head_dim": 80, "partial_rotary_factor": 0.3}) == yc.Rope(80, rotary_dim=24)
+        plain = PLAIN | {"model_type": "nemotron"}
+        assert yc.from_config(plain | {"head_dim": 80, "partial_rotary_factor": 0.3}) == yc.Rope(80, rotary_dim=24)
         assert yc.from_config(PLAIN | {"head_dim": None}) == yc.Rope(64)
-        assert yc.from_config(PLAIN | {"partial_rotary_factor": 0.5, "rotary_dim": 32}) == yc.Rope(64, rotary_dim=32)
+        assert yc.from_config(plain | {"partial_rotary_factor": 0.5, "rotary_dim": 32}) == yc.Rope(64, rotary_dim=32)
 
     def test_layer_types_that_agree_are_one(self):
         same = {"rope_theta": 1e6}

@@ -7,10 +7,24 @@ import numpy as np
 import pytest
 import torch
 from golden_files import golden
-from transformers import Cohere2MoeConfig, DeepseekV4Config, Molmo2TextConfig
+from transformers import (
+    Cohere2MoeConfig,
+    DeepseekV4Config,
+    LlamaConfig,
+    MiniMaxM3VLTextConfig,
+    Ministral3Config,
+    Molmo2TextConfig,
+    NeoMMEConfig,
+)
 from transformers.models.cohere2_moe.modeling_cohere2_moe import Cohere2MoeRotaryEmbedding
 from transformers.models.deepseek_v4.modeling_deepseek_v4 import DeepseekV4RotaryEmbedding
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
+from transformers.models.minimax_m3_vl.modeling_minimax_m3_vl import MiniMaxM3VLRotaryEmbedding
+from transformers.models.ministral3.modeling_ministral3 import Ministral3RotaryEmbedding
 from transformers.models.molmo2.modeling_molmo2 import Molmo2RotaryEmbedding
+from transformers.models.muse_glimmer.configuration_muse_glimmer import MuseGlimmerTextConfig
+from transformers.models.muse_glimmer.modeling_muse_glimmer import MuseGlimmerTextRotaryEmbedding
+from transformers.models.neomme.modeling_neomme import NeoMMERotaryEmbedding
 
 import yarncore as yc
 
@@ -35,6 +49,8 @@ MOLMO2 = {
     "num_hidden_layers": 3, "max_position_embeddings": 4096, "rope_scaling_layers": [1],
     "rope_parameters": {**LINEAR, "rope_theta": 50000.0},
 }  # fmt: skip
+HALF_OF_A_LLAMA = {"model_type": "llama", "head_dim": 64, "rope_theta": 1e4, "partial_rotary_factor": 0.5}
+MINIMAX_M3 = {"model_type": "minimax_m3_vl_text", "head_dim": 128, "rotary_dim": 64, "rope_theta": 5e6}
 
 
 def configured(config_class, file):
@@ -125,3 +141,74 @@ class TestTeleChat3:
     def test_with_a_factor_of_its_own_it_is_refused(self):
         with pytest.raises(yc.ConfigError, match=r"attention_factor is 1\.0; none beside telechat3-yarn"):
             yc.from_config(TELECHAT3 | {"rope_scaling": {**TELECHAT3["rope_scaling"], "attention_factor": 1.0}})
+
+
+class TestMiniMaxM3:
+    """Its class writes rotary_dim and reads partial_rotary_factor, as vLLM does (vllm/models/minimax_m3/nvidia/model.py)."""
+
+    def test_a_part_that_agrees_is_read_without_a_word(self):
+        config = MINIMAX_M3 | {"partial_rotary_factor": 0.5}
+        module = MiniMaxM3VLRotaryEmbedding(configured(MiniMaxM3VLTextConfig, config))
+        rope = yc.from_config(config)
+        assert rope == yc.Rope(128, 5e6, rotary_dim=64)
+        same_frequencies(rope, module)
+
+    def test_a_number_that_nothing_reads_is_warned_of(self):
+        module = MiniMaxM3VLRotaryEmbedding(configured(MiniMaxM3VLTextConfig, MINIMAX_M3))
+        with pytest.warns(yc.ConfigWarning, match="rotary_dim is 64, which .* does not read: its module turns 128"):
+            rope = yc.from_config(MINIMAX_M3)
+        assert rope == yc.Rope(128, 5e6)
+        same_frequencies(rope, module)
+
+
+class TestAPartThatTheClassDoesNotRead:
+    """Without a scaling a Llama turns whole heads whatever part its file asks for; its frequencies of a scaling are of the part."""
+
+    def test_it_is_read_as_the_file_says_and_warned_of(self):
+        with pytest.warns(
+            yc.ConfigWarning, match="makes rotary_dim 32 of head_dim 64.* 'llama' turns all 64"
+        ) as caught:
+            assert yc.from_config(HALF_OF_A_LLAMA) == yc.Rope(64, rotary_dim=32)
+        assert caught[0].message.finding
+        assert len(LlamaRotaryEmbedding(configured(LlamaConfig, HALF_OF_A_LLAMA)).inv_freq) == 32
+
+    def test_with_a_scaling_the_frequencies_are_those_of_the_part(self):
+        file = HALF_OF_A_LLAMA | {"max_position_embeddings": 64, "rope_scaling": LINEAR}
+        same_frequencies(yc.from_config(file), LlamaRotaryEmbedding(configured(LlamaConfig, file)))
+
+    @pytest.mark.parametrize("file", [{"partial_rotary_factor": 1.0}, {"model_type": "nemotron"}])
+    def test_nothing_is_said_of_a_whole_head_or_where_the_class_reads_it(self, file):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            yc.from_config(HALF_OF_A_LLAMA | file)
+
+
+def test_a_dict_without_a_base_has_that_of_all_classes_and_not_that_of_a_file_without_a_dict():
+    file = {"model_type": "ministral3", "head_dim": 128, "max_position_embeddings": 4096, "rope_parameters": LINEAR}
+    with pytest.warns(yc.ConfigWarning, match="rope_theta is missing.* is 10000"):
+        rope = yc.from_config(file)
+    assert rope.base == 10000
+    same_frequencies(rope, Ministral3RotaryEmbedding(configured(Ministral3Config, file)))
+
+
+def test_a_part_that_the_class_puts_into_a_dict_is_that_of_the_proportional_method():
+    full = {"rope_type": "proportional", "rope_theta": 1e6, "factor": 2.0}
+    dicts = {"full_attention": full, "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}
+    file = {"model_type": "neomme", "rope_parameters": dicts, "head_dim": 64, "num_hidden_layers": 6}
+    rope = yc.from_config(file, "full_attention")
+    assert rope.scaling == yc.Proportional(0.25, 2.0)
+    same_frequencies(rope, NeoMMERotaryEmbedding(configured(NeoMMEConfig, file)), "full_attention_inv_freq")
+
+
+class TestMuse:
+    """Its list of bases tells only which layers turn."""
+
+    FILE = (("model_type", "muse_glimmer_text"), ("head_dim", 128), ("num_hidden_layers", 4), ("rope_theta", 20000.0))
+
+    def test_the_base_is_that_of_the_rope_dict_and_another_in_the_list_is_warned_of(self):
+        file = dict(self.FILE) | {"layer_rope_theta": [500000.0, 0, 500000.0, 500000.0]}
+        with pytest.warns(yc.ConfigWarning, match="layer_rope_theta has 500000.*turns at base 20000"):
+            ropes = yc.ropes_from_config(file)
+        assert [rope is not None for rope in ropes.layers] == [True, False, True, True]
+        assert {rope.base for rope in ropes.layers if rope} == {20000.0}
+        same_frequencies(ropes.layers[0], MuseGlimmerTextRotaryEmbedding(configured(MuseGlimmerTextConfig, file)))

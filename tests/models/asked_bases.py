@@ -21,16 +21,17 @@ def bases(asked: Asked) -> dict[str, Any]:
     ropes = asked.ropes({}) or {}
     if not ropes:
         return {"ropes": {"": _seen(asked)}, "base_keys": {"": []}, "scaled": _scaled(asked, {"": {}}, None, {})}
-    shared, labels = _one_for_each_type(asked, ropes), _labels(asked, ropes)
+    shared, labels, listed = _one_for_each_type(asked, ropes), _labels(asked, ropes), _layer_bases(asked)
     return {
         "ropes": {"*": shared} if shared else ropes,
         "partial": _partial(asked, ropes),
         "base_keys": {} if shared else _base_keys(asked, ropes),
-        "layer_bases": _layer_bases(asked),
+        "layer_bases": listed,
+        "one_base": listed is not None and _only_tells_which_turn(asked, listed),
         "scaled_layers": _scaled_layers(asked),
         "labels": labels,
         "scaled": _scaled(asked, ropes, shared, labels),
-        "when_shared": _when_shared(asked, ropes) if len(ropes) > 1 else {},
+        "when_shared": _when_shared(asked, ropes),
         "alpha": _alpha(asked),
     }
 
@@ -85,6 +86,16 @@ def _layer_bases(asked: Asked) -> str | None:
         if layers is not None and list(map(slowest, layers)) != list(map(slowest, asked.usual)):
             return key
     return None
+
+
+def _only_tells_which_turn(asked: Asked, key: str) -> bool:
+    """Whether layers that turn anyway turn no otherwise by another base in such a list."""
+    layers = asked.tried({key: [OTHER_BASE] * len(asked.usual)}) or ()
+    return all(
+        now.rotation == then.rotation
+        for now, then in zip(layers, asked.usual, strict=True)
+        if then.rotation is not None
+    )
 
 
 def _scaled_layers(asked: Asked) -> str | None:
@@ -148,7 +159,7 @@ def _when_shared(asked: Asked, ropes: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for label, rope in (asked.ropes({"rope_scaling": _LINEAR}) or {}).items():
         default = (ropes.get(label) or {}).get("rope_theta")
-        if rope and rope.get("rope_type") == "linear" and rope.get("rope_theta") != default:
+        if label in ropes and rope and rope.get("rope_type") == "linear" and rope.get("rope_theta") != default:
             found[label] = {"base": rope["rope_theta"], "base_keys": []}
     for key in asked.keys(_OF_A_BASE, "rope_theta") if found else ():
         for label, rope in (asked.ropes({"rope_scaling": _LINEAR, key: OTHER_BASE}) or {}).items():

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from asked import Asked, size
+from asked import Asked, by_label, size
 from needed_keys import LEFT_OUT
 from running import LayerRun
 
@@ -14,6 +14,7 @@ _OF_A_PART = re.compile(
     r"^rotary_dim$|^rotary_pct$|^rope_pct$|^rotary_emb_fraction$|^partial_rotary_factors$|^qk_rope_head_dim$"
 )
 _SLICE = "qk_rope_head_dim"
+_PART = "partial_rotary_factor"
 _WIDTHS = ("hidden_size", "n_embd", "d_model")
 # What follows from the width where a file leaves it out.
 _FOLLOW = ("head_dim", "attention_hidden_size")
@@ -49,16 +50,36 @@ def heads(asked: Asked) -> dict[str, Any]:
 
 
 def _unread(asked: Asked) -> list[str]:
-    """Keys of a head's length that the class writes into its own files with another number than it turns, and never reads."""
-    lengths = {size(layer)[0] for layer in asked.usual if layer.rotation is not None}
+    """Keys of how much turns that the class never reads, though it writes them into its own files, or others do."""
+    turning = [layer for layer in asked.usual if layer.rotation is not None]
+    lengths, parts = {size(layer)[0] for layer in turning}, {2 * size(layer)[1] for layer in turning}
     found = []
     for key in asked.keys(_OF_A_HEAD):
         value = asked.defaults.get(key)
         if isinstance(value, int) and value not in lengths and not {_SLICE, "head_dim"} & {key, *asked.defaults}:
-            layers = asked.tried({key: 2 * value})
-            if layers is not None and not _of_other_size(layers, asked.usual):
-                found.append(key)
-    return found
+            found += _of_no_effect(asked, key)
+    for key in asked.keys(_OF_A_PART):
+        value = asked.defaults.get(key)
+        if type(value) is int and value not in parts and key != _SLICE:
+            found += _of_no_effect(asked, key)
+    return found + ([_PART] if _SLICE not in asked.defaults and _turns_whole(asked) else [])
+
+
+def _of_no_effect(asked: Asked, key: str) -> list[str]:
+    """The key, if the double of its number changes nothing."""
+    layers = asked.tried({key: 2 * asked.defaults[key]})
+    return [key] if layers is not None and not _of_other_size(layers, asked.usual) else []
+
+
+def _turns_whole(asked: Asked) -> bool:
+    """Whether as much of a head turns whatever part of it a rope dict of the method 'default' asks for."""
+    ropes = by_label(asked.defaults.get("rope_parameters"))
+    for part in (0.5, 0.25):
+        given = {name: rope and {**rope, "rope_type": "default", _PART: part} for name, rope in ropes.items()}
+        layers = asked.tried({"rope_parameters": given.get("", given)})
+        if not ropes or layers is None or _of_other_size(layers, asked.usual):
+            return False
+    return True
 
 
 def _length_keys(asked: Asked) -> list[str]:

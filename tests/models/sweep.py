@@ -2,6 +2,7 @@
 
 python tests/models/sweep.py                 what sweep.json lacks
 python tests/models/sweep.py --anew          everything
+python tests/models/sweep.py llama glm       only these rows anew, and what sweep.json lacks
 python tests/models/sweep.py --minutes 5     no longer than that; what was not reached is said
 python tests/models/sweep.py --pages         only docs/models.md, from sweep.json
 """
@@ -38,7 +39,9 @@ _SECONDS = 25
 
 
 @contextmanager
-def _at_most(seconds: int) -> Iterator[None]:
+def at_most(seconds: int) -> Iterator[None]:
+    """NotRun for what takes longer."""
+
     def stop(*_: Any) -> None:
         raise NotRun(f"it takes more than {seconds} s")
 
@@ -55,10 +58,10 @@ def rows_of(model_type: str, rotary: RotaryModel) -> dict[str, str]:
     """The outcome of each spelling: equal, refused: why, differs: where, no module: why, or not built: why."""
     rows: dict[str, str] = {}
     try:
-        with _at_most(_SECONDS), warnings.catch_warnings():
+        with at_most(_SECONDS), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for spelling, outcome in _outcomes(model_type, rotary):
-                rows[spelling] = outcome
+            for spelling, found in _outcomes(model_type, rotary):
+                rows[spelling] = found
     except Exception as error:
         for spelling in SPELLINGS:
             rows.setdefault(spelling, _without_model(model_type, rotary, spelling) or f"not built: {_said(error)}")
@@ -93,7 +96,7 @@ def _outcomes(model_type: str, rotary: RotaryModel) -> Iterator[tuple[str, str]]
     config = tiny_config(config_from(model_type, rotary))
     layers = run(rotary, config, LENGTH)
     for spelling in SAME_MODEL:
-        yield spelling, _outcome(spelled(spelling, config), layers, None, None)
+        yield spelling, outcome(spelled(spelling, config), layers, None, None)
     usual: Any = None
     usual_ropes: Any = None
     for spelling in OLD:
@@ -108,7 +111,7 @@ def _outcomes(model_type: str, rotary: RotaryModel) -> Iterator[tuple[str, str]]
         except Exception as error:
             yield spelling, f"not built: its configuration raises {_said(error)}"
             continue
-        yield spelling, _outcome(source, layers, usual, usual_ropes)
+        yield spelling, outcome(source, layers, usual, usual_ropes)
         if usual is None:
             usual, usual_ropes = layers, _read(source)
 
@@ -120,7 +123,8 @@ def _read(source: Any) -> Any:
         return None
 
 
-def _outcome(source: Any, layers: Any, usual: Any, usual_ropes: Any) -> str:
+def outcome(source: Any, layers: Any, usual: Any, usual_ropes: Any) -> str:
+    """What is read of a configuration beside the layers of its model that ran: equal, refused: why, or differs: where."""
     try:
         ropes = yc.ropes_from_config(source)
     except ValueError as error:
@@ -168,7 +172,7 @@ def sweep(table: dict[str, Any], minutes: float) -> None:
         else:
             rows, evidence = rows_of(model_type, rotary), evidence_of(model_type, rotary)
         table["types"][model_type] = {"source": rotary.source, "evidence": evidence, "rows": rows}
-        print(model_type, sorted({outcome.split(":")[0] for outcome in rows.values()}), file=sys.stderr)
+        print(model_type, sorted({found.split(":")[0] for found in rows.values()}), file=sys.stderr)
 
 
 def main() -> int:
@@ -176,7 +180,11 @@ def main() -> int:
     parser.add_argument("--anew", action="store_true")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--pages", action="store_true")
+    parser.add_argument("types", nargs="*")
     arguments = parser.parse_args()
+    unknown = set(arguments.types) - {*text_models(), *towers()}
+    if unknown:
+        parser.error(f"{', '.join(sorted(unknown))}: no model of transformers {transformers.__version__} that rotates")
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(1)
     versions = {"transformers": transformers.__version__, "torch": torch.__version__}
@@ -186,14 +194,15 @@ def main() -> int:
         if {key: table[key] for key in versions} != versions:
             parser.error("sweep.json was made with other versions: --anew")
     if not arguments.pages:
+        table["types"] = {name: entry for name, entry in table["types"].items() if name not in arguments.types}
         sweep(table, arguments.minutes)
         table["types"] = dict(sorted(table["types"].items()))
         table["towers"] = {name: tower_outcome(tower) for name, tower in towers().items()}
         TABLE.write_text(json.dumps(table, indent=1) + "\n")
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(page(table))
-    outcomes = [row for entry in table["types"].values() for row in entry["rows"].values()]
-    return int(any(outcome.startswith("differs") for outcome in [*outcomes, *table["towers"].values()]))
+    every = [row for entry in table["types"].values() for row in entry["rows"].values()]
+    return int(any(found.startswith("differs") for found in [*every, *table["towers"].values()]))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ named; *none*, the file's keys stand alone. Empty: the file is refused, or no mo
 python tests/models/sweep.py          # run what tests/models/sweep.json lacks
 python tests/models/sweep.py --anew   # run everything
 python tests/models/facts.py --check  # run every model and compare the reader's table of facts with what it does
+python tests/models/random_dicts.py   # rope dicts drawn at random in the files of all types, read and run
 ```
 
 """

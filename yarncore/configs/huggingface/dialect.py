@@ -89,7 +89,7 @@ def _rope(config: Keys, facts: Facts, rope: RopeDict, layers: LayerNames, strict
     _check_taken(config, rope.keys, kind)
     _check_axial(config, facts, rope.keys, kind)
     of = head_dim(config, facts, rope.label, layers.names)
-    part = of if kind == "proportional" else rotary_dim(config, facts, rope, layers.names, of)
+    part = of if kind == "proportional" else rotary_dim(config, facts, rope, kind, layers.names, of)
     try:
         scaling = METHODS[kind](rope.keys, Model(config, facts, part // 2))
         counts, order = sections(config, rope.keys, facts, part // 2)

@@ -136,7 +136,7 @@ def _of_single_layers(config: Keys, label: str, names: tuple[str, ...]) -> int |
     return Keys({"head_dim": found.pop()}, config.where, "per_layer_config").count("head_dim") if found else None
 
 
-def rotary_dim(config: Keys, facts: Facts, rope: RopeDict, names: tuple[str, ...], of: int) -> int:
+def rotary_dim(config: Keys, facts: Facts, rope: RopeDict, kind: str, names: tuple[str, ...], of: int) -> int:
     """How many elements of a head of `of` turn: int(of * partial_rotary_factor), as transformers rounds it."""
     if is_sliced(config, facts):
         rope.keys.number("partial_rotary_factor", above=0)
@@ -161,6 +161,12 @@ def rotary_dim(config: Keys, facts: Facts, rope: RopeDict, names: tuple[str, ...
     if dim < 2 or dim % 2 or dim > of:
         raise ConfigError(
             f"{name} makes rotary_dim {dim} of head_dim {of}; an even number from 2 to head_dim is expected"
+        )
+    if dim != of and kind == "default" and "partial_rotary_factor" in facts.unread and name in found:
+        warn(
+            f"{name} makes rotary_dim {dim} of head_dim {of}, as the file says and engines read it; transformers' module of "
+            f"model_type {config.raw('model_type')!r} turns all {of} all the same",
+            finding=True,
         )
     return dim
 

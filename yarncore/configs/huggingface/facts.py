@@ -53,7 +53,7 @@ class Facts:
     defaults : mapping
         The class's defaults of keys that the file may leave out.
     head_dim : mapping of label to keys and default
-    unread : keys of a head's length that say nothing of the rotation
+    unread : keys of a head's length, or of the part of it that turns, which the class does not read
     at_end : bool
         The end of a head turns, not its beginning.
     rotary_dim : keys and default
@@ -64,6 +64,8 @@ class Facts:
         A key that lists a number for each layer in the place of layer_types, and the layer type that each number means.
     still, still_while : layer types that do not rotate, and the key without which they do
     layer_flags, layer_bases : keys with one entry for each layer
+    one_base : bool
+        The entries of layer_bases tell only which layers turn, those that are not 0; the base is the rope dict's.
     scaled_layers : str or None
         A key that lists the layers that a scaling is for.
     softmax_mscale : bool
@@ -102,6 +104,7 @@ class Facts:
     still_while: str | None = None
     layer_flags: Named | None = None
     layer_bases: str | None = None
+    one_base: bool = False
     scaled_layers: str | None = None
     softmax_mscale: bool = False
     alpha: bool = False

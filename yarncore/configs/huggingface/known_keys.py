@@ -136,7 +136,7 @@ def check_stated(config: Keys, facts: Facts, ropes: Iterable[Rope], sliced: bool
         Naming the key, what it says and what was read.
     """
     every = list(ropes)
-    config.seen.update(facts.unread)
+    _warn_of_unread(config, facts, every)
     times = 1.0 if facts.base_times is None else config.number(facts.base_times, above=0) or 1.0
     _compare(config, _BASES, "base", every, lambda rope, value: rope.base == value * times, lambda rope: rope.base)
     _compare(
@@ -157,6 +157,20 @@ def check_stated(config: Keys, facts: Facts, ropes: Iterable[Rope], sliced: bool
         config, _PARTS, "rotary_dim", every,
         lambda rope, value: rope.rotary_dim == int(rope.head_dim * value), lambda rope: rope.rotary_dim,
     )  # fmt: skip
+
+
+def _warn_of_unread(config: Keys, facts: Facts, ropes: list[Rope]) -> None:
+    """A ConfigWarning for each number of elements that turn that the class writes into its files and does not read."""
+    config.seen.update(facts.unread)
+    for key in facts.unread:
+        value = config.lookup(key)
+        if key in _DIMS and value is not None and any(rope.rotary_dim != value for rope in ropes):
+            dims = " and ".join(dict.fromkeys(str(rope.rotary_dim) for rope in ropes))
+            warn(
+                f"{config.name(key)} is {value!r}, which model_type {config.raw('model_type')!r} does not read: its module turns "
+                f"{dims} elements of a head; partial_rotary_factor is what it reads",
+                finding=True,
+            )
 
 
 def _compare(

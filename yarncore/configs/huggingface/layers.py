@@ -7,7 +7,7 @@ from typing import Any
 
 from yarncore._arguments import is_number
 from yarncore.configs.huggingface.facts import Facts
-from yarncore.configs.keys import Keys
+from yarncore.configs.keys import Keys, warn
 from yarncore.configs.model_ropes import FULL
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
@@ -147,6 +147,8 @@ def arranged(
         return dict(ropes), ()
     names, every_layer = layers.names, layers.all
     bases, flags = _bases(config, facts), _flags(config, facts, len(names) if layers.all else None)
+    if facts.one_base:
+        _warn_of_unread_bases(config, facts, bases, ropes)
     scaled = _scaled_layers(config, facts, len(names) if layers.all else None)
     if not layers.all and (flags or bases):
         every_layer = bool(bases) or config.has(str(facts.layer_flags and facts.layer_flags["key"]))
@@ -180,6 +182,18 @@ def _bases(config: Keys, facts: Facts) -> tuple[float, ...]:
     return tuple(map(float, listed))
 
 
+def _warn_of_unread_bases(
+    config: Keys, facts: Facts, bases: tuple[float, ...], ropes: Mapping[str, Rope | None]
+) -> None:
+    read = {rope.base for rope in ropes.values() if rope is not None}
+    for base in sorted(set(bases) - read - {0.0}):
+        warn(
+            f"{config.name(str(facts.layer_bases))} has {base:g}, which model_type {config.raw('model_type')!r} takes for no base: "
+            f"only 0 and not 0 are told apart, and its module turns at base {', '.join(f'{one:g}' for one in sorted(read))}",
+            finding=True,
+        )
+
+
 def _rope_of(
     config: Keys, facts: Facts, ropes: Mapping[str, Rope | None], name: str, base: float | None
 ) -> Rope | None:
@@ -189,7 +203,7 @@ def _rope_of(
     if label is None:
         raise ConfigError(f"{config.name('layer_types')} names {name!r}, for which there is no rope dict")
     rope = ropes[label]
-    return rope if rope is None or base is None else dataclasses.replace(rope, base=base)
+    return rope if rope is None or base is None or facts.one_base else dataclasses.replace(rope, base=base)
 
 
 def _name(name: str, kinds: list[Rope | None], rope: Rope | None) -> str:

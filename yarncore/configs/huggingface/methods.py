@@ -226,6 +226,8 @@ def _llama3(rope: Keys, model: Model) -> Scaling:
 
 def _proportional(rope: Keys, model: Model) -> Scaling:
     part = rope.number("partial_rotary_factor", above=0)
+    if part is None and model.facts.rotary_dim["keys"]:  # a part under another name, which the method does not read
+        raise rope.missing("partial_rotary_factor", "how much of a head turns")
     return Proportional(1.0 if part is None else part, rope.number("factor", at_least=1) or 1.0)
 
 

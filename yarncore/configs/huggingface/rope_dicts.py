@@ -47,9 +47,10 @@ def rope_dicts(config: Keys, facts: Facts, names: tuple[str, ...]) -> dict[str, 
     scaled = facts.scaled_by(key)
     if by_label:
         given = _without_dangling(config, key, given)
-    elif given and set(facts.ropes) - {"", "*"} and scaled is not None:
+    elif given and set(facts.ropes) != {""} and scaled is not None:
         if key == "rope_parameters" or not scaled:
-            raise config.error(key, f"one rope dict for each of {', '.join(facts.ropes)}")
+            labels = dict.fromkeys(names) if "*" in facts.ropes else facts.ropes
+            raise config.error(key, f"one rope dict for each of {', '.join(labels)}")
     elif given and scaled == ():
         warn(
             f"{config.name(key)} is {dict(given)!r}, which this model type does not read: its module does not scale",
@@ -129,8 +130,7 @@ def _rope_dict(
         return None
     path = f"{config.path}.{path}" if config.path and path else path or config.path
     if own:
-        adds = {} if by_label else facts.when_shared.get(label, {}).get("yarn_adds", {})
-        keys = Keys(own, config.where, path, adds if _is_yarn(own) else {})
+        keys = Keys(own, config.where, path, _added_by_class(facts, label, own, by_label))
     else:
         keys = Keys(default, config.where, path)
         if default.get("rope_type", "default") != "default" or len(set(default) - {"rope_type", "rope_theta"}) > 1:
@@ -138,6 +138,16 @@ def _rope_dict(
                 f"{config.name('rope_parameters')} says nothing of {label or 'the layers'}; transformers supplies {dict(default)!r}"
             )
     return RopeDict(label, keys, bool(own), by_label, _base(config, facts, label, names, keys, default or {}, by_label))
+
+
+def _added_by_class(facts: Facts, label: str, own: Mapping[str, Any], by_label: bool) -> Mapping[str, Any]:
+    """What a class puts into a rope dict of the file that lacks it, and the method reads."""
+    if _is_yarn(own):
+        adds: Mapping[str, Any] = {} if by_label else facts.when_shared.get(label, {}).get("yarn_adds", {})
+        return adds
+    part = facts.partial.get(label, facts.partial.get("*"))
+    is_proportional = own.get("rope_type", own.get("type")) == "proportional"
+    return {"partial_rotary_factor": part} if is_proportional and part is not None else {}
 
 
 def _base(
