@@ -61,13 +61,14 @@ RECIPES = {
     ),
     "keras-hub": Recipe("0.32.0", (_TORCH, "numpy", "keras==3.15.1"), "keras_hub_inside.py", ("keras-hub=={version}",)),
     "litgpt": Recipe(
-        "0.5.13", (_TORCH, "numpy", "pyyaml", "lightning==2.6.1", "safetensors"), "litgpt_inside.py", ("litgpt=={version}",)
+        "0.5.13", (_TORCH, "numpy", "psutil", "pyyaml", "lightning==2.6.1", "safetensors"), "litgpt_inside.py", ("litgpt=={version}",)
     ),
     "megatron": Recipe("0.16.1", (_TORCH, "megatron-core=={version}"), "megatron_inside.py"),
     "mlx-lm": Recipe("0.32.2", ("mlx-lm=={version}", "mlx[cpu]==0.32.4"), "mlx_lm_inside.py"),
     "torchtitan": Recipe(
         "0.3.0", (_TORCH, "numpy", "spmd_types==0.2.3", "tyro"), "torchtitan_inside.py", ("torchtitan=={version}",)
     ),
+    "transformers": Recipe("5.24.0", (_TORCH, "transformers=={version}"), "transformers_inside.py"),
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import yarncore as yc
 from yarncore.configs.engines.engine import RopeKeys, Shape
-from yarncore.configs.engines.examined import named
+from yarncore.configs.engines.examined import ENGINES, TRANSFORMERS, by_transformers, named
 
 RECORDS = [json.loads(path.read_text()) for path in sorted((Path(__file__).parent / "records").glob("*.json"))]
 EACH = [
@@ -20,10 +20,29 @@ pytestmark = pytest.mark.filterwarnings("ignore::yarncore.ConfigWarning")
 
 
 def said(record, one):
+    if record["engine"] == TRANSFORMERS:
+        return said_of_transformers(record, one)
     engine = named(record["engine"])
     keys = RopeKeys(one["rope"], "config", "rope_parameters")
     shape = Shape(record["dim"], False, record["max_position"], None, one.get("model_type", ""))
     return yc.Rope(record["dim"], record["base"], engine.scaling(engine.kind(keys), keys, shape))
+
+
+def said_of_transformers(record, one):
+    """What the doctor says first; where it says that the file fails, a ConfigError."""
+    config = {
+        "model_type": "llama", "head_dim": record["dim"], "num_attention_heads": 2,
+        "max_position_embeddings": record["max_position"], "rope_parameters": {"rope_theta": record["base"], **one["rope"]},
+    }  # fmt: skip
+    examined, _ = by_transformers(config, "config")
+    if examined.ropes is None:
+        raise yc.ConfigError(*examined.findings)
+    return examined.ropes["full_attention"]
+
+
+def is_refused_here(record, one):
+    """transformers takes the first of two types that disagree; here it is not guessed which was meant."""
+    return record["engine"] == TRANSFORMERS and one["name"] == "yarn, types that disagree"
 
 
 def is_reversed_yarn(record, one):
@@ -33,7 +52,7 @@ def is_reversed_yarn(record, one):
 
 @pytest.mark.parametrize(("record", "one"), EACH)
 def test_an_engine_did_what_is_said_of_it(record, one):
-    if "error" in one or is_reversed_yarn(record, one):
+    if "error" in one or is_reversed_yarn(record, one) or is_refused_here(record, one):
         with pytest.raises(yc.ConfigError):
             said(record, one)
         return
@@ -71,7 +90,9 @@ def test_each_record_tells_version_and_date():
         "megatron",
         "mlx-lm",
         "torchtitan",
+        "transformers",
     }
     for record in RECORDS:
-        assert next(iter(record["versions"].values())) == named(record["engine"]).VERSION
+        versions = {one.NAME: one.VERSION for one in ENGINES} | {TRANSFORMERS: by_transformers({}, "")[0].version}
+        assert next(iter(record["versions"].values())) == versions[record["engine"]]
         assert len(record["date"]) == 10
