@@ -1,6 +1,7 @@
 """Records that engines left when they were run are replayed: what is said of each is what it did."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -99,3 +100,11 @@ def test_each_record_tells_version_and_date():
     for record in RECORDS:
         assert next(iter(record["versions"].values())) == versions[record["engine"]]
         assert len(record["date"]) == 10
+
+
+def test_the_page_says_of_each_recipe_what_its_record_says():
+    page = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text()
+    rows = re.findall(r"^\| `(\S+)` \|.*\| (\S+) \| (\S+) \|$", page, re.MULTILINE)
+    recorded = {(record["engine"], next(iter(record["versions"].values())), record["date"]) for record in RECORDS}
+    assert len(rows) >= 8
+    assert set(rows) <= recorded
