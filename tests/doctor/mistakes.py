@@ -140,6 +140,7 @@ MISTAKES = (
     Mistake("the name of another engine's key for the factor", "Megatron-LM#1418", "", qwen3(_YARN | {"scaling_factor": 4.0}), qwen3(_YARN), "scaling_factor is not understood"),
     Mistake("the name of GGUF's key for the original length", "llama.cpp#12468", "", qwen3(_YARN | {"original_context_length": 32768}), qwen3(_YARN), "original_context_length is not understood"),
     Mistake("a type that nobody has", "unsloth#7028", "", qwen3(_YARN | {"rope_type": "yarn2"}), qwen3(_YARN), "'yarn2'"),
+    Mistake("a name of YaRN that only other engines know", "run", "", llama(_YARN | {"rope_type": "deepseek_yarn"}), llama(_YARN), "it fails: rope_scaling.rope_type is 'deepseek_yarn'"),
     Mistake("a factor without a type", "sglang#26187", "", qwen3({"factor": 4.0, "original_max_position_embeddings": 32768}), qwen3(_YARN), "rope_type is missing"),
     Mistake("a factor that is a string", "run", "", qwen3(_YARN | {"factor": "4.0"}), qwen3(_YARN), "factor is '4.0'"),
     Mistake("a factor below 1", "vllm#52665", "", qwen3(_YARN | {"factor": 0.25}), qwen3(_YARN), "factor is 0.25"),

@@ -58,6 +58,7 @@ def answer(
     run: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]],
     *distributions: str,
     model_types: tuple[str, ...] = (),
+    word: str = "rope",
 ) -> None:
     """Cases on the standard input, what the engine does with each on the output.
 
@@ -69,13 +70,15 @@ def answer(
         Whose versions are recorded, the engine first.
     model_types : tuple of str
         For each of which the engine is asked, as asked["model_type"], where it has code of its own for each.
+    word : str
+        Under which a case stands in its record.
     """
     asked = json.load(sys.stdin)
     records = []
     for name, rope, model_type in ((*case, one) for case in asked["cases"].items() for one in model_types or ("",)):
-        record: dict[str, Any] = {"name": name, "rope": rope}
+        record: dict[str, Any] = {"name": name, word: rope}
         if model_type:
-            record = {"name": f"{name}, {model_type}", "model_type": model_type, "rope": rope}
+            record = {"name": f"{name}, {model_type}", "model_type": model_type, word: rope}
         try:
             record |= run(dict(rope), asked | {"model_type": model_type})
         except Exception as error:  # whatever it raises is what it does

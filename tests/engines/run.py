@@ -15,7 +15,7 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ RECORDS = HERE / "records"
 sys.path.insert(0, str(HERE))
 
 from cases import BASE, CASES, DIM, MAX_POSITION, WITH_BETAS  # noqa: E402
+from llama_cpp_cases import LLAMA_CPP_CASES  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Recipe:
         Packages that are installed without what they ask for: the rotary code does not need it.
     needs_betas : bool
         It fails where nothing is said of beta_fast and beta_slow, and is asked once more with them.
+    cases : mapping, optional
+        In words of its own, where it does not take those of transformers.
     """
 
     version: str
@@ -50,6 +53,7 @@ class Recipe:
     inside: str
     bare: tuple[str, ...] = ()
     needs_betas: bool = False
+    cases: Mapping[str, Any] | None = None
 
 
 _TORCH = "torch==2.13.0"
@@ -61,13 +65,18 @@ RECIPES = {
     ),
     "keras-hub": Recipe("0.32.0", (_TORCH, "numpy", "keras==3.15.1"), "keras_hub_inside.py", ("keras-hub=={version}",)),
     "litgpt": Recipe(
-        "0.5.13", (_TORCH, "numpy", "pyyaml", "lightning==2.6.1", "safetensors"), "litgpt_inside.py", ("litgpt=={version}",)
+        "0.5.13", (_TORCH, "numpy", "psutil", "pyyaml", "lightning==2.6.1", "safetensors"), "litgpt_inside.py", ("litgpt=={version}",)
+    ),
+    "llama.cpp": Recipe(
+        "2026.10.11549", ("numpy", "cffi", "gguf==0.19.0", "llama-cpp-py-sync==0.11548", "xllamacpp=={version}"),
+        "llama_cpp_rotary_inside.py", cases=LLAMA_CPP_CASES,
     ),
     "megatron": Recipe("0.16.1", (_TORCH, "megatron-core=={version}"), "megatron_inside.py"),
     "mlx-lm": Recipe("0.32.2", ("mlx-lm=={version}", "mlx[cpu]==0.32.4"), "mlx_lm_inside.py"),
     "torchtitan": Recipe(
         "0.3.0", (_TORCH, "numpy", "spmd_types==0.2.3", "tyro"), "torchtitan_inside.py", ("torchtitan=={version}",)
     ),
+    "transformers": Recipe("5.24.0", (_TORCH, "transformers=={version}"), "transformers_inside.py"),
 }  # fmt: skip
 
 
@@ -95,11 +104,16 @@ def record_of(name: str, version: str, python: str | None = None) -> dict[str, A
 
 
 def _run(name: str, python: str) -> dict[str, Any]:
-    cases = CASES | WITH_BETAS if RECIPES[name].needs_betas else CASES
-    asked = {"cases": cases, "dim": DIM, "base": BASE, "max_position": MAX_POSITION}
-    command = [python, str(HERE / RECIPES[name].inside)]
+    recipe = RECIPES[name]
+    cases = CASES | WITH_BETAS if recipe.needs_betas else CASES
+    asked: dict[str, Any] = {"cases": cases, "dim": DIM, "base": BASE, "max_position": MAX_POSITION}
+    if recipe.cases is not None:
+        asked = {"cases": recipe.cases}
+    command = [python, str(HERE / recipe.inside)]
     done = subprocess.run(command, input=json.dumps(asked), stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
+    if recipe.cases is not None:
+        asked = {}  # each record has its own
     return {
         "engine": name, "date": datetime.date.today().isoformat(), "machine": platform.machine(), **asked, **found,
     }  # fmt: skip

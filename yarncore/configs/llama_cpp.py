@@ -1,6 +1,7 @@
 """Command lines of llama.cpp (llama-server, llama-cli): flags that change what a GGUF file sets.
 
-llama-server b11434 and the library b11739 were run with each of these flags (tests/goldens/engines_executed.json).
+llama-server b11434 and the library b11739 and b11549 were run with each of these flags (tests/goldens/engines_executed.json,
+tests/engines/records).
 """
 
 import dataclasses

@@ -22,6 +22,10 @@ from yarncore.rope.rope import Rope
 from yarncore.scaling import YaRN
 
 TRANSFORMERS = "transformers"
+# Names of methods that other engines know. transformers 5.24.0 ends with a KeyError on them (run with Llama's and Qwen3's rotary
+# modules) but in these models, whose configurations give them another name: models/phi3/configuration_phi3.py,
+# models/phi4_multimodal/configuration_phi4_multimodal.py, models/sarvam_mla/configuration_sarvam_mla.py.
+_NOT_OF_TRANSFORMERS = {"su": ("phi3", "phi4_multimodal"), "deepseek_yarn": ("sarvam_mla",), "telechat3-yarn": ()}
 # An engine more is a file in this folder and its name here.
 ENGINES: tuple[Engine, ...] = (vllm, sglang, llama_cpp, mlx_lm, genai, litgpt, megatron, torchtitan, keras_hub)
 
@@ -75,6 +79,9 @@ def by_transformers(mapping: Mapping[str, Any], where: str) -> tuple[Examined, M
             meant = read_mapping(mapping, where, strict=False)
     except ConfigError as error:
         return Examined(TRANSFORMERS, "5.24.0", findings=(_without(where, error), *findings)), None
+    failing = _failing_type(mapping, where, meant)
+    if failing:
+        return Examined(TRANSFORMERS, "5.24.0", findings=(failing, *findings), notes=tuple(notes)), meant
     computed = {name: _rounded(rope, mapping, where, name) for name, rope in meant.items()}
     findings += _other_numbers(meant, computed)
     return Examined(TRANSFORMERS, "5.24.0", computed, meant.advertised_length, (), tuple(findings), tuple(notes)), meant
@@ -127,6 +134,17 @@ def named(name: str) -> Engine:
     """
     one_of("engine", name, (TRANSFORMERS, *(one.NAME for one in ENGINES)))
     return next(engine for engine in ENGINES if name == engine.NAME)
+
+
+def _failing_type(mapping: Mapping[str, Any], where: str, meant: ModelRopes) -> str:
+    """What to say of a rope_type on which the model's own module fails; "" where there is none."""
+    if meant.evidence.kind != "run":  # code that is not in transformers may know it
+        return ""
+    for path, value in rope_keys(mapping, where).items():
+        takers = _NOT_OF_TRANSFORMERS.get(str(value))
+        if path.rpartition(".")[2] in ("rope_type", "type") and takers is not None and meant.model_type not in takers:
+            return f"it fails: {path} is {value!r}, a name that it does not know"
+    return ""
 
 
 def _rounded(rope: Rope | None, mapping: Mapping[str, Any], where: str, layer_type: str) -> Rope | None:

@@ -1,6 +1,7 @@
 """The keys rope.scaling.* and the tensors of divisors -> what llama.cpp computes from them.
 
-llama.cpp b11739 and b11434 were run with each of these settings (tests/goldens/engines_executed.json).
+llama.cpp b11739, b11549 and b11434 were run with each of these settings (tests/goldens/engines_executed.json,
+tests/engines/records).
 """
 
 import math
