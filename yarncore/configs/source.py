@@ -3,20 +3,19 @@
 import errno
 import json
 import os
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from yarncore.configs.containers.arguments import parse
-from yarncore.configs.containers.bounded_file import open_regular
+from yarncore.configs.containers.bounded_file import open_regular, standard_input
 from yarncore.configs.containers.extent import check_extent
 from yarncore.configs.containers.gguf_header import MAGIC, read_float32, read_header
 from yarncore.configs.hub import cached
 from yarncore.errors import ConfigError
 
-_LARGEST_FILE = 64 * 2**20
+_LARGEST_FILE = 16 * 2**20  # of JSON: it costs ten times as much memory, and a second or two
 _NOT_FOUND = (
     "No such file or folder. The path of a config.json, or of a folder that holds one, is expected; the name of a model on the "
     "hub is looked up in the local cache alone, and nothing is downloaded"
@@ -70,9 +69,10 @@ def _loaded(source: Any, config: Source | None) -> Source:
     if isinstance(source, Mapping):
         return Source(source, "config", config)
     if isinstance(source, str) and source == "-":
-        return Source(
-            parse_json(_bounded(sys.stdin.buffer, "standard input"), "standard input"), "standard input", config
-        )
+        raw = standard_input(_LARGEST_FILE, "a configuration")
+        if raw.startswith(MAGIC):
+            raise ConfigError("standard input: a GGUF file, which is read by ranges; its path is expected")
+        return Source(parse_json(raw, "standard input"), "standard input", config)
     if isinstance(source, (list, tuple)) and all(isinstance(word, str) for word in source):
         return Source(parse(source), "command line", config)
     if isinstance(source, str) and _is_typed(source) and not _exists(source):
@@ -103,6 +103,8 @@ def _exists(source: str) -> bool:
 
 def _load_file(source: str) -> tuple[Mapping[str, Any], str]:
     path = Path(source)
+    if not source:  # an empty variable of a shell; a path of no letters would be the folder of the moment
+        raise ConfigError("source is ''; a path is expected")
     if "\0" in source:
         raise ConfigError(f"source is {source!r}, which holds a NUL character; a path is expected")
     folder = path
@@ -159,6 +161,8 @@ def parse_json(raw: bytes, where: str) -> dict[str, Any]:
             raise ConfigError(f"{where}: the key {name!r} appears twice in one object")
         return found
 
+    if not raw.strip():
+        raise ConfigError(f"{where}: empty; a JSON object is expected")
     try:
         encoding = json.detect_encoding(raw)
         value = json.loads(raw.decode(encoding), object_pairs_hook=unique)
