@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yarncore.commands.command import tokens
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -37,9 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="drawn beside the model's own: plain, yarn:4, pi:4, ntk:8, ...",
     )
     parser.add_argument("--layer-type", help="which one, for models whose layers differ")
-    parser.add_argument("--original-length", type=int, metavar="TOKENS", help="that it was trained for")
+    parser.add_argument("--original-length", type=tokens, metavar="TOKENS", help="that it was trained for")
     parser.add_argument(
-        "--length", type=int, metavar="TOKENS", help="that are to be read; default: what the scalings are made for"
+        "--length", type=tokens, metavar="TOKENS", help="that are to be read; default: what the scalings are made for"
     )
     parser.add_argument("--out", metavar="FILE", help="ends in .svg, .png or .pdf; default: the kind, as .svg")
     parser.add_argument("--json", action="store_true", help="say what was written for machines")
