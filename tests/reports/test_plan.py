@@ -110,6 +110,15 @@ class TestOriginalLength:
         later = plan(unscaled(published("qwen3-8b-128k"), max_position_embeddings=262144), 524288)
         assert later.original_length == 262144
 
+    def test_a_file_of_deepseek_v3_without_its_scaling_is_known_by_its_code(self, published):
+        made = plan(unscaled(published("deepseek-v3")), 163840)  # which it advertises still
+        assert (made.factor, made.original_length) == (40, 4096)
+        assert "inference/model.py" in made.original_from and "commit" in made.original_from
+
+    def test_an_engine_that_reads_gguf_files_asks_for_one(self, published):
+        with pytest.raises(yc.ConfigError, match=r"a file of huggingface, and llama\.cpp reads a GGUF file"):
+            plan(published("qwen3-8b-128k"), 131072, engine="llama.cpp")
+
     def test_then_what_the_file_advertises_which_is_said(self, published):
         made = plan(published("yi-6b-200k"), 400_000)
         assert made.original_from.startswith("max_position_embeddings, since")

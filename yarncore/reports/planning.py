@@ -278,7 +278,7 @@ def _layer(rope: Rope | None, before: Rope | None, original: int, target: int) -
         _unseen(plain, factor),
         _unseen(scaled, factor),
         sum(row.multiplier < 1 for row in scaled),
-        float(rotation.attention_factor) ** 2,
+        float(rotation.attention_factor) * float(rotation.attention_factor),
         float(rotation.softmax_scale_factor),
     )
 
