@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarncore.commands.command import tokens
+from yarncore.errors import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace, console: "Console") -> int:
     from yarncore.reports.machine_readable import machine_readable
     from yarncore.reports.plotting import plot
 
-    out = Path(options.out or f"{options.kind}.svg")
+    out = Path(f"{options.kind}.svg" if options.out is None else options.out)
     plot(
         options.kind, options.source, options.scaling,
         layer_type=options.layer_type, original_length=options.original_length, length=options.length, path=out,
@@ -60,5 +61,5 @@ def run(options: argparse.Namespace, console: "Console") -> int:
     if options.json:
         print(machine_readable("plot", {"kind": options.kind, "files": [str(out)]}))
     else:
-        console.print(f"written: {out}", markup=False)
+        console.print(f"written: {printable(str(out))}", markup=False)
     return 0
