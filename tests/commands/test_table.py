@@ -171,6 +171,29 @@ def test_mistyped_names_of_formats_and_engines_are_named_too(capsys):
     assert 'did you mean "huggingface"?' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("show examples/configs/qwen2.5-7b-128.json", 'did you mean "examples/configs/qwen2.5-7b-128k.json"?'),
+        ("show examples/config/gpt-oss-20b.json", 'did you mean "examples/configs/gpt-oss-20b.json"?'),
+        ("compare examples/configs/yi-6b-200k.json yran:4", 'no scaling of that name; did you mean "yarn"?'),
+        ("plot ramp examples/configs/yi-6b-200k.json --scaling yran:4", 'did you mean "yarn"?'),
+        ("plot ramp examples/configs/yi-6b-200k.json --scaling yarn:4,bta_fast=2", 'did you mean "beta_fast"?'),
+    ],
+)
+def test_mistyped_paths_and_scalings_are_named_too(arguments, said, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    assert table.main(arguments.split()) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_path_that_nothing_is_like_is_not_guessed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for path in ("absent.json", "owner/model", "/nonexistent/a/b", "a/" * 3000):
+        assert table.main(["show", path]) == 2
+        assert "did you mean" not in capsys.readouterr().err
+
+
 def test_without_a_command_the_help_is_shown_and_the_call_is_wrong(capsys):
     with pytest.raises(SystemExit) as caught:
         table.main([])

@@ -1,6 +1,8 @@
 """A path, folder, dict or configuration object -> a mapping, and where it came from."""
 
+import difflib
 import errno
+import itertools
 import json
 import os
 from collections import Counter
@@ -16,6 +18,7 @@ from yarncore.configs.hub import cached
 from yarncore.errors import ConfigError
 
 _LARGEST_FILE = 16 * 2**20  # of JSON: it costs ten times as much memory, and a second or two
+_MOST_NAMES = 4096  # of a folder, that are looked at for a near miss
 _NOT_FOUND = (
     "No such file or folder. The path of a config.json, or of a folder that holds one, is expected; the name of a model on the "
     "hub is looked up in the local cache alone, and nothing is downloaded"
@@ -117,7 +120,7 @@ def _load_file(source: str) -> tuple[Mapping[str, Any], str]:
     except FileNotFoundError:
         found = cached(source)
         if found is None:
-            raise FileNotFoundError(errno.ENOENT, _NOT_FOUND, source) from None
+            raise FileNotFoundError(errno.ENOENT, _NOT_FOUND + _nearest(path), source) from None
         path, status = found, found.stat()
     with open_regular(path) as file:
         if path.suffix.lower() == ".gguf" or file.read(len(MAGIC)) == MAGIC:
@@ -141,6 +144,18 @@ def read_gguf(path: Path) -> dict[str, Any]:
         if divisors is not None:
             values[name] = divisors
     return values
+
+
+def _nearest(path: Path) -> str:
+    """The end of a sentence that names what is there under nearly that name; a typed scaling is one, too."""
+    try:
+        there = next(folder for folder in path.parents if folder.is_dir())
+        missing = path.relative_to(there).parts[0]
+        names = [entry.name for entry in itertools.islice(os.scandir(there), _MOST_NAMES)]
+    except (OSError, StopIteration, ValueError):
+        return ""
+    near = difflib.get_close_matches(missing, names, n=1)
+    return f'; did you mean "{there / near[0] / path.relative_to(there / missing)}"?' if near else ""
 
 
 def _bounded(file: BinaryIO, where: str, size: int = 0) -> bytes:
