@@ -230,3 +230,9 @@ def test_a_small_difference_is_told_by_as_many_digits_as_it_needs():
         config | {"rope_scaling": yarn}, config | {"rope_scaling": yarn | {"attention_factor": 1.25000001}}
     )
     assert found.layers["all layers"].difference == "attention_factor 1.25000001 in place of 1.25"
+
+
+def test_a_scaling_of_a_model_that_never_rotates_is_refused():
+    """It had been "the same numbers"."""
+    with pytest.raises(yc.ConfigError, match=r"never rotates q and k; yarn:4 has nothing to scale"):
+        compare({"model_type": "nemotron_h", "head_dim": 128, "num_attention_heads": 4, "hidden_size": 512}, "yarn:4")

@@ -100,6 +100,13 @@ class TestOriginalLength:
         made = plan(published("qwen3-8b-128k"), 131072, original_length=16384)
         assert (made.original_length, made.original_from) == (16384, "as given")
 
+    def test_a_length_that_contradicts_the_file_counts_and_is_told(self, published):
+        told = "L is 32,768 as given, and not 4,096: the configuration's own original_max_position_embeddings"
+        for target in (131072, 262144):
+            assert told in plan(published("gpt-oss-20b"), target, original_length=32768).notes
+        assert not plan(published("gpt-oss-20b"), 131072, original_length=4096).notes
+        assert not plan(published("yi-6b-200k"), 400_000, original_length=100_000).notes  # the file states none
+
     def test_then_the_file(self, published):
         assert "own original_max_position_embeddings" in plan(published("qwen3-8b-128k"), 131072).original_from
 
