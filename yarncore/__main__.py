@@ -120,6 +120,13 @@ def _console(**options: Any) -> "Console":
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the command's exit status, 2 for a wrong call or file, 130 when interrupted."""
+    try:
+        return _main(arguments)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     options = _parsed(sys.argv[1:] if arguments is None else arguments)
     if arguments is None and isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a letter that the terminal cannot show is no reason to say nothing
@@ -147,8 +154,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        return 130
     except (ValueError, TypeError, OSError, ArithmeticError) as error:
         if options.debug:
             raise

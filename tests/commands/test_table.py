@@ -66,6 +66,14 @@ def failing(raised):
     return types.SimpleNamespace(SUMMARY="fails", add_arguments=lambda parser: parser.add_argument("source"), run=run)
 
 
+def test_an_interruption_while_commands_are_loaded_is_no_traceback(monkeypatch):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(table, "load_command", interrupted)
+    assert table.main(["show", "x"]) == 130
+
+
 def status_of(line, **options):
     """What a shell does with a command line of yarncore."""
     return subprocess.run(

@@ -123,8 +123,15 @@ class TestPaths:
 class TestDocuments:
     def test_a_gigabyte_is_refused_unread(self, plain):
         os.truncate(plain, 2**30)
-        with pytest.raises(yc.ConfigError, match=r"config\.json: 1073741824 bytes or more; at most 16777216"):
+        with pytest.raises(yc.ConfigError, match=r"config\.json: 1073741824 bytes or more; at most 8388608"):
             yc.from_config(plain)
+
+    def test_another_file_of_a_model_s_folder_is_told_what_a_configuration_has(self, plain):
+        """It had been a list of 40 keys and flags."""
+        plain.write_text('{"tokenizer_class": "X"}')
+        with pytest.raises(yc.ConfigError, match=r"a config\.json has one of model_type, .*rope_theta") as caught:
+            yc.from_config(plain)
+        assert "--hf-overrides" not in str(caught.value)
 
     def test_nothing_is_said_to_be_nothing(self, plain):
         plain.write_text(" \n")
