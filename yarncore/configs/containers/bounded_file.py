@@ -50,7 +50,7 @@ def standard_input(most: int, what: str) -> bytes:
         raise ConfigError(f"standard input: it is closed; {what} is expected")
     raw = sys.stdin.buffer.read(most + 1)
     if len(raw) > most:
-        raise ConfigError(f"standard input: more than {most} bytes; {what} is expected")
+        raise ConfigError(f"standard input: more than {most} bytes; {what} of at most that is expected")
     return raw
 
 
