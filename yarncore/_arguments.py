@@ -73,14 +73,9 @@ def token_count(name: str, value: Any) -> int:
     return whole_number(name, value, noun="number of tokens")
 
 
-def stretch(name: str, value: Any, original_length: int) -> Any:
-    """`value` as s, a finite number >= 1 by which a length stretches to no more tokens than can be counted."""
-    number = real_number(name, value, at_least=1)
-    if isinstance(number, float) and not number * original_length < _LARGEST_LENGTH:
-        raise ValueError(
-            f"{name} is {value!r} and original_length {original_length}; their product, in tokens, is expected to be < 2^53"
-        )
-    return number
+def stretch(name: str, value: Any) -> Any:
+    """`value` as s, by which lengths are stretched: 1 <= s < 2^53, so that no product of the two overflows."""
+    return real_number(name, value, at_least=1, below=_LARGEST_LENGTH)
 
 
 def boolean(name: str, value: Any) -> bool:

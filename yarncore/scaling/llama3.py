@@ -39,7 +39,7 @@ class Llama3(Scaling):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "original_length", token_count("original_length", self.original_length))
-        object.__setattr__(self, "factor", stretch("factor", self.factor, self.original_length))
+        object.__setattr__(self, "factor", stretch("factor", self.factor))
         low = real_number("low_freq_factor", self.low_freq_factor, above=0)
         high = real_number("high_freq_factor", self.high_freq_factor, above=0)
         if low > high:

@@ -52,7 +52,7 @@ class LongRoPE(Scaling):
         if length < 2:
             raise ValueError(f"original_length is {length}; at least 2 is expected, since s is compared with ln L")
         object.__setattr__(self, "original_length", length)
-        object.__setattr__(self, "factor", stretch("factor", self.factor, length))
+        object.__setattr__(self, "factor", stretch("factor", self.factor))
         if self.attention_factor is not None:
             object.__setattr__(
                 self, "attention_factor", real_number("attention_factor", self.attention_factor, above=0, below=2**53)

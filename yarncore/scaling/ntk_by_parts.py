@@ -119,11 +119,10 @@ class NTKByParts(Scaling):
     ramp: Ramp = "dimension"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "factor", real_number("factor", self.factor, at_least=1))
+        object.__setattr__(self, "factor", stretch("factor", self.factor))
         names = ("original_length", "beta_fast", "beta_slow", "truncate", "ramp")
         for name, value in zip(names, checked_parts(*(getattr(self, name) for name in names)), strict=True):
             object.__setattr__(self, name, value)
-        stretch("factor", self.factor, self.original_length)
 
     def precompute(self, inverse_frequencies: Array) -> Array:
         return self.parts.ramp_weight(inverse_frequencies)

@@ -149,7 +149,7 @@ class DynamicYaRN(Scaling):
         for name, value in zip(names, checked_parts(*(getattr(self, name) for name in names)), strict=True):
             object.__setattr__(self, name, value)
         if self.max_factor is not None:
-            object.__setattr__(self, "max_factor", stretch("max_factor", self.max_factor, self.original_length))
+            object.__setattr__(self, "max_factor", stretch("max_factor", self.max_factor))
         object.__setattr__(self, "steps", _checked_steps(self.steps, self.max_factor))
         _check_amplitudes(self)
 
