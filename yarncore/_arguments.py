@@ -73,6 +73,11 @@ def token_count(name: str, value: Any) -> int:
     return whole_number(name, value, noun="number of tokens")
 
 
+def stretch(name: str, value: Any) -> Any:
+    """`value` as s, by which lengths are stretched: 1 <= s < 2^53, so that no product of the two overflows."""
+    return real_number(name, value, at_least=1, below=_LARGEST_LENGTH)
+
+
 def boolean(name: str, value: Any) -> bool:
     """`value` if it is True or False."""
     if not isinstance(value, bool):

@@ -66,14 +66,86 @@ def failing(raised):
     return types.SimpleNamespace(SUMMARY="fails", add_arguments=lambda parser: parser.add_argument("source"), run=run)
 
 
+def test_an_interruption_while_commands_are_loaded_is_no_traceback(monkeypatch):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(table, "load_command", interrupted)
+    assert table.main(["show", "x"]) == 130
+
+
+def status_of(line, **options):
+    """What a shell does with a command line of yarncore."""
+    return subprocess.run(
+        ["bash", "-c", line.replace("yarncore", f"{shlex.quote(sys.executable)} -m yarncore")],
+        capture_output=True, text=True, cwd=ROOT, **options,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["show", "compare", "show --json"])
+def test_a_reader_that_goes_away_is_no_finding(command):
+    """rich had ended the process with status 1, that of findings."""
+    word, _, flag = command.partition(" ")
+    config = "examples/configs/llama-3.1-8b.json"
+    second = "plain" if word == "compare" else ""
+    done = status_of(f"yarncore {word} {config} {second} {flag} | true; exit ${{PIPESTATUS[0]}}")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_cannot_be_written_is_an_error():
+    done = status_of(
+        "yarncore compare examples/configs/llama-3.1-8b.json examples/configs/llama-3.1-8b.json > /dev/full"
+    )
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr.startswith("yarncore: [Errno 28]")
+
+
+def test_a_closed_standard_input_is_told():
+    done = status_of("yarncore show - <&-")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "yarncore: standard input: it is closed; a configuration is expected\n",
+    )
+
+
+def test_a_terminal_of_no_columns_is_not_shown_nothing(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "0")
+    assert table.main(["show", str(ROOT / "examples" / "configs" / "llama-3.1-8b.json")]) == 0
+    assert "llama" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
-    ("raised", "status"), [(KeyboardInterrupt(), 130), (OSError("gone"), 2), (ValueError("[x] :a:"), 2)]
+    ("arguments", "kind", "words"),
+    [
+        (["show", "absent.json"], "FileNotFoundError", "absent.json"),
+        (["show", "x", "--lenght", "5"], "wrong call", 'did you mean "--length"?'),
+        (["shwo", "x"], "wrong call", 'did you mean "show"?'),
+        (["doctor"], "wrong call", "required: source"),
+    ],
+)
+def test_machines_are_told_of_errors_too(arguments, kind, words, capsys):
+    try:
+        status = table.main([*arguments, "--json"])
+    except SystemExit as ended:
+        status = ended.code
+    printed = capsys.readouterr()
+    told = json.loads(printed.out)
+    assert (status, told["schema"], told["kind"]) == (2, "yarncore/error/1", kind)
+    assert words in told["message"] and told["message"] in printed.err
+
+
+@pytest.mark.parametrize(
+    ("raised", "status"),
+    [(KeyboardInterrupt(), 130), (OSError("gone"), 2), (ValueError("[x] :a:"), 2), (OverflowError("too large"), 2)],
 )
 def test_what_a_command_raises_is_an_exit_status(raised, status, monkeypatch, capsys):
     monkeypatch.setattr(table, "COMMANDS", ("fail",))
     monkeypatch.setattr(table, "load_command", lambda name: failing(raised))
     assert table.main(["fail", "source"]) == status
-    assert capsys.readouterr().err == (f"yarncore: {raised}\n" if status == 2 else "")
+    told = capsys.readouterr().err
+    if isinstance(raised, OverflowError):
+        assert told.startswith("yarncore: a number is too large or too small to compute with (too large)")
+    else:
+        assert told == (f"yarncore: {raised}\n" if status == 2 else "")
 
 
 @pytest.mark.parametrize(
@@ -105,6 +177,29 @@ def test_mistyped_names_of_formats_and_engines_are_named_too(capsys):
     assert 'did you mean "vllm"?' in capsys.readouterr().err
     assert table.main(["doctor", config, "--format", "hugingface"]) == 2
     assert 'did you mean "huggingface"?' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("show examples/configs/qwen2.5-7b-128.json", 'did you mean "examples/configs/qwen2.5-7b-128k.json"?'),
+        ("show examples/config/gpt-oss-20b.json", 'did you mean "examples/configs/gpt-oss-20b.json"?'),
+        ("compare examples/configs/yi-6b-200k.json yran:4", 'no scaling of that name; did you mean "yarn"?'),
+        ("plot ramp examples/configs/yi-6b-200k.json --scaling yran:4", 'did you mean "yarn"?'),
+        ("plot ramp examples/configs/yi-6b-200k.json --scaling yarn:4,bta_fast=2", 'did you mean "beta_fast"?'),
+    ],
+)
+def test_mistyped_paths_and_scalings_are_named_too(arguments, said, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    assert table.main(arguments.split()) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_path_that_nothing_is_like_is_not_guessed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for path in ("absent.json", "owner/model", "/nonexistent/a/b", "a/" * 3000):
+        assert table.main(["show", path]) == 2
+        assert "did you mean" not in capsys.readouterr().err
 
 
 def test_without_a_command_the_help_is_shown_and_the_call_is_wrong(capsys):

@@ -123,8 +123,26 @@ class TestPaths:
 class TestDocuments:
     def test_a_gigabyte_is_refused_unread(self, plain):
         os.truncate(plain, 2**30)
-        with pytest.raises(yc.ConfigError, match=r"config\.json: 1073741824 bytes or more; at most 67108864"):
+        with pytest.raises(yc.ConfigError, match=r"config\.json: 1073741824 bytes or more; at most 8388608"):
             yc.from_config(plain)
+
+    def test_another_file_of_a_model_s_folder_is_told_what_a_configuration_has(self, plain):
+        """It had been a list of 40 keys and flags."""
+        plain.write_text('{"tokenizer_class": "X"}')
+        with pytest.raises(yc.ConfigError, match=r"a config\.json has one of model_type, .*rope_theta") as caught:
+            yc.from_config(plain)
+        assert "--hf-overrides" not in str(caught.value)
+
+    def test_nothing_is_said_to_be_nothing(self, plain):
+        plain.write_text(" \n")
+        with pytest.raises(yc.ConfigError, match=r"config\.json: empty; a JSON object is expected"):
+            yc.from_config(plain)
+
+    def test_a_path_of_no_letters_is_not_the_folder_of_the_moment(self, plain, monkeypatch):
+        """An empty variable of a shell had read whatever config.json was there."""
+        monkeypatch.chdir(plain.parent)
+        with pytest.raises(yc.ConfigError, match="source is ''"):
+            yc.from_config("")
 
     def test_a_file_that_grows_or_hides_its_length_is_read_no_further_than_the_bound(self, plain, monkeypatch):
         """As files of /proc do, whose length is said to be 0."""

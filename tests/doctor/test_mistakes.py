@@ -1,10 +1,11 @@
 """Each mistake is flagged, and its correction is clean."""
 
 import json
+import shlex
 
 import pytest
 from golden_files import records
-from mistakes import MISTAKES, deepseek, qwen3
+from mistakes import MISTAKES, deepseek, llama, qwen3
 
 import yarncore as yc
 from yarncore.__main__ import main
@@ -29,6 +30,46 @@ def test_a_mistake_is_found_and_its_correction_is_clean(mistake):
     found = findings(run(mistake, mistake.wrong))
     assert any(re.search(mistake.words, words) for words in found), found
     assert findings(run(mistake, mistake.right)) == []
+
+
+BY_WORDS = [one for one in MISTAKES if one.engine in ("vllm", "sglang", "mlx-lm", "genai")]
+
+
+@pytest.mark.filterwarnings("ignore::yarncore.ConfigWarning")
+@pytest.mark.parametrize("mistake", BY_WORDS, ids=lambda mistake: mistake.name)
+def test_what_to_write_is_told_and_is_right_or_why_there_is_nothing(mistake):
+    """What is told is applied to the wrong file and read as the engine reads it: it computes what the file means."""
+    row = run(mistake, mistake.wrong).rows[-1]
+    meant = yc.ropes_from_config(mistake.wrong, strict=False)
+    if row.remedy.startswith("nothing that it reads: "):
+        assert "cannot express" in row.remedy or "was not run" in row.remedy
+        return
+    if mistake.engine in ("vllm", "sglang"):
+        start = {"vllm": ["vllm", "serve", "m"], "sglang": ["python", "-m", "sglang.launch_server"]}[mistake.engine]
+        found = yc.ropes_from_config([*start, *shlex.split(row.remedy)], config=mistake.wrong)
+    else:
+        written, _, gone = row.remedy.partition(" in the place of ")
+        kept = {key: value for key, value in mistake.wrong.items() if key not in gone.split(", ")}
+        found = yc.ropes_from_config(kept | json.loads(written), format=mistake.engine)
+    length = meant.advertised_length
+    ours, theirs = (one["full_attention"].at(length) for one in (meant, found))
+    assert theirs.inverse_frequencies == pytest.approx(ours.inverse_frequencies, rel=1e-9)
+    assert (theirs.attention_factor, theirs.softmax_scale_factor) == (ours.attention_factor, ours.softmax_scale_factor)
+
+
+def test_the_remedy_is_printed_and_only_where_it_was_asked_for(tmp_path, capsys):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(llama({"rope_type": "linear", "factor": 4}, 4096)))
+    assert main(["doctor", str(path), "--engine", "vllm"]) == 1
+    assert "  to write: --max-model-len 4096 --hf-overrides '{" in capsys.readouterr().out
+    assert all(not row.remedy for row in diagnose(str(path), []).rows)
+
+
+def test_no_length_is_promised_that_the_scaling_does_not_reach():
+    scaled = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+              "original_max_position_embeddings": 8192}  # fmt: skip
+    row = diagnose(llama(scaled), ["vllm"], length=262144).rows[-1]
+    assert row.remedy.startswith("nothing for 262144 tokens: what the file says reaches 131072; yarncore plan")
 
 
 def test_there_are_enough_of_them_and_no_two_are_the_same():

@@ -218,3 +218,21 @@ class TestCommand:
         path = CONFIGS / "yi-6b-200k.json"
         line = [sys.executable, "-m", "yarncore", "compare", "-", str(path)]
         assert subprocess.run(line, input=path.read_bytes(), cwd=ROOT, capture_output=True).returncode == 0
+
+
+def test_a_small_difference_is_told_by_as_many_digits_as_it_needs():
+    """It had been "turns 1 times as fast as it should"."""
+    config = {"rope_theta": 1e6, "head_dim": 128, "num_attention_heads": 4, "max_position_embeddings": 4096}
+    yarn = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 1024, "attention_factor": 1.25}
+    found = yc.compare(config | {"rope_scaling": yarn}, config | {"rope_theta": 1000001.0, "rope_scaling": yarn})
+    assert found.layers["all layers"].difference == "pair 63 turns 0.999999 times as fast as it should"
+    found = yc.compare(
+        config | {"rope_scaling": yarn}, config | {"rope_scaling": yarn | {"attention_factor": 1.25000001}}
+    )
+    assert found.layers["all layers"].difference == "attention_factor 1.25000001 in place of 1.25"
+
+
+def test_a_scaling_of_a_model_that_never_rotates_is_refused():
+    """It had been "the same numbers"."""
+    with pytest.raises(yc.ConfigError, match=r"never rotates q and k; yarn:4 has nothing to scale"):
+        compare({"model_type": "nemotron_h", "head_dim": 128, "num_attention_heads": 4, "hidden_size": 512}, "yarn:4")

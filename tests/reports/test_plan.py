@@ -100,6 +100,13 @@ class TestOriginalLength:
         made = plan(published("qwen3-8b-128k"), 131072, original_length=16384)
         assert (made.original_length, made.original_from) == (16384, "as given")
 
+    def test_a_length_that_contradicts_the_file_counts_and_is_told(self, published):
+        told = "L is 32,768 as given, and not 4,096: the configuration's own original_max_position_embeddings"
+        for target in (131072, 262144):
+            assert told in plan(published("gpt-oss-20b"), target, original_length=32768).notes
+        assert not plan(published("gpt-oss-20b"), 131072, original_length=4096).notes
+        assert not plan(published("yi-6b-200k"), 400_000, original_length=100_000).notes  # the file states none
+
     def test_then_the_file(self, published):
         assert "own original_max_position_embeddings" in plan(published("qwen3-8b-128k"), 131072).original_from
 
@@ -109,6 +116,15 @@ class TestOriginalLength:
         # Qwen3-2507 advertises 262144 and was trained for it.
         later = plan(unscaled(published("qwen3-8b-128k"), max_position_embeddings=262144), 524288)
         assert later.original_length == 262144
+
+    def test_a_file_of_deepseek_v3_without_its_scaling_is_known_by_its_code(self, published):
+        made = plan(unscaled(published("deepseek-v3")), 163840)  # which it advertises still
+        assert (made.factor, made.original_length) == (40, 4096)
+        assert "inference/model.py" in made.original_from and "commit" in made.original_from
+
+    def test_an_engine_that_reads_gguf_files_asks_for_one(self, published):
+        with pytest.raises(yc.ConfigError, match=r"a file of huggingface, and llama\.cpp reads a GGUF file"):
+            plan(published("qwen3-8b-128k"), 131072, engine="llama.cpp")
 
     def test_then_what_the_file_advertises_which_is_said(self, published):
         made = plan(published("yi-6b-200k"), 400_000)

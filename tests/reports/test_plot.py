@@ -93,6 +93,53 @@ def test_its_words_name_the_pairs_of_each_regime():
         assert regime in words
 
 
+def words_in(figure):
+    (axis,) = figure.axes
+    return [text.get_text() for text in axis.texts]
+
+
+def test_the_ramp_marks_the_bounds_of_what_is_drawn():
+    """Those of YaRN had stood in the picture of Llama 3's, which lies between 1 and 4 turns."""
+    assert words_in(yc.plot("ramp", ROPE)) == ["1 turn", "32 turns"]
+    assert words_in(yc.plot("ramp", CONFIG.with_name("llama-3.1-8b.json"))) == ["1 turn", "4 turns"]
+    both = yc.plot("ramp", ROPE, ["yarn:16,beta_slow=0.5,beta_fast=16"])
+    assert words_in(both) == ["0.5 turns", "1 turn", "16 turns", "32 turns"]
+
+
+def test_the_target_is_what_the_model_advertises_as_for_show():
+    """Llama 3.1 reads 131,072 tokens; its scaling's s times L is 65,536."""
+    words = words_in(yc.plot("wavelengths", CONFIG.with_name("llama-3.1-8b.json")))
+    assert "target length, 131,072 tokens" in words
+
+
+@pytest.mark.parametrize("s", [1.01, 1.5, 16.0])
+def test_words_of_close_lengths_do_not_overlap(s):
+    figure = yc.plot("wavelengths", yc.Rope(128, scaling=yc.YaRN(s, 4096)))
+    figure.draw_without_rendering()
+    (axis,) = figure.axes
+    one, other = (text.get_window_extent() for text in axis.texts if "length" in text.get_text())
+    assert not one.overlaps(other)
+
+
+def test_a_picture_that_cannot_be_drawn_leaves_the_file_that_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "picture.PNG"  # as some systems write it
+    yc.plot("ramp", ROPE, path=path)
+    kept = path.read_bytes()
+    assert kept.startswith(b"\x89PNG")
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        yc.plot("ramp", ROPE, path=path)
+    assert path.read_bytes() == kept
+
+
+def test_names_of_files_may_be_no_text(tmp_path, capsys):
+    path = tmp_path / "a\udcff.svg"
+    assert main(["plot", "ramp", str(CONFIG), "--out", str(path)]) == 0
+    assert path.stat().st_size > 1000
+    assert main(["plot", "ramp", str(CONFIG), "--out", ""]) == 2
+    assert "path is '.'" in capsys.readouterr().err
+
+
 def test_the_ramp_is_linear_in_the_pair_for_the_code_and_in_the_turns_for_the_paper():
     drawn = lines(yc.plot("ramp", ROPE, ["yarn:16,ramp=rotations"]))
     turns, weight = drawn["YaRN, s = 16"].get_data()

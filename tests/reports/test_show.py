@@ -86,3 +86,23 @@ def test_module_and_closed_pipe():
         [sys.executable, "-m", "yarncore", "--version"], capture_output=True, text=True, check=True
     )
     assert version.stdout.startswith("yarncore ")
+
+
+@pytest.mark.parametrize("heads", [10**6, 10**9])
+def test_heads_that_no_memory_holds_are_refused(heads, capsys, tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(
+        json.dumps({"head_dim": 256, "num_attention_heads": heads, "rope_theta": 1e4, "max_position_embeddings": 4096})
+    )
+    assert main(["show", str(path)]) == 2
+    assert f"q and k have {heads} and {heads} heads of 256 elements" in capsys.readouterr().err
+
+
+def test_many_heads_are_timed_over_fewer_tokens(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("yarncore.reports.check._MOST_TIMED", 2**20)
+    path = tmp_path / "config.json"
+    path.write_text(
+        json.dumps({"head_dim": 64, "num_attention_heads": 64, "rope_theta": 1e4, "max_position_embeddings": 4096})
+    )
+    assert main(["show", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["check"]["tokens"] == 2**20 // (4 * 64 * 64)

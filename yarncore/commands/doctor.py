@@ -3,6 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from yarncore.commands.command import tokens
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -29,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--config", help="the model's own configuration, for command lines")
     parser.add_argument("--format", help="insist on a format")
-    parser.add_argument("--length", type=int, help="tokens that are to be served")
+    parser.add_argument("--length", type=tokens, help="tokens that are to be served")
     parser.add_argument(
         "--download", action="store_true", help="fetch the config.json of a model that the hub has (owner/model)"
     )

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from yarncore.commands.command import tokens
 from yarncore.errors import need_packages
 from yarncore.evaluate.needles import KINDS
 
@@ -38,14 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="as-is (the default), plain, or as yarn:4, yarn:4,beta_fast=16, dynamic-yarn, pi:4, ntk:4, ntk-by-parts:4, "
         "dynamic-pi, dynamic-ntk",
     )  # fmt: skip
-    parser.add_argument("--original-length", type=int, help="tokens that it was trained for; default: its config's")
+    parser.add_argument("--original-length", type=tokens, help="tokens that it was trained for; default: its config's")
     _add_what(parser.add_argument_group("what is asked"))
     _add_how(parser.add_argument_group("how"))
 
 
 def _add_what(asked: Any) -> None:
     asked.add_argument(
-        "--lengths", nargs="+", type=int, metavar="TOKENS", help="of prompts with what is generated, and of windows"
+        "--lengths", nargs="+", type=tokens, metavar="TOKENS", help="of prompts with what is generated, and of windows"
     )
     asked.add_argument(
         "--depths", nargs="+", type=float, default=[0.0, 0.25, 0.5, 0.75, 1.0], metavar="DEPTH",

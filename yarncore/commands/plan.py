@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yarncore._arguments import token_count
+from yarncore.commands.command import tokens
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,10 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source", metavar="config", help="the model's own config.json, GGUF file or folder; -: read from a pipe"
     )
     parser.add_argument(
-        "--to", type=int, metavar="TOKENS", help="that are to be served; default: the longest of --lengths"
+        "--to", type=tokens, metavar="TOKENS", help="that are to be served; default: the longest of --lengths"
     )
     parser.add_argument(
-        "--original-length", type=int, metavar="TOKENS",
+        "--original-length", type=tokens, metavar="TOKENS",
         help="that it was trained for; default: the configuration's own, else a cited one, else what it advertises",
     )  # fmt: skip
     parser.add_argument(

@@ -4,6 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yarncore.commands.command import tokens
+from yarncore.errors import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -37,9 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="drawn beside the model's own: plain, yarn:4, pi:4, ntk:8, ...",
     )
     parser.add_argument("--layer-type", help="which one, for models whose layers differ")
-    parser.add_argument("--original-length", type=int, metavar="TOKENS", help="that it was trained for")
+    parser.add_argument("--original-length", type=tokens, metavar="TOKENS", help="that it was trained for")
     parser.add_argument(
-        "--length", type=int, metavar="TOKENS", help="that are to be read; default: what the scalings are made for"
+        "--length", type=tokens, metavar="TOKENS", help="that are to be read; default: what the scalings are made for"
     )
     parser.add_argument("--out", metavar="FILE", help="ends in .svg, .png or .pdf; default: the kind, as .svg")
     parser.add_argument("--json", action="store_true", help="say what was written for machines")
@@ -50,7 +53,7 @@ def run(options: argparse.Namespace, console: "Console") -> int:
     from yarncore.reports.machine_readable import machine_readable
     from yarncore.reports.plotting import plot
 
-    out = Path(options.out or f"{options.kind}.svg")
+    out = Path(f"{options.kind}.svg" if options.out is None else options.out)
     plot(
         options.kind, options.source, options.scaling,
         layer_type=options.layer_type, original_length=options.original_length, length=options.length, path=out,
@@ -58,5 +61,5 @@ def run(options: argparse.Namespace, console: "Console") -> int:
     if options.json:
         print(machine_readable("plot", {"kind": options.kind, "files": [str(out)]}))
     else:
-        console.print(f"written: {out}", markup=False)
+        console.print(f"written: {printable(str(out))}", markup=False)
     return 0

@@ -3,6 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from yarncore.commands.command import tokens
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -24,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a config.json, a folder that holds one, or a model in the hub's local cache; -: read from a pipe",
     )
     parser.add_argument("--layer-type", help="which one, for models whose layers differ")
-    parser.add_argument("--length", type=int, help="tokens; default: the length the setting is made for")
+    parser.add_argument("--length", type=tokens, help="tokens; default: the length the setting is made for")
     parser.add_argument(
         "--no-strict", action="store_true", help="warn of keys that are not understood instead of stopping"
     )

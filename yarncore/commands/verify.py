@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from yarncore.commands.command import tokens
 from yarncore.commands.identify import add_table, positions_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_table(parser)
     parser.add_argument("config", help="a config.json, GGUF file, folder or command line")
     parser.add_argument("--layer-type", help="which one, for models whose layers differ")
-    parser.add_argument("--length", type=int, help="for methods that look at the length")
+    parser.add_argument("--length", type=tokens, help="for methods that look at the length")
     parser.add_argument("--json", action="store_true", help="for machines")
 
 

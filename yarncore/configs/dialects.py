@@ -91,8 +91,11 @@ def recognised(given: Source, format: str | None = None) -> Dialect:
             if given.config is not None and not dialect.CHANGES_A_MODEL:
                 raise ValueError(f"config is given, and {dialect.NAME} is a configuration itself; None is expected")
             return dialect
-    signs = ", ".join(sign for dialect in dialects() for sign in dialect.SIGNS)
-    raise ConfigError(f"{given.where}: not recognised as one of {', '.join(FORMATS)}: none of {signs} is there")
+    signs = ", ".join(next(dialect.SIGNS for dialect in dialects() if dialect.NAME == "huggingface"))
+    raise ConfigError(
+        f"{given.where}: not recognised as one of {', '.join(FORMATS)}: a config.json has one of {signs}, and what tells the "
+        "others apart is not there either"
+    )
 
 
 def from_config(

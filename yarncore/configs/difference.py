@@ -62,11 +62,12 @@ def _numbers(wanted: Rope, found: Rope, same: float) -> Iterator[str]:
         ours, theirs = wanted.at(length), found.at(length)
         where = "" if length is None else f" at {length} tokens"
         pair, ratio = _worst_pair(ours.inverse_frequencies, theirs.inverse_frequencies)
-        faster = f"pair {pair} turns {ratio:.4g} times as fast as it should{where}"
+        faster = f"pair {pair} turns {_digits(ratio, 1.0, 4)} times as fast as it should{where}"
         _keep_largest(at, "frequency", ratio, faster)
         for name in ("attention_factor", "softmax_scale_factor"):
             right, given = float(getattr(ours, name)), float(getattr(theirs, name))
-            _keep_largest(at, name, given / right, f"{name} {given:.6g} in place of {right:.6g}{where}")
+            words = f"{name} {_digits(given, right)} in place of {_digits(right, given)}{where}"
+            _keep_largest(at, name, given / right, words)
     _add_query_scales(at, wanted, found)
     yield from (words for size, words in at.values() if size > same)
 
@@ -81,6 +82,13 @@ def _add_query_scales(at: dict[str, tuple[float, str]], wanted: Rope, found: Rop
         right, given = (1.0 if scale is None else scale.at(position) for scale in (ours, theirs))
         words = f"queries at position {position} multiplied by {given:.6g} in place of {right:.6g}"
         _keep_largest(at, "query scale", given / right, words)
+
+
+def _digits(number: float, other: float, digits: int = 6) -> str:
+    """As few as tell it from another that differs."""
+    while digits < 17 and number != other and f"{number:.{digits}g}" == f"{other:.{digits}g}":
+        digits += 1
+    return f"{number:.{digits}g}"
 
 
 def _keep_largest(at: dict[str, tuple[float, str]], what: str, ratio: float, words: str) -> None:

@@ -9,7 +9,15 @@ _QWEN3 = (
     32768,
     "QwenLM/Qwen3, docs/source/inference/transformers.md, commit da3e64585a954e58a7e722c5299089dcf95b17de",
 )
-_CITED: dict[tuple[str, int], tuple[int, str]] = {("qwen3", 40960): _QWEN3, ("qwen3_moe", 40960): _QWEN3}
+_DEEPSEEK_V3 = (
+    4096,
+    "deepseek-ai/DeepSeek-V3, inference/model.py (original_seq_len), commit 9b4e9788e4a3a731f7567338ed15d3ec549ce03b",
+)
+_CITED: dict[tuple[str, int], tuple[int, str]] = {
+    ("qwen3", 40960): _QWEN3,
+    ("qwen3_moe", 40960): _QWEN3,
+    ("deepseek_v3", 163840): _DEEPSEEK_V3,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,13 +37,13 @@ def model_of(source: Source, flags: TypedKeys, flag: str, before: str) -> Source
     after = flags.words[flags.words.index(before) + 1 :] if before in flags.words else []
     named = flags.raw(flag) if flags.has(flag) else after[0] if after else None
     if not isinstance(named, str):
-        raise ConfigError(f"{source.where}: no model is named; its configuration is needed (config=)")
+        raise ConfigError(f"{source.where}: no model is named; its configuration is needed (config=, --config)")
     try:
         return load(named)
     except FileNotFoundError:
         raise ConfigError(
             f"{source.where}: the model {named!r} is neither a folder here nor in the local cache of the hub, and nothing is "
-            "downloaded; its configuration is needed (config=)"
+            "downloaded; its configuration is needed (config=, --config)"
         ) from None
 
 

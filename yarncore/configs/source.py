@@ -1,22 +1,24 @@
 """A path, folder, dict or configuration object -> a mapping, and where it came from."""
 
+import difflib
 import errno
+import itertools
 import json
 import os
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from yarncore.configs.containers.arguments import parse
-from yarncore.configs.containers.bounded_file import open_regular
+from yarncore.configs.containers.bounded_file import open_regular, standard_input
 from yarncore.configs.containers.extent import check_extent
 from yarncore.configs.containers.gguf_header import MAGIC, read_float32, read_header
 from yarncore.configs.hub import cached
 from yarncore.errors import ConfigError
 
-_LARGEST_FILE = 64 * 2**20
+_LARGEST_FILE = 8 * 2**20  # of JSON, at worst 2 s of CPU and 300 MB
+_MOST_NAMES = 4096  # of a folder, that are looked at for a near miss
 _NOT_FOUND = (
     "No such file or folder. The path of a config.json, or of a folder that holds one, is expected; the name of a model on the "
     "hub is looked up in the local cache alone, and nothing is downloaded"
@@ -70,9 +72,10 @@ def _loaded(source: Any, config: Source | None) -> Source:
     if isinstance(source, Mapping):
         return Source(source, "config", config)
     if isinstance(source, str) and source == "-":
-        return Source(
-            parse_json(_bounded(sys.stdin.buffer, "standard input"), "standard input"), "standard input", config
-        )
+        raw = standard_input(_LARGEST_FILE, "a configuration")
+        if raw.startswith(MAGIC):
+            raise ConfigError("standard input: a GGUF file, which is read by ranges; its path is expected")
+        return Source(parse_json(raw, "standard input"), "standard input", config)
     if isinstance(source, (list, tuple)) and all(isinstance(word, str) for word in source):
         return Source(parse(source), "command line", config)
     if isinstance(source, str) and _is_typed(source) and not _exists(source):
@@ -103,6 +106,8 @@ def _exists(source: str) -> bool:
 
 def _load_file(source: str) -> tuple[Mapping[str, Any], str]:
     path = Path(source)
+    if not source:  # an empty variable of a shell; a path of no letters would be the folder of the moment
+        raise ConfigError("source is ''; a path is expected")
     if "\0" in source:
         raise ConfigError(f"source is {source!r}, which holds a NUL character; a path is expected")
     folder = path
@@ -115,7 +120,7 @@ def _load_file(source: str) -> tuple[Mapping[str, Any], str]:
     except FileNotFoundError:
         found = cached(source)
         if found is None:
-            raise FileNotFoundError(errno.ENOENT, _NOT_FOUND, source) from None
+            raise FileNotFoundError(errno.ENOENT, _NOT_FOUND + _nearest(path), source) from None
         path, status = found, found.stat()
     with open_regular(path) as file:
         if path.suffix.lower() == ".gguf" or file.read(len(MAGIC)) == MAGIC:
@@ -141,6 +146,18 @@ def read_gguf(path: Path) -> dict[str, Any]:
     return values
 
 
+def _nearest(path: Path) -> str:
+    """The end of a sentence that names what is there under nearly that name; a typed scaling is one, too."""
+    try:
+        there = next(folder for folder in path.parents if folder.is_dir())
+        missing = path.relative_to(there).parts[0]
+        names = [entry.name for entry in itertools.islice(os.scandir(there), _MOST_NAMES)]
+    except (OSError, StopIteration, ValueError):
+        return ""
+    near = difflib.get_close_matches(missing, names, n=1)
+    return f'; did you mean "{there / near[0] / path.relative_to(there / missing)}"?' if near else ""
+
+
 def _bounded(file: BinaryIO, where: str, size: int = 0) -> bytes:
     """All that a file holds, where that is no more than a configuration may be; it may hold more than its size said."""
     raw = file.read(_LARGEST_FILE + 1) if size <= _LARGEST_FILE else b""
@@ -159,6 +176,8 @@ def parse_json(raw: bytes, where: str) -> dict[str, Any]:
             raise ConfigError(f"{where}: the key {name!r} appears twice in one object")
         return found
 
+    if not raw.strip():
+        raise ConfigError(f"{where}: empty; a JSON object is expected")
     try:
         encoding = json.detect_encoding(raw)
         value = json.loads(raw.decode(encoding), object_pairs_hook=unique)

@@ -4,6 +4,7 @@ from dataclasses import fields
 from typing import Any
 
 from yarncore import scaling
+from yarncore._arguments import did_you_mean
 from yarncore.errors import ConfigError
 from yarncore.scaling.scaling import Scaling
 
@@ -39,7 +40,9 @@ def parse_scaling(typed: str, original_length: int) -> Scaling | None:
     head, *options = typed.split(",")
     name, colon, factor = head.partition(":")
     if name not in NAMES:
-        raise ConfigError(f"scaling is {typed!r}; {AS_IS}, {', '.join(NAMES)} are known, as in yarn:4 or dynamic-yarn")
+        raise ConfigError(
+            f"scaling is {typed!r}; {AS_IS}, {', '.join(NAMES)} are known, as in yarn:4 or dynamic-yarn{did_you_mean(name, NAMES)}"
+        )
     kind = NAMES[name]
     if kind is None:
         if colon or options:
@@ -54,6 +57,7 @@ def parse_scaling(typed: str, original_length: int) -> Scaling | None:
         if not equals or key not in known:
             raise ConfigError(
                 f"scaling is {typed!r}: {option!r} is none of {', '.join(f'{each}=...' for each in sorted(known))}"
+                f"{did_you_mean(key, known)}"
             )
         given[key] = _value(typed, value)
     if "factor" in known and "factor" not in given:

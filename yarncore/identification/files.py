@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from yarncore.configs.containers.bounded_file import open_regular
+from yarncore.configs.containers.bounded_file import open_regular, standard_input
 from yarncore.errors import need_packages
 
 _LARGEST = 512 * 2**20  # a table of 2 million positions in float32
@@ -34,7 +33,7 @@ def load_table(source: str, key: str | None = None) -> Any:
         Where the file system says no.
     """
     where = "standard input" if source == "-" else source
-    raw = _read(sys.stdin.buffer, where) if source == "-" else _of_file(Path(source), where)
+    raw = standard_input(_LARGEST, "a table") if source == "-" else _of_file(Path(source), where)
     try:
         found = _parsed(raw, where)
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:

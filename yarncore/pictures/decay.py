@@ -36,7 +36,8 @@ def draw(drawn: Sequence[Drawn]) -> Figure:
     )
     for one, style in zip(drawn, line_styles(), strict=False):
         rotation = one.rope.at(one.target_length)
-        temperature = float(rotation.attention_factor) ** 2 * float(rotation.softmax_scale_factor)
+        factor = float(rotation.attention_factor)
+        temperature = factor * factor * float(rotation.softmax_scale_factor)
         draw_line(axis, edges[:-1], temperature * bound(one.after, distances).mean(axis=1), one.label, style)
     marked = dict.fromkeys(length for one in drawn for length in (one.original_length, one.target_length))
     for length in marked:

@@ -32,6 +32,12 @@ class Drawn:
         return lengths_of(self.rope, self.target_length)[2]
 
     @property
+    def bounds(self) -> tuple[float, ...]:
+        """Turns within L between which its ramp lies; none where it has no ramp."""
+        names = ("beta_slow", "beta_fast", "low_freq_factor", "high_freq_factor")
+        return tuple(float(getattr(self.rope.scaling, name)) for name in names if hasattr(self.rope.scaling, name))
+
+    @property
     def before(self) -> npt.NDArray[np.float64]:
         """Radians per token of each pair without scaling."""
         return _speeds(replace(self.rope, scaling=None), None)

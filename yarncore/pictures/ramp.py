@@ -19,9 +19,9 @@ def draw(drawn: Sequence[Drawn]) -> Figure:
             raise ValueError(f"{one.label} has no s above 1, so that no pair is between kept and divided by it")
         weight = (one.after / one.before - 1 / s) / (1 - 1 / s)
         draw_line(axis, one.before * one.original_length / (2 * np.pi), weight, one.label, style)
-    for turns in (1, 32):
+    for turns in sorted({turns for one in drawn for turns in one.bounds}):
         axis.axvline(turns, color="0.6", linewidth=0.8, linestyle="dotted")
-        name = f"{turns} turn{'s' * (turns > 1)}"
+        name = f"{turns:g} turn{'s' * (turns != 1)}"
         axis.text(turns, 1.01, name, fontsize=8, ha="center", va="bottom", transform=axis.get_xaxis_transform())
     axis.set(xscale="log", xlabel="turns within the original length", ylabel="share of the frequency that is kept")
     axis.invert_xaxis()  # fast pairs on the left, as by pair

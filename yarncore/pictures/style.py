@@ -1,5 +1,6 @@
 """The style that all pictures share: what is told apart is told apart without colour, and the same numbers give the same file."""
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -66,6 +67,10 @@ def save(figure: Figure, path: Path) -> None:
 
     An SVG has no date, names within that follow from the picture, and letters as letters.
     """
+    ending = path.suffix.lower().removeprefix(".")
+    salt = path.stem.encode("utf-8", "replace").decode()  # names of files may be no text
+    drawn = io.BytesIO()  # whole, before a file that was there is lost
+    with matplotlib.rc_context({"svg.hashsalt": salt, "svg.fonttype": "none"}):
+        figure.savefig(drawn, format=ending, **({"metadata": {"Date": None}} if ending == "svg" else {"dpi": 160}))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with matplotlib.rc_context({"svg.hashsalt": path.stem, "svg.fonttype": "none"}):
-        figure.savefig(path, **({"metadata": {"Date": None}} if path.suffix == ".svg" else {"dpi": 160}))
+    path.write_bytes(drawn.getvalue())

@@ -32,11 +32,16 @@ def draw(drawn: Sequence[Drawn]) -> Figure:
         axes.text((first + last) / 2, top / 1.6, f"{regime}\n{where}", ha="center", va="top", fontsize=9)
     axes.plot(pairs, before, color="0.4", linestyle="--", linewidth=1.5, label="as trained")
     axes.plot(pairs, after, color="black", linewidth=2, label=one.label)
-    for length, name in ((one.original_length, "trained length"), (one.target_length, "target length")):
+    lengths = {"trained length": one.original_length, "target length": one.target_length}
+    if one.target_length == one.original_length:
+        del lengths["target length"]
+    for name, length in lengths.items():
         axes.axhline(length, color="black", linewidth=0.8, linestyle="dotted")
-        axes.text(0, length * 1.1, f"{name}, {length:,} tokens", fontsize=8)
-        if one.target_length == one.original_length:
-            break
+        above = length == max(lengths.values())  # the other is told below its line: two lengths may be close
+        axes.annotate(
+            f"{name}, {length:,} tokens", (0, length), (0, 2 if above else -2), textcoords="offset points", fontsize=8,
+            va="bottom" if above else "top",
+        )  # fmt: skip
     axes.set(yscale="log", xlim=(-0.5, pairs[-1] + 0.5), ylim=(3, top), xlabel="pair of a head",
              ylabel="wavelength: tokens for one turn")  # fmt: skip
     axes.spines[["top", "right"]].set_visible(False)

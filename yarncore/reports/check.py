@@ -13,6 +13,8 @@ from yarncore.threads import get_num_threads
 
 _CHECKED_TOKENS = 8
 _TIMED_TOKENS = 1024
+_MOST_OF_A_TOKEN = 2**21  # elements of all its heads; models have up to some 2^15
+_MOST_TIMED = 2**27  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,19 @@ class RotationCheck:
 
 
 def check(description: Description) -> RotationCheck:
-    """Rotate at the last positions of the target context, compare and time."""
+    """Rotate at the last positions of the target context, compare and time.
+
+    Raises
+    ------
+    ValueError
+        Where q and k would be larger than those of any model.
+    """
+    most = max(description.heads, description.key_heads) * description.rope.head_dim
+    if most > _MOST_OF_A_TOKEN:
+        raise ValueError(
+            f"q and k have {description.heads} and {description.key_heads} heads of {description.rope.head_dim} elements; at most "
+            f"{_MOST_OF_A_TOKEN} elements a token are rotated to check them"
+        )
     rotation = description.rotation
     end = description.target_length or _TIMED_TOKENS
     positions = np.arange(max(0, end - _CHECKED_TOKENS), end)
@@ -93,7 +107,8 @@ def _distance(y: npt.NDArray[np.floating], exact: npt.NDArray[np.float64], where
 
 
 def _time(description: Description, end: int) -> tuple[int, float]:
-    tokens = min(_TIMED_TOKENS, end)
+    elements = max(description.heads, description.key_heads) * description.rope.head_dim
+    tokens = min(_TIMED_TOKENS, end, _MOST_TIMED // (4 * elements))
     q, k = (
         np.ones((1, tokens, heads, description.rope.head_dim), dtype=np.float32)
         for heads in (description.heads, description.key_heads)

@@ -1,10 +1,12 @@
 """One side of a comparison: a configuration in any format, or a scaling that is put on the other side's."""
 
 import dataclasses
+import errno
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from yarncore._arguments import did_you_mean
 from yarncore.configs.dialects import recognised
 from yarncore.configs.extension import rescaled, scaled_layers
 from yarncore.configs.model_ropes import ModelRopes
@@ -62,8 +64,19 @@ def sides(a: Any, b: Any, config: Any = None) -> tuple[Side, Side]:
     if is_scaling(b):
         other = _read(load(a), model)
         return other, _scaled(other, b)
-    first, second = load(a), load(b)
+    first, second = _loaded(a), _loaded(b)
     return _read(first, model or _model(second)), _read(second, model or _model(first))
+
+
+def _loaded(given: Any) -> Source:
+    try:
+        return load(given)
+    except FileNotFoundError as error:
+        name = given.partition(",")[0].partition(":")[0] if isinstance(given, str) else ""
+        hint = did_you_mean(name, NAMES)
+        if not hint or "/" in given:
+            raise
+        raise FileNotFoundError(errno.ENOENT, f"No such file, and no scaling of that name{hint}", given) from error
 
 
 def _model(given: Source) -> Source | None:
@@ -88,6 +101,8 @@ def _flat(mapping: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any
 
 def _scaled(side: Side, typed: str) -> Side:
     found = side.ropes
+    if not any(rope is not None for rope in found.values()):
+        raise ConfigError(f"{found.where}: the model never rotates q and k; {typed} has nothing to scale")
     length = original_length(found)
     if length.tokens is None:
         raise ConfigError(f"{found.where}: nothing tells the length that {typed} would count from")

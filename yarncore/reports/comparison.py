@@ -153,6 +153,9 @@ def compare(a: Any, b: Any, *, positions: Sequence[int] | None = None, config: A
     asked = None if positions is None else tuple(integer("a position of positions", one) for one in positions)
     if asked == ():
         raise ValueError("positions is empty; at least one is expected")
+    for one in asked or ():
+        if not -(2**63) <= one < 2**64:
+            raise ValueError(f"a position of positions has {one.bit_length()} bits; an integer of 64 bits is expected")
     first, second = sides(a, b, config)
     pairs = _pairs(first, second)
     layers = {

@@ -1,10 +1,12 @@
 """What engines make of a configuration, as data: findings, notes, and each key's fate."""
 
+import json
+import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from yarncore.configs.dialects import recognised
+from yarncore.configs.dialects import recognised, to_config
 from yarncore.configs.engines.examined import (
     ENGINES,
     TRANSFORMERS,
@@ -15,7 +17,10 @@ from yarncore.configs.engines.examined import (
     named,
     rope_keys,
 )
+from yarncore.configs.model_ropes import ModelRopes
 from yarncore.configs.source import Source, load
+from yarncore.configs.target_length import target_length
+from yarncore.configs.writing import quiet
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
 
@@ -37,6 +42,9 @@ class Row:
     keys : dict of key to str
         "used", or what the engine does instead.
     findings, notes : tuple of str
+    remedy : str
+        What to write so that the engine computes what the model does, where it has findings and decides: flags, or keys of
+        the file; or why there is nothing. "" where that is not known.
     """
 
     engine: str
@@ -50,6 +58,7 @@ class Row:
     keys: dict[str, str]
     findings: tuple[str, ...]
     notes: tuple[str, ...]
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +138,32 @@ def _of_transformers(
         return tuple(rows)
     for engine, version in chosen if insisted else [(engine, "") for engine in ENGINES]:
         examined = by_engine(engine, given.mapping, given.where, meant, length)
-        rows.append(_row(examined, version, insisted, keys))
+        row = _row(examined, version, insisted, keys)
+        wanted = row.decides and row.findings and row.engine in _TOLD_IN_WORDS
+        rows.append(replace(row, remedy=_remedy(row.engine, given.mapping, meant, length)) if wanted else row)
     return tuple(rows)
+
+
+# Engines that the file of transformers, or flags beside it, can tell what to compute.
+_TOLD_IN_WORDS = ("vllm", "sglang", "mlx-lm", "genai")
+
+
+def _remedy(engine: str, mapping: Mapping[str, Any], meant: ModelRopes, length: int | None) -> str:
+    """What makes an engine compute what the file means; it was read back as that engine reads it."""
+    made_for = [target_length(rope.scaling) for rope in meant.values() if rope is not None]
+    reaches = max(each for each in (0, meant.advertised_length, *made_for) if each is not None)
+    if length is not None and length > reaches:
+        return f"nothing for {length} tokens: what the file says reaches {reaches}; yarncore plan says what more needs"
+    try:
+        with quiet():
+            written = to_config(dict(meant), engine, config=mapping)
+    except ConfigError as error:
+        return f"nothing that it reads: {error}"
+    if isinstance(written, list):
+        return shlex.join(written)
+    changed = {key: value for key, value in written.items() if key not in mapping or mapping[key] != value}
+    gone = [key for key in mapping if key not in written]
+    return json.dumps(changed) + (f" in the place of {', '.join(gone)}" if gone else "") if changed else ""
 
 
 def _row(examined: Examined, version: str, decides: bool, keys: Mapping[str, Any]) -> Row:

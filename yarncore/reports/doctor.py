@@ -50,6 +50,8 @@ def _told(row: Row, console: Console) -> None:
         console.print(f"  [{colour}]{quoted(key)}: {quoted(fate)}[/]")
     for words in row.findings:
         console.print(f"  [red]finding:[/] {quoted(words)}")
+    if row.remedy:
+        console.print(f"  [green]to write:[/] {quoted(row.remedy)}")
     for words in row.notes:
         console.print(f"  note: {quoted(words)}")
 

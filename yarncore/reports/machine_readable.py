@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 # A form keeps its version while keys are only added; one that goes, or means something else, is a new version.
-_VERSIONS = {"compare": 1, "doctor": 1, "evaluate": 1, "identify": 1, "plan": 1, "plot": 1, "show": 1, "verify": 1}
+_VERSIONS = {
+    "compare": 1, "doctor": 1, "error": 1, "evaluate": 1, "identify": 1, "plan": 1, "plot": 1, "show": 1, "verify": 1,
+}  # fmt: skip
 
 
 def machine_readable(command: str, content: Mapping[str, Any]) -> str:

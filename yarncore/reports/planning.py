@@ -252,6 +252,10 @@ def _setting(
     own = recognised(given).NAME
     format = name.partition("@")[0]
     config = given.mapping if _OVER.get(format, format) == own else None
+    if config is None and _OVER.get(format, format) == "gguf":
+        raise ConfigError(
+            f"{given.where}: a file of {own}, and {name} reads a GGUF file; that file is expected in its place"
+        )
     if name == own and config is not None and ropes == dict(found) and served == found.advertised_length:
         return dict(config), config  # in its own words
     return to_config(ropes, name, config=config, length=served), config
@@ -274,7 +278,7 @@ def _layer(rope: Rope | None, before: Rope | None, original: int, target: int) -
         _unseen(plain, factor),
         _unseen(scaled, factor),
         sum(row.multiplier < 1 for row in scaled),
-        float(rotation.attention_factor) ** 2,
+        float(rotation.attention_factor) * float(rotation.attention_factor),
         float(rotation.softmax_scale_factor),
     )
 

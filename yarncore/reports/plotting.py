@@ -86,7 +86,7 @@ def plot(
 
 def _target(path: Any) -> Path:
     target = Path(path)
-    if target.suffix not in ENDINGS:
+    if target.suffix.lower() not in ENDINGS:
         raise ValueError(f"path is {str(path)!r}; a file that ends in {', '.join(ENDINGS)} is expected")
     return target
 
@@ -96,37 +96,37 @@ def _drawn(
 ) -> "list[Drawn]":
     from yarncore.pictures.drawn import Drawn
 
-    rope, trained = _model(source, layer_type, original)
+    rope, trained, advertised = _model(source, layer_type, original)
     ropes = {_label(rope.scaling): rope}
     for given in scalings:
         scaling = parse_scaling(given, trained) if isinstance(given, str) else given
         if scaling is not None and not isinstance(scaling, Scaling):
             raise TypeError(f"scalings holds {scaling!r}; None, a scaling such as YaRN(...) or a word is expected")
         ropes[_label(scaling)] = rescaled("", rope, {"": scaling}) or rope
-    ends = [_target_length(each, trained) for each in ropes.values()]
+    ends = [_target_length(each, advertised if each is rope else trained) for each in ropes.values()]
     longest = token_count("length", length) if length is not None else max(ends)
     return [Drawn(label, each, trained, longest) for label, each in ropes.items()]
 
 
-def _model(source: Any, layer_type: str | None, original: int | None) -> tuple[Rope, int]:
-    """The Rope, and L."""
+def _model(source: Any, layer_type: str | None, original: int | None) -> tuple[Rope, int, int]:
+    """The Rope, L, and the tokens that the model advertises."""
     given = None if original is None else token_count("original_length", original)
     if isinstance(source, Rope):
         tokens = given or lengths_of(source, None)[0]
         if tokens is None:
             raise ValueError(f"original_length is needed: {source!r} does not tell the length that it was trained for")
-        return source, tokens
+        return source, tokens, tokens
     found = ropes_from_config(source, strict=False)
     tokens = length_of(found, given).tokens
     if tokens is None:
         raise ConfigError(
             f"{found.where}: nothing tells the length that the model was trained for; give original_length"
         )
-    return found.one(layer_type), tokens
+    return found.one(layer_type), tokens, found.advertised_length or tokens
 
 
-def _target_length(rope: Rope, trained: int) -> int:
-    return lengths_of(rope, trained)[1] or trained
+def _target_length(rope: Rope, advertised: int) -> int:
+    return lengths_of(rope, advertised)[1] or advertised
 
 
 def _label(scaling: Scaling | None) -> str:

@@ -1,8 +1,8 @@
 """Lengths of the prompts that a model serves: read from where they stand, and what a scale does for them."""
 
+import io
 import json
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from yarncore._arguments import token_count, whole_number
+from yarncore.configs.containers.bounded_file import open_regular, standard_input
 from yarncore.errors import ConfigError
 
 _LARGEST_FILE = 64 * 2**20
-_LINE = re.compile(r"(\d+)(?:[:,\s]\s*(\d+))?")
+_LINE = re.compile(r"([0-9]{1,16})(?:\s*[:,;\s]\s*([0-9]{1,16}))?")
+_HEADER = re.compile(r"[\"']?[A-Za-z_][\w .-]*[\"']?(?:\s*[,;\t]\s*[\"']?[A-Za-z_][\w .-]*[\"']?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,34 +111,56 @@ def _from_text(length: Any) -> Any:
 def read(path: str) -> PromptLengths:
     """Lengths from a file: a JSON list of lengths, a JSON object of length to count, or a line for each: `LENGTH [COUNT]`.
 
+    Lines may be those of a CSV file, with names of columns in the first.
+
     Parameters
     ----------
     path : str
         "-" is the standard input.
     """
     name = "standard input" if path == "-" else path
-    raw = sys.stdin.buffer.read(_LARGEST_FILE + 1) if path == "-" else _bytes(Path(path))
+    raw = standard_input(_LARGEST_FILE, "a histogram") if path == "-" else _bytes(Path(path))
     if len(raw) > _LARGEST_FILE:
         raise ConfigError(f"{name}: more than {_LARGEST_FILE} bytes; a histogram is expected")
-    text = raw.decode("utf-8", "replace").strip()
+    text = raw.decode("utf-8-sig", "replace").strip()
     try:
-        return PromptLengths.of(json.loads(text) if text[:1] in "[{" and text else _of_lines(text, name))
-    except (TypeError, ValueError, RecursionError) as error:
+        return PromptLengths.of(_of_json(text) if text[:1] in "[{" and text else _of_lines(text, name))
+    except RecursionError:
+        raise ConfigError(f"{name}: nested too deeply") from None
+    except (TypeError, ValueError) as error:
         raise ConfigError(f"{name}: {error}") from None
 
 
 def _bytes(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(_LARGEST_FILE + 1)
+
+
+def _of_json(text: str) -> Any:
+    """A list, or an object in which no length is counted twice."""
+
+    def counted(pairs: list[tuple[str, Any]]) -> Any:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
+            raise ValueError(f"the length {name[:40]!r} appears twice; one count is expected")
+        return found
+
+    return json.loads(text, object_pairs_hook=counted)
 
 
 def _of_lines(text: str, name: str) -> dict[int, int]:
     counts: Counter[int] = Counter()
-    for number, line in enumerate(text.splitlines(), 1):
+    may_be_header = True
+    for number, line in enumerate(io.StringIO(text, newline=None), 1):
         line = line.partition("#")[0].strip()
         if not line:
             continue
         found = _LINE.fullmatch(line)
+        if found is None and may_be_header and _HEADER.fullmatch(line):
+            may_be_header = False
+            continue
+        may_be_header = False
         if found is None:
             raise ConfigError(f"line {number} is {line[:60]!r}; a length and, where it is not 1, a count are expected")
         counts[int(found[1])] += int(found[2] or 1)
@@ -146,6 +170,8 @@ def _of_lines(text: str, name: str) -> dict[int, int]:
 def typed(words: list[str]) -> PromptLengths:
     """Lengths as they are typed: one file, or LENGTH:COUNT for each."""
     if len(words) == 1 and not _LINE.fullmatch(words[0]):
+        if words[0] != "-" and not Path(words[0]).exists():
+            raise ConfigError(f"lengths is {words[0][:200]!r}: neither LENGTH:COUNT, as in 32768:100, nor a file")
         return read(words[0])
     counts: Counter[int] = Counter()
     for word in words:

@@ -58,22 +58,27 @@ def sufficient(
     """The scaling that is sufficient, and what has to be known of it."""
     original = length.tokens or target
     factor = max(1.0, target / original)
+    notes: list[str] = []
     reached = reached_length(found) or original
+    stated = original_length(found)
+    if length.tokens != stated.tokens and stated.stated:
+        notes.append(f"L is {original:,} as given, and not {stated.tokens:,}: {stated.whence}")
     if own is None:
-        return (yarn(found, factor, original) if factor > 1 else None), []
+        return (yarn(found, factor, original) if factor > 1 else None), notes
     if target <= reached and not (replace and factor < reached / original):
         larger = reached / original > factor
         note = (
             f"the model's own scaling reaches {reached:,} tokens and stays. s = {factor:.4g} would be enough: weights that were "
             "not trained under the larger one lose less by it (replace)"
         )
-        return own, [note] if larger else []
+        return own, [*notes, note] if larger else notes
     if not isinstance(own, (NTKByParts, DynamicYaRN)):
         raise ConfigError(
             f"{found.where}: the model is scaled by {own!r}, and reaches {reached} tokens by it; nothing published says how it "
             f"is brought to {target}. yarncore compare shows what another scaling would do to it"
         )
-    return _refactored(own, factor, original)
+    wanted, told = _refactored(own, factor, original)
+    return wanted, [*notes, *told]
 
 
 def _refactored(own: NTKByParts | DynamicYaRN, factor: float, original: int) -> tuple[Scaling | None, list[str]]:

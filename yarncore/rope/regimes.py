@@ -58,8 +58,8 @@ def pair_rows(
     has_ramp = rope.scaling is not None and rope.scaling.precompute(theta) is not None
     rows = []
     for pair, (before, after) in enumerate(zip(theta.tolist(), scaled.tolist(), strict=True)):
-        multiplier = after / before
-        wavelength = 2 * math.pi / before
+        multiplier = after / before if before else 0.0  # of a base beyond 1e38 the slowest pairs do not turn at all
+        wavelength = 2 * math.pi / before if before else math.inf
         turns = math.nan if original_length is None else original_length / wavelength
         rows.append(PairRow(pair, wavelength, turns, _regime(multiplier, factor, has_ramp), multiplier))
     return tuple(rows)

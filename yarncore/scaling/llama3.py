@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 import numpy.typing as npt
 
-from yarncore._arguments import real_number, token_count
+from yarncore._arguments import real_number, stretch, token_count
 from yarncore.frameworks.framework import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, real, unscaled
 from yarncore.scaling.turns_within import log_turns_within, precisely
@@ -38,8 +38,8 @@ class Llama3(Scaling):
     high_freq_factor: float = 4.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "factor", real_number("factor", self.factor, at_least=1))
         object.__setattr__(self, "original_length", token_count("original_length", self.original_length))
+        object.__setattr__(self, "factor", stretch("factor", self.factor))
         low = real_number("low_freq_factor", self.low_freq_factor, above=0)
         high = real_number("high_freq_factor", self.high_freq_factor, above=0)
         if low > high:

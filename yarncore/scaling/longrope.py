@@ -4,7 +4,7 @@ import math
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
-from yarncore._arguments import real_number, token_count
+from yarncore._arguments import real_number, stretch, token_count
 from yarncore.frameworks.framework import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, per_pair, real
 
@@ -52,10 +52,10 @@ class LongRoPE(Scaling):
         if length < 2:
             raise ValueError(f"original_length is {length}; at least 2 is expected, since s is compared with ln L")
         object.__setattr__(self, "original_length", length)
-        object.__setattr__(self, "factor", real_number("factor", self.factor, at_least=1))
+        object.__setattr__(self, "factor", stretch("factor", self.factor))
         if self.attention_factor is not None:
             object.__setattr__(
-                self, "attention_factor", real_number("attention_factor", self.attention_factor, above=0)
+                self, "attention_factor", real_number("attention_factor", self.attention_factor, above=0, below=2**53)
             )
 
     def check_pairs(self, pairs: int) -> None:

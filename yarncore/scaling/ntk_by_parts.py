@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from yarncore._arguments import boolean, one_of, real_number, token_count
+from yarncore._arguments import boolean, one_of, real_number, stretch, token_count
 from yarncore.frameworks.framework import Array, Namespace
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, per_pair, real, unscaled
 from yarncore.scaling.turns_within import log_turns_within, precisely
@@ -119,7 +119,7 @@ class NTKByParts(Scaling):
     ramp: Ramp = "dimension"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "factor", real_number("factor", self.factor, at_least=1))
+        object.__setattr__(self, "factor", stretch("factor", self.factor))
         names = ("original_length", "beta_fast", "beta_slow", "truncate", "ramp")
         for name, value in zip(names, checked_parts(*(getattr(self, name) for name in names)), strict=True):
             object.__setattr__(self, name, value)

@@ -5,6 +5,7 @@ float64 would not do. So this is decimal arithmetic on the host.
 """
 
 import decimal
+import sys
 from decimal import Decimal
 
 from yarncore.frameworks.framework import Array
@@ -25,6 +26,7 @@ def log_turns_within(original_length: int, inverse_frequencies: Array) -> list[D
     counts least.
     """
     pairs = inverse_frequencies.shape[-1]
-    slope = Decimal(float(inverse_frequencies[-1])).ln() / max(pairs - 1, 1)
+    slowest = float(inverse_frequencies[-1]) or sys.float_info.min  # not 0, which some bases round to
+    slope = Decimal(slowest).ln() / max(pairs - 1, 1)
     start = (original_length / TWO_PI).ln()
     return [start + i * slope for i in range(pairs)]

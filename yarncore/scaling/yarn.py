@@ -17,13 +17,13 @@ import warnings
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Literal
 
-from yarncore._arguments import real_number
+from yarncore._arguments import real_number, stretch
 from yarncore.errors import ConfigWarning
 from yarncore.frameworks.framework import Array, Namespace
 from yarncore.scaling.ntk_by_parts import NTKByParts, Parts, Ramp, blend, checked_parts
 from yarncore.scaling.scaling import ScaledFrequencies, Scaling, length_ratio, real
 
-_LARGEST_LENGTH = 2**53  # tokens; the steps of "doubling" go this far
+_LARGEST_LENGTH = 2**53  # tokens; the steps of "doubling" go this far, and no temperature is larger
 
 
 def temperature(s: Array, mscale: float, xp: Namespace) -> Array:
@@ -52,7 +52,7 @@ def _check_amplitudes(scaling: "YaRN | DynamicYaRN") -> None:
     for name, least in (("attention_factor", None), ("mscale", 0), ("mscale_all_dim", 0), ("softmax_mscale", 0)):
         value = getattr(scaling, name)
         if value is not None:
-            bound = {"above": 0} if least is None else {"at_least": least}
+            bound = ({"above": 0} if least is None else {"at_least": least}) | {"below": _LARGEST_LENGTH}
             object.__setattr__(scaling, name, real_number(name, value, **bound))
     if scaling.attention_factor is None and (scaling.mscale is None) != (scaling.mscale_all_dim is None):
         given, absent = ("mscale", "mscale_all_dim") if scaling.mscale_all_dim is None else ("mscale_all_dim", "mscale")
@@ -149,7 +149,7 @@ class DynamicYaRN(Scaling):
         for name, value in zip(names, checked_parts(*(getattr(self, name) for name in names)), strict=True):
             object.__setattr__(self, name, value)
         if self.max_factor is not None:
-            object.__setattr__(self, "max_factor", real_number("max_factor", self.max_factor, at_least=1))
+            object.__setattr__(self, "max_factor", stretch("max_factor", self.max_factor))
         object.__setattr__(self, "steps", _checked_steps(self.steps, self.max_factor))
         _check_amplitudes(self)
 

@@ -3,6 +3,7 @@
 import os
 import stat
 import struct
+import sys
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,13 +28,30 @@ def open_regular(path: Path, flags: int = os.O_RDONLY) -> BinaryIO:
         Where the file system says no.
     """
     if not stat.S_ISREG(path.stat().st_mode):
-        raise ConfigError(f"{path}: not a regular file")
+        pipe = stat.S_ISFIFO(path.stat().st_mode) or str(path) == "/dev/stdin"
+        raise ConfigError(f"{path}: not a regular file{'; a pipe is read as -, the standard input' * pipe}")
     # asked again of what was opened, without waiting: a pipe may have taken its place
     handle = os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise ConfigError(f"{path}: not a regular file")
     return os.fdopen(handle, "rb" if flags == os.O_RDONLY else "r+b")
+
+
+def standard_input(most: int, what: str) -> bytes:
+    """All that the standard input holds.
+
+    Raises
+    ------
+    ConfigError
+        Where that is more than `most` bytes, or it is closed.
+    """
+    if sys.stdin is None:
+        raise ConfigError(f"standard input: it is closed; {what} is expected")
+    raw = sys.stdin.buffer.read(most + 1)
+    if len(raw) > most:
+        raise ConfigError(f"standard input: more than {most} bytes; {what} of at most that is expected")
+    return raw
 
 
 class BoundedFile:
