@@ -24,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 RECORDS = HERE / "records"
 sys.path.insert(0, str(HERE))
 
-from cases import BASE, CASES, DIM, MAX_POSITION, WITH_BETAS  # noqa: E402
+from cases import BASE, CASES, DIM, LATENT, LENGTHS, MAX_POSITION, WITH_BETAS  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,9 @@ class Recipe:
         Packages that are installed without what they ask for: the rotary code does not need it.
     needs_betas : bool
         It fails where nothing is said of beta_fast and beta_slow, and is asked once more with them.
+    serves : bool
+        It serves models: it is asked, too, how many tokens of a config.json, and what it multiplies the logits of latent
+        attention by.
     """
 
     version: str
@@ -50,6 +53,7 @@ class Recipe:
     inside: str
     bare: tuple[str, ...] = ()
     needs_betas: bool = False
+    serves: bool = False
 
 
 _TORCH = "torch==2.13.0"
@@ -65,8 +69,24 @@ RECIPES = {
     ),
     "megatron": Recipe("0.16.1", (_TORCH, "megatron-core=={version}"), "megatron_inside.py"),
     "mlx-lm": Recipe("0.32.2", ("mlx-lm=={version}", "mlx[cpu]==0.32.4"), "mlx_lm_inside.py"),
+    "sglang": Recipe(
+        "0.5.23",
+        (
+            _TORCH, "transformers==5.19.0", "dill", "ipython", "msgspec", "numpy", "orjson", "pillow", "psutil", "pybase64", "pyzmq",
+            "requests", "sentencepiece", "starlette",
+        ),
+        "sglang_inside.py", ("sglang=={version}",), serves=True,
+    ),
     "torchtitan": Recipe(
         "0.3.0", (_TORCH, "numpy", "spmd_types==0.2.3", "tyro"), "torchtitan_inside.py", ("torchtitan=={version}",)
+    ),
+    "vllm": Recipe(
+        "0.33.0",
+        (
+            _TORCH, "transformers==5.20.2", "aiohttp", "cbor2", "cloudpickle", "msgspec", "openai", "openai-harmony", "pillow",
+            "psutil", "pydantic", "pyzmq", "requests",
+        ),
+        "vllm_inside.py", ("vllm=={version}",), serves=True,
     ),
 }  # fmt: skip
 
@@ -96,10 +116,15 @@ def record_of(name: str, version: str, python: str | None = None) -> dict[str, A
 
 def _run(name: str, python: str) -> dict[str, Any]:
     cases = CASES | WITH_BETAS if RECIPES[name].needs_betas else CASES
-    asked = {"cases": cases, "dim": DIM, "base": BASE, "max_position": MAX_POSITION}
+    asked: dict[str, Any] = {"cases": cases, "dim": DIM, "base": BASE, "max_position": MAX_POSITION}
+    if RECIPES[name].serves:
+        asked |= {"lengths": LENGTHS, "latent": LATENT}
     command = [python, str(HERE / RECIPES[name].inside)]
     done = subprocess.run(command, input=json.dumps(asked), stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
+    for question in {"lengths", "latent"} & asked.keys():  # each answer stands beside what was asked
+        given = asked.pop(question)
+        found[question] = {case: {"given": given[case], **found[question][case]} for case in given}
     return {
         "engine": name, "date": datetime.date.today().isoformat(), "machine": platform.machine(), **asked, **found,
     }  # fmt: skip
