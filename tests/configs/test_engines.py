@@ -21,6 +21,7 @@ NOT_SAID = {
     "vLLM: ntk, mixed_b": "a method that a scaling here says",
     "vLLM: yarn, factor below 1": "factor",
     "SGLang: yarn, factor below 1": "factor",
+    "SGLang: yarn, no factor": "factor is missing",  # get_rope alone takes 1; no config.json gets there (tests/engines/records)
     "SGLang: yarn, extrapolation_factor = 0.5": "extrapolation_factor",
     "SGLang: deepseek_yarn {'extrapolation_factor': 0.5}": "extrapolation_factor",
     "SGLang: longrope, short_mscale long_mscale": "short_mscale and long_mscale differ",

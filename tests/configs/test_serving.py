@@ -183,6 +183,26 @@ class TestWriting:
         back = yc.from_config(written, config=QWEN3)
         assert back.at() == rope.at() or isinstance(scaling, yc.NTKAware)
 
+    @pytest.mark.parametrize(
+        ("format", "key"), [("vllm", "model_max_length"), ("vllm", "seq_length"), ("sglang", "seq_length")]
+    )
+    def test_other_lengths_of_the_model_are_overridden_too(self, format, key):
+        """They go before max_position_embeddings, or are the least: the length would be refused."""
+        config = QWEN3 | {key: 8192}
+        written = yc.to_config(self.YARN, format, config=config)
+        assert yc.ropes_from_config(written, config=config).advertised_length == 131072
+        without = [word.replace(f'"{key}": 131072', '"x": 1') for word in written]
+        with pytest.raises(yc.ConfigError, match="of a model of 8192"):
+            yc.ropes_from_config(without, config=config)
+
+    def test_a_window_that_is_disabled_is_what_vllm_serves(self):
+        config = QWEN3 | {"sliding_window": 1024, "model_max_length": 8192}
+        line = ["vllm", "serve", "m", "--disable-sliding-window"]
+        assert yc.ropes_from_config(line, config=config).advertised_length == 1024
+        assert yc.ropes_from_config(line, config=config | {"use_sliding_window": False}).advertised_length == 8192
+        with pytest.warns(yc.ConfigWarning, match="within a larger one was not run"):
+            yc.ropes_from_config(line, config={"model_type": "qwen3", "text_config": config, **config})
+
     def test_linear_scaling_is_written_with_the_length_that_vllm_multiplies(self):
         written = yc.to_config(yc.Rope(64, 1e6, yc.PositionInterpolation(4.0)), "vllm", config=QWEN3)
         assert json.loads(written[3])["max_position_embeddings"] == 40960

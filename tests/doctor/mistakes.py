@@ -16,6 +16,8 @@ _SHAPE = {
 _YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}
 _BETAS = {"beta_fast": 32.0, "beta_slow": 1.0}
 _PHI3 = {"rope_type": "longrope", "short_factor": [1.0] * 48, "long_factor": [2.0] * 48}
+_TRAINED = {"original_max_position_embeddings": 4096}
+_SAME = {"rope_type": "longrope", "short_factor": [4.0] * 64, "long_factor": [4.0] * 64}
 
 
 class Mistake(NamedTuple):
@@ -160,7 +162,10 @@ MISTAKES = (
     Mistake("mlx-lm never truncates otherwise", "mlx-lm#1507", "mlx-lm", gpt_oss(4096), qwen3(_YARN), "pair \\d+ turns"),
     Mistake("vLLM's dynamic method is plain RoPE", "vllm#41236", "vllm", qwen3({"rope_type": "dynamic", "factor": 4.0}, 40960), qwen3(None, 40960), "pair \\d+ turns"),
     Mistake("SGLang's dynamic method has one base for every length", "vllm#41236", "sglang", qwen3({"rope_type": "dynamic", "factor": 4.0}, 40960), qwen3(None, 40960), "pair \\d+ turns"),
-    Mistake("vLLM takes one list of LongRoPE for every length", "vllm#27431", "vllm", phi3(), phi3(long_factor=[1.0] * 48), "pair \\d+ turns"),
+    Mistake("vLLM takes one list of LongRoPE for every length", "vllm#27431", "vllm", qwen3(_SAME | {"short_factor": [1.0] * 64, **_TRAINED}), qwen3(_SAME | _TRAINED), "pair \\d+ turns"),
+    Mistake("vLLM serves the original length of LongRoPE, where it stands beside the dict", "run", "vllm", qwen3(_SAME, **_TRAINED), qwen3(_SAME | _TRAINED), "131072 tokens, and 4096 are served"),
+    Mistake("model_max_length in a config.json goes before max_position_embeddings in vLLM", "run", "vllm", qwen3(_YARN, model_max_length=32768), qwen3(_YARN), "131072 tokens, and 32768 are served"),
+    Mistake("SGLang takes seq_length before max_position_embeddings", "run", "sglang", qwen3(_YARN, seq_length=32768), qwen3(_YARN), "131072 tokens, and 32768 are served"),
     Mistake("mlx-lm takes the long list always", "llama.cpp#24875", "mlx-lm", phi3(), phi3(long_factor=[1.0] * 48), "pair \\d+ turns"),
     Mistake("vLLM drops the factor on the logits", "exllamav3#259", "vllm", deepseek(attention_factor=1.0), deepseek(), "softmax_scale_factor 1 in place of 1.87385"),
     Mistake("vLLM fails on a linear factor without a point", "run", "vllm", llama({"rope_type": "linear", "factor": 4}, 4096), llama({"rope_type": "linear", "factor": 4.0}, 4096), "fails on a whole number"),

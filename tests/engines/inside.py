@@ -6,8 +6,11 @@ import json
 import math
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 
@@ -27,6 +30,38 @@ def alone(*packages: str) -> None:
         parent, _, own = name.rpartition(".")
         if parent:
             setattr(sys.modules[parent], own, package)
+
+
+class _Absent(MetaPathFinder, Loader):
+    """Finds these packages and their modules, any attribute of which is a mock."""
+
+    def __init__(self, packages: tuple[str, ...]) -> None:
+        self.packages = packages
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> ModuleSpec | None:
+        wanted = any(fullname == name or fullname.startswith(f"{name}.") for name in self.packages)
+        return ModuleSpec(fullname, self, is_package=True) if wanted else None
+
+    def create_module(self, spec: ModuleSpec) -> types.ModuleType:
+        module = types.ModuleType(spec.name)
+        module.__getattr__ = lambda name: _mock(name)  # type: ignore[method-assign]
+        return module
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Nothing: there is no code."""
+
+
+def _mock(name: str) -> MagicMock:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return MagicMock(name=name)
+
+
+def absent(*packages: str) -> None:
+    """Let modules be imported that are not there, or need a GPU: compilers of kernels and kernels, none of which runs here."""
+    sys.meta_path.insert(0, _Absent(packages))
 
 
 def measured(turned: Callable[[int], tuple[Any, Any]], powers: int) -> tuple[list[float], float]:
@@ -59,6 +94,7 @@ def answer(
     *distributions: str,
     model_types: tuple[str, ...] = (),
     word: str = "rope",
+    more: Mapping[str, Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]] | None = None,
 ) -> None:
     """Cases on the standard input, what the engine does with each on the output.
 
@@ -72,6 +108,8 @@ def answer(
         For each of which the engine is asked, as asked["model_type"], where it has code of its own for each.
     word : str
         Under which a case stands in its record.
+    more : mapping of str to callable, optional
+        Further questions, as `run`: the name of a list of records -> what answers the cases in asked[name].
     """
     asked = json.load(sys.stdin)
     records = []
@@ -79,10 +117,20 @@ def answer(
         record: dict[str, Any] = {"name": name, word: rope}
         if model_type:
             record = {"name": f"{name}, {model_type}", "model_type": model_type, word: rope}
-        try:
-            record |= run(dict(rope), asked | {"model_type": model_type})
-        except Exception as error:  # whatever it raises is what it does
-            record["error"] = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        records.append(record)
-    versions = {name: importlib.metadata.version(name) for name in distributions}
-    json.dump({"versions": versions, "records": records}, sys.stdout)
+        records.append(record | _answered(run, dict(rope), asked | {"model_type": model_type}))
+    found: dict[str, Any] = {
+        "versions": {name: importlib.metadata.version(name) for name in distributions},
+        "records": records,
+    }
+    for question, answers in (more or {}).items():
+        found[question] = {name: _answered(answers, dict(one), asked) for name, one in asked[question].items()}
+    json.dump(found, sys.stdout)
+
+
+def _answered(
+    run: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]], case: dict[str, Any], asked: dict[str, Any]
+) -> dict[str, Any]:
+    try:
+        return run(case, asked)
+    except Exception as error:  # whatever it raises is what it does
+        return {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}

@@ -24,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 RECORDS = HERE / "records"
 sys.path.insert(0, str(HERE))
 
-from cases import BASE, CASES, DIM, MAX_POSITION, WITH_BETAS  # noqa: E402
+from cases import BASE, CASES, DIM, LATENT, LENGTHS, MAX_POSITION, WITH_BETAS  # noqa: E402
 from llama_cpp_cases import LLAMA_CPP_CASES  # noqa: E402
 
 
@@ -46,6 +46,9 @@ class Recipe:
         It fails where nothing is said of beta_fast and beta_slow, and is asked once more with them.
     cases : mapping, optional
         In words of its own, where it does not take those of transformers.
+    serves : bool
+        It serves models: it is asked, too, how many tokens of a config.json, and what it multiplies the logits of latent
+        attention by.
     """
 
     version: str
@@ -54,6 +57,7 @@ class Recipe:
     bare: tuple[str, ...] = ()
     needs_betas: bool = False
     cases: Mapping[str, Any] | None = None
+    serves: bool = False
 
 
 _TORCH = "torch==2.13.0"
@@ -73,10 +77,26 @@ RECIPES = {
     ),
     "megatron": Recipe("0.16.1", (_TORCH, "megatron-core=={version}"), "megatron_inside.py"),
     "mlx-lm": Recipe("0.32.2", ("mlx-lm=={version}", "mlx[cpu]==0.32.4"), "mlx_lm_inside.py"),
+    "sglang": Recipe(
+        "0.5.23",
+        (
+            _TORCH, "transformers==5.19.0", "dill", "ipython", "msgspec", "numpy", "orjson", "pillow", "psutil", "pybase64", "pyzmq",
+            "requests", "sentencepiece", "starlette",
+        ),
+        "sglang_inside.py", ("sglang=={version}",), serves=True,
+    ),
     "torchtitan": Recipe(
         "0.3.0", (_TORCH, "numpy", "spmd_types==0.2.3", "tyro"), "torchtitan_inside.py", ("torchtitan=={version}",)
     ),
     "transformers": Recipe("5.24.0", (_TORCH, "transformers=={version}"), "transformers_inside.py"),
+    "vllm": Recipe(
+        "0.33.0",
+        (
+            _TORCH, "transformers==5.20.2", "aiohttp", "cbor2", "cloudpickle", "msgspec", "openai", "openai-harmony", "pillow",
+            "psutil", "pydantic", "pyzmq", "requests",
+        ),
+        "vllm_inside.py", ("vllm=={version}",), serves=True,
+    ),
 }  # fmt: skip
 
 
@@ -109,9 +129,14 @@ def _run(name: str, python: str) -> dict[str, Any]:
     asked: dict[str, Any] = {"cases": cases, "dim": DIM, "base": BASE, "max_position": MAX_POSITION}
     if recipe.cases is not None:
         asked = {"cases": recipe.cases}
+    if recipe.serves:
+        asked |= {"lengths": LENGTHS, "latent": LATENT}
     command = [python, str(HERE / recipe.inside)]
     done = subprocess.run(command, input=json.dumps(asked), stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
+    for question in {"lengths", "latent"} & asked.keys():  # each answer stands beside what was asked
+        given = asked.pop(question)
+        found[question] = {case: {"given": given[case], **found[question][case]} for case in given}
     if recipe.cases is not None:
         asked = {}  # each record has its own
     return {

@@ -9,7 +9,7 @@ import pytest
 
 import yarncore as yc
 from yarncore.configs.engines.engine import RopeKeys, Shape
-from yarncore.configs.engines.examined import ENGINES, TRANSFORMERS, by_transformers, named
+from yarncore.configs.engines.examined import ENGINES, TRANSFORMERS, by_engine, by_transformers, named
 
 RECORDS = [json.loads(path.read_text()) for path in sorted((Path(__file__).parent / "records").glob("*.json"))]
 EACH = [
@@ -77,6 +77,67 @@ def test_the_ramp_of_litgpt_is_the_wrong_way_round(record, one):
     assert one["m"] == pytest.approx(t[0] / t[1] if both else t[0] * t[1], rel=1e-5)
 
 
+LENGTHS = [
+    pytest.param(record["engine"], one, id=f"{record['engine']}: {name}")
+    for record in RECORDS
+    for name, one in record.get("lengths", {}).items()
+]
+LATENT = [
+    pytest.param(record["engine"], one, id=f"{record['engine']}: {name}")
+    for record in RECORDS
+    for name, one in record.get("latent", {}).items()
+]
+COMMANDS = {
+    "vllm": (["vllm", "serve", "a/model"], "--max-model-len"),
+    "sglang": (["python", "-m", "sglang.launch_server", "--model-path", "a/model"], "--context-length"),
+}
+DEEPSEEK = {
+    "model_type": "deepseek_v3", "num_attention_heads": 2, "qk_rope_head_dim": 64, "qk_nope_head_dim": 128, "rope_theta": 1e4,
+    "max_position_embeddings": 163840,
+}  # fmt: skip
+
+
+def command(engine, given):
+    """What serves the same: a tokenizer_config.json, which changes nothing, has no flag."""
+    words, asks = COMMANDS[engine]
+    asked = [asks, str(given["asked"])] if "asked" in given else []
+    flags = [f"--{flag.replace('_', '-')}" for flag in given.get("flags", ()) if engine == "vllm"]
+    return [*words, *asked, *flags]
+
+
+@pytest.mark.parametrize(("engine", "one"), LENGTHS)
+def test_an_engine_served_what_is_said_of_its_command_line(engine, one):
+    words, config = command(engine, one["given"]), one["given"]["config"]
+    if "error" in one:
+        with pytest.raises(yc.ConfigError, match=f"refuses to serve {one['given']['asked']} tokens"):
+            yc.ropes_from_config(words, config=config, strict=False)
+        return
+    assert yc.ropes_from_config(words, config=config, strict=False).advertised_length == one["length"]
+
+
+@pytest.mark.parametrize(("engine", "one"), [
+    param for param in LENGTHS if not (param.values[0] == "vllm" and "flags" in param.values[1]["given"])
+])  # fmt: skip
+def test_an_engine_served_what_the_doctor_says_of_the_file(engine, one):
+    config, asked = one["given"]["config"], one["given"].get("asked")
+    _, meant = by_transformers(config, "config")
+    found = by_engine(named(engine), config, "config", meant, asked)
+    refused = any(f"{asked} tokens are asked for" in words for words in found.findings)
+    if asked is None:
+        assert found.served == one["length"]
+    elif meant["full_attention"].scaling is None:  # else what else is wrong is told first
+        assert refused == ("error" in one)
+
+
+@pytest.mark.parametrize(("engine", "one"), LATENT)
+def test_the_factors_of_latent_attention_are_those_that_are_said(engine, one):
+    rotation = yc.from_config(
+        COMMANDS[engine][0], config=DEEPSEEK | {"rope_scaling": one["given"]}, strict=False
+    ).at()  # fmt: skip
+    assert rotation.attention_factor == pytest.approx(one["m"], rel=1e-6)
+    assert rotation.softmax_scale_factor == pytest.approx(one["k"], rel=1e-9)
+
+
 def test_both_classes_of_torchtitan_have_the_same_frequencies():
     (record,) = [record for record in RECORDS if record["engine"] == "torchtitan"]
     for one in record["records"]:
@@ -92,8 +153,10 @@ def test_each_record_tells_version_and_date():
         "llama.cpp",
         "megatron",
         "mlx-lm",
+        "sglang",
         "torchtitan",
         "transformers",
+        "vllm",
     }
     versions = {one.NAME: one.VERSION for one in ENGINES} | {TRANSFORMERS: by_transformers({}, "")[0].version}
     versions["llama.cpp"] = "2026.10.11549"  # xllamacpp's, of build b11549: that of b11739 does not load everywhere

@@ -9,7 +9,7 @@ from yarncore.configs.engines.engine import Engine, RopeKeys
 from yarncore.configs.engines.reading import Computed, read_as, warn_of
 from yarncore.configs.huggingface.document import Document
 from yarncore.configs.huggingface.writing import Composed, compose
-from yarncore.configs.keys import warn
+from yarncore.configs.keys import Keys, warn
 from yarncore.configs.source import Source, load
 from yarncore.configs.typed_keys import TypedKeys
 from yarncore.configs.writing import WriteRequest, judge, quiet
@@ -91,16 +91,18 @@ def override_of(request: WriteRequest, engine: Engine, key: str) -> tuple[dict[s
         )
     override: dict[str, Any] = {key: composed.rope_parameters}
     if composed.length is not None:
-        override["max_position_embeddings"] = _unextended(engine, composed)
+        override |= _lengths(engine, composed, request.config.mapping)
     return override, composed
 
 
-def _unextended(engine: Engine, composed: Composed) -> int:
-    """max_position_embeddings for which the engine serves the length: some methods multiply it by their factor."""
-    keys = RopeKeys(composed.rope_parameters, "config", "rope_parameters")
-    length, factor = composed.length or 1, composed.rope_parameters.get("factor")
-    served = engine.length(engine.kind(keys), factor, length) or length
-    return length if served == length else -(-length * length // served)
+def _lengths(engine: Engine, composed: Composed, model: Mapping[str, Any]) -> dict[str, int]:
+    """The keys from which the engine takes a length, so that it serves this one: some methods multiply it by their factor."""
+    keys = {"": RopeKeys(composed.rope_parameters, "config", "rope_parameters")}
+    length = composed.length or 1
+    served = engine.served(Keys({}, "config"), keys, length).longest or length
+    told = length if served == length else -(-length * length // served)
+    others = [key for key in getattr(engine, "LENGTHS", ()) if model.get(key) is not None]
+    return dict.fromkeys(("max_position_embeddings", *others), told)
 
 
 def read_served(
@@ -109,10 +111,9 @@ def read_served(
     where: str,
     strict: bool,
     asked: int | None,
-    otherwise: int | None,
 ) -> Computed:
     """What the engine computes of a merged configuration for so many tokens, with warnings of what it passes over."""
-    found = read_as(engine, mapping, where, strict, asked or otherwise)
+    found = read_as(engine, mapping, where, strict, asked)
     warn_of(engine, found.effects)
     return found
 

@@ -49,9 +49,9 @@ def read(source: Source, strict: bool) -> ModelRopes:
     model = model_of(source, flags, "--model-path", "launch_server")
     asked = flags.length("--context-length")
     merged = _merged(with_base(model.mapping, model.where), flags.object(_OVERRIDE) or {})
-    found = read_served(engine, merged, source.where, strict, asked, None).ropes
-    check_length(engine, source.where, asked, found.advertised_length, _VARIABLE in flags.words, _HOW)
-    return dataclasses.replace(found, advertised_length=asked or found.advertised_length, where=source.where)
+    found = read_served(engine, merged, source.where, strict, asked)
+    check_length(engine, source.where, asked, found.served.longest, _VARIABLE in flags.words, _HOW)
+    return dataclasses.replace(found.ropes, advertised_length=asked or found.served.unasked, where=source.where)
 
 
 def _merged(model: dict[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:

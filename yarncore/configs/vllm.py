@@ -55,11 +55,11 @@ def read(source: Source, strict: bool) -> ModelRopes:
     override = next((flags.object(flag) for flag in _OVERRIDES if flags.has(flag)), None) or {}
     asked = next((flags.length(flag) for flag in _LENGTHS if flags.has(flag)), None)
     merged = _merged(with_base(model.mapping, model.where), override)
-    otherwise = _of_longrope(merged)
-    found = read_served(engine, merged, source.where, strict, asked, otherwise).ropes
-    check_length(engine, source.where, asked, _longest(merged, found.advertised_length), _VARIABLE in flags.words, _HOW)
-    served = asked or otherwise or found.advertised_length
-    return dataclasses.replace(found, advertised_length=served, where=source.where)
+    if flags.has("--disable-sliding-window"):
+        merged = _within_the_window(merged)
+    found = read_served(engine, merged, source.where, strict, asked)
+    check_length(engine, source.where, asked, found.served.longest, _VARIABLE in flags.words, _HOW)
+    return dataclasses.replace(found.ropes, advertised_length=asked or found.served.unasked, where=source.where)
 
 
 def _merged(model: dict[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,18 +89,17 @@ def _merged(model: dict[str, Any], override: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def _of_longrope(merged: Mapping[str, Any]) -> int | None:
-    """What is served of LongRoPE without --max-model-len: the original length, where it stands beside the dict."""
-    original = merged.get("original_max_position_embeddings")
-    rope = merged.get("rope_parameters") or {}
-    longrope = rope.get("rope_type", rope.get("type")) in ("longrope", "su")
-    return original if longrope and type(original) is int else None
-
-
-def _longest(merged: Mapping[str, Any], derived: int | None) -> int | None:
-    """What --max-model-len may ask for: model_max_length of the configuration counts where it is larger."""
-    named = merged.get("model_max_length")
-    return max(derived, named) if derived is not None and type(named) is int else derived
+def _within_the_window(merged: dict[str, Any]) -> dict[str, Any]:
+    """Without its sliding window a model is served no longer than that is: as if each of its lengths were no more."""
+    window = merged.get("sliding_window")
+    if any(isinstance(value, Mapping) and value.get("sliding_window") for value in merged.values()):
+        warn(
+            "--disable-sliding-window: what vLLM serves of a language model within a larger one was not run; left aside"
+        )
+    if type(window) is not int or window == 0 or merged.get("use_sliding_window") is False:
+        return merged
+    lengths = {key: min(window, merged[key]) for key in engine.LENGTHS if type(merged.get(key)) is int}
+    return {**merged, "seq_len": window, **lengths}
 
 
 def write(request: WriteRequest) -> list[str]:

@@ -36,6 +36,24 @@ class Effect(NamedTuple):
     words: str
 
 
+class Served(NamedTuple):
+    """How many tokens an engine serves of a model.
+
+    Attributes
+    ----------
+    longest : int or None
+        More it refuses.
+    unasked : int or None
+        When nothing is asked for.
+    key : str
+        That of the configuration from which it takes the length.
+    """
+
+    longest: int | None
+    unasked: int | None
+    key: str = "max_position_embeddings"
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What an engine knows of a model beside its rope dict.
@@ -136,8 +154,8 @@ class Engine(Protocol):
     def kind(self, keys: RopeKeys) -> str:
         """The rope_type that the engine takes."""
 
-    def length(self, kind: str, factor: float | None, max_position: int | None) -> int | None:
-        """Tokens that it serves when nothing is asked for."""
+    def served(self, model: Keys, ropes: Mapping[str, RopeKeys], advertised: int | None) -> Served:
+        """How many tokens it serves of a model with these rope dicts by label, which advertises max_position_embeddings."""
 
 
 def rope_type_first(keys: RopeKeys) -> str:
@@ -145,9 +163,9 @@ def rope_type_first(keys: RopeKeys) -> str:
     return keys.type_of("rope_type", "type")
 
 
-def as_advertised(kind: str, factor: float | None, max_position: int | None) -> int | None:
-    """`length` of most engines: max_position_embeddings, whatever the scaling."""
-    return max_position
+def as_advertised(model: Keys, ropes: Mapping[str, RopeKeys], advertised: int | None) -> Served:
+    """`served` of most engines: max_position_embeddings, whatever the scaling."""
+    return Served(advertised, advertised)
 
 
 def t(s: float, mscale: float) -> float:

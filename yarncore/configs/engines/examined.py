@@ -99,14 +99,20 @@ def by_engine(
         return Examined(engine.NAME, engine.VERSION, notes=(f"not known: {_without(where, error)}",))
     except ConfigError as error:
         return Examined(engine.NAME, engine.VERSION, findings=(f"it fails: {_without(where, error)}",))
-    served = found.ropes.advertised_length
+    longest, served, key = found.served
     findings += _other_numbers(meant, found.ropes)
-    findings += _other_length(meant, served)
-    if length is not None and served is not None and served < length and not findings:
-        findings.append(f"{length} tokens are asked for, and it serves {served}")
+    findings += _other_length(meant, served if length is None else longest)
+    if length is not None and longest is not None and longest < length and not findings:
+        findings.append(f"{length} tokens are asked for, and it serves {longest}")
     scaled = any(rope is not None and rope.query_scale is not None for rope in meant.values()) or meant.query_scales
-    notes = (_OF_QUERY_SCALES,) if scaled else ()
-    return Examined(engine.NAME, engine.VERSION, dict(found.ropes), served, found.effects, tuple(findings), notes)
+    notes = [_OF_QUERY_SCALES] if scaled else []
+    if key != "max_position_embeddings":
+        notes.append(f"it takes {key} for the length of the model, not max_position_embeddings")
+    if served != longest:
+        notes.append(f"it serves {longest} tokens where they are asked for")
+    return Examined(
+        engine.NAME, engine.VERSION, dict(found.ropes), served, found.effects, tuple(findings), tuple(notes)
+    )
 
 
 _OF_QUERY_SCALES = "the model multiplies queries by their position; whether this engine does was not run"

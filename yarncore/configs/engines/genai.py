@@ -17,7 +17,7 @@ _LLAMA, _OTHERS = ("llama",), ("mistral", "qwen3")
 _NEED_FACTOR = ("linear", "dynamic", "yarn")
 
 kind = rope_type_first
-length = as_advertised
+served = as_advertised
 
 
 def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:

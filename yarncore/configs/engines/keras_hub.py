@@ -12,7 +12,7 @@ VERSION = "0.32.0"
 EVIDENCE = Evidence("run", "KerasHub 0.32.0, keras_hub/layers, RotaryEmbedding")
 
 kind = rope_type_first
-length = as_advertised  # no length is checked
+served = as_advertised  # no length is checked
 
 
 def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:

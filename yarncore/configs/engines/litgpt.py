@@ -13,7 +13,7 @@ VERSION = "0.5.13"
 EVIDENCE = Evidence("run", "litgpt 0.5.13, litgpt/model.py, build_rope_cache")
 
 kind = rope_type_first
-length = as_advertised  # block_size, which one sets
+served = as_advertised  # block_size, which one sets
 
 
 def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:

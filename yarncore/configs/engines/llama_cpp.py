@@ -19,7 +19,7 @@ EVIDENCE = Evidence("run", "convert_hf_to_gguf b11434, then llama.cpp b11739")
 _LLAMA = ("llama",)
 
 kind = rope_type_first
-length = as_advertised  # context_length, which the converter makes max_position_embeddings
+served = as_advertised  # context_length, which the converter makes max_position_embeddings
 
 
 def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:

@@ -16,7 +16,7 @@ EVIDENCE = Evidence("run", "Megatron-Core 0.16.1, megatron/core/models/common/em
 _LLAMA3 = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
 
 kind = rope_type_first
-length = as_advertised  # no length is checked
+served = as_advertised  # no length is checked
 
 
 def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:

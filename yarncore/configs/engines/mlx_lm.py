@@ -14,7 +14,7 @@ EVIDENCE = Evidence("run", "mlx-lm 0.32.2, mlx_lm/models/rope_utils.py, initiali
 
 _UNREAD = ("attention_factor", "attn_factor", "extrapolation_factor", "finetuned")
 
-length = as_advertised  # no length is checked; max_position_embeddings is what there is to say
+served = as_advertised  # no length is checked; max_position_embeddings is what there is to say
 
 
 def kind(keys: RopeKeys) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from yarncore.configs.engines.engine import Effect, Engine, RopeKeys, Shape
+from yarncore.configs.engines.engine import Effect, Engine, RopeKeys, Served, Shape
 from yarncore.configs.huggingface.dialect import read_mapping
 from yarncore.configs.huggingface.dimensions import is_sliced
 from yarncore.configs.huggingface.document import Document
@@ -31,13 +31,16 @@ class Computed:
     Attributes
     ----------
     ropes : ModelRopes
-        advertised_length is what the engine serves.
+        advertised_length is what the engine serves when nothing is asked for.
     effects : tuple of Effect
         What it passes over or takes otherwise.
+    served : Served
+        How many tokens, asked and unasked.
     """
 
     ropes: ModelRopes
     effects: tuple[Effect, ...]
+    served: Served
 
 
 def read_as(
@@ -55,19 +58,19 @@ def read_as(
     layout = read_mapping(_without_scaling(document, engine, where), where, strict)
     effects: list[Effect] = []
     scaled: dict[str, Rope | None] = {}
-    lengths = []
+    dicts = {label: _rope_keys(document, label) for label, own in document.dicts.items() if own is not None}
+    serves = engine.served(document.keys, dicts, layout.advertised_length)
+    most = served or (serves.unasked if serves.unasked != serves.longest else None)
     for name, rope in layout.items():
         label = document.label_of(name)
         if rope is None or label is None:
             scaled[name] = rope
             continue
-        found, told, length = _scaled(engine, document, label, rope, layout, served, strict)
+        found, told = _scaled(engine, document, dicts[label], rope, layout, most, strict)
         scaled[name] = found
         effects += [effect for effect in told if effect not in effects]
-        lengths.append(length)
-    longest = max((length for length in lengths if length is not None), default=layout.advertised_length)
-    ropes = dataclasses.replace(layout, ropes=scaled, evidence=engine.EVIDENCE, advertised_length=longest)
-    return Computed(ropes, tuple(effects))
+    ropes = dataclasses.replace(layout, ropes=scaled, evidence=engine.EVIDENCE, advertised_length=serves.unasked)
+    return Computed(ropes, tuple(effects), serves)
 
 
 def warn_of(engine: Engine, effects: tuple[Effect, ...]) -> None:
@@ -99,18 +102,21 @@ def _length_beside(document: Document, label: str) -> dict[str, Any]:
     return {"original_max_position_embeddings": given} if given is not None and label == "" else {}
 
 
+def _rope_keys(document: Document, label: str) -> RopeKeys:
+    own = document.dicts[label]
+    assert own is not None
+    return RopeKeys({**own.keys.mapping, **_length_beside(document, label)}, own.keys.where, own.keys.path)
+
+
 def _scaled(
     engine: Engine,
     document: Document,
-    label: str,
+    keys: RopeKeys,
     rope: Rope,
     layout: ModelRopes,
     served: int | None,
     strict: bool,
-) -> tuple[Rope, list[Effect], int | None]:
-    own = document.dicts[label]
-    assert own is not None
-    keys = RopeKeys({**own.keys.mapping, **_length_beside(document, label)}, own.keys.where, own.keys.path)
+) -> tuple[Rope, list[Effect]]:
     kind = engine.kind(keys)
     latent = is_sliced(document.keys, document.facts) and document.facts.softmax_mscale
     partial = rope.rotary_dim != rope.head_dim
@@ -122,6 +128,4 @@ def _scaled(
     except ValueError as error:
         raise ConfigError(f"{keys.where}: {error}") from None
     keys.report_unread(strict, _KNOWN)
-    factor = keys.mapping.get("factor")
-    times = float(factor) if isinstance(factor, (int, float)) else None
-    return found, keys.effects, engine.length(kind, times, layout.advertised_length)
+    return found, keys.effects

@@ -1,9 +1,10 @@
 """SGLang 0.5.23: get_rope was run on every type (tests/goldens/engines_executed.json)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from yarncore.configs.engines.engine import RopeKeys, Shape, rope_type_first, t
+from yarncore.configs.engines.engine import RopeKeys, Served, Shape, rope_type_first, t
+from yarncore.configs.keys import Keys
 from yarncore.configs.model_ropes import Evidence
 from yarncore.errors import ConfigError
 from yarncore.scaling import Llama3, LongRoPE, NTKAware, PositionInterpolation, Proportional, YaRN
@@ -13,13 +14,25 @@ NAME = "sglang"
 VERSION = "0.5.23"
 EVIDENCE = Evidence("run", "SGLang 0.5.23, python/sglang/srt/layers/rotary_embedding.py, get_rope; ModelConfig")
 
+LENGTHS = ("max_sequence_length", "seq_length", "max_seq_len", "model_max_length", "max_position_embeddings")
+
 kind = rope_type_first
 
 
-def length(kind: str, factor: float | None, max_position: int | None) -> int | None:
-    """max_position_embeddings, which it multiplies by the factor of linear and dynamic."""
-    extends = kind not in ("linear", "dynamic")
-    return max_position if extends or factor is None or max_position is None else int(max_position * factor)
+def served(model: Keys, ropes: Mapping[str, RopeKeys], advertised: int | None) -> Served:
+    """The first of five keys, times the factor of one dict for all layers that has no original length.
+
+    SGLang 0.5.23, python/sglang/srt/utils/hf_transformers/common.py, get_context_length. transformers has put an original
+    length into the dicts of YaRN and LongRoPE before.
+    """
+    given = {key: model.length(key) for key in LENGTHS} | {LENGTHS[-1]: advertised}
+    key = next((key for key in LENGTHS if given[key] is not None), LENGTHS[-1])
+    longest, rope = given[key], ropes.get("")
+    if longest is not None and rope is not None and kind(rope) not in ("yarn", "longrope", "llama3"):
+        factor = rope.mapping.get("factor")
+        told = "original_max_position_embeddings" in rope.mapping
+        longest = int(longest * factor) if isinstance(factor, (int, float)) and not told else longest
+    return Served(longest, longest, key)
 
 
 def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
@@ -96,10 +109,8 @@ def _of_deepseek(keys: RopeKeys, shape: Shape) -> Scaling:
 
 
 def _factor(keys: RopeKeys) -> float:
-    if "factor" not in keys.mapping:
-        keys.changed("factor", "missing: 1 is taken")
-        return 1.0
-    return keys.required("factor", "SGLang fails on null")
+    # get_rope alone takes 1; the transformers 5.19.0 that reads the file for it refuses one without.
+    return keys.required("factor", "SGLang fails without it, and on null")
 
 
 def _multiplier(keys: RopeKeys) -> float:

@@ -15,7 +15,7 @@ EVIDENCE = Evidence("run", "torchtitan 0.3.0, torchtitan/models/common/rope.py")
 _LLAMA = {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
 
 kind = rope_type_first
-length = as_advertised  # max_seq_len, which one sets
+served = as_advertised  # max_seq_len, which one sets
 
 
 def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:

@@ -1,9 +1,10 @@
 """vLLM 0.33.0: get_rope and DeepseekV2Attention were run on every type (tests/goldens/engines_executed.json)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from yarncore.configs.engines.engine import RopeKeys, Shape, t
+from yarncore.configs.engines.engine import RopeKeys, Served, Shape, t
+from yarncore.configs.keys import Keys
 from yarncore.configs.model_ropes import Evidence
 from yarncore.errors import ConfigError
 from yarncore.scaling import Llama3, LongRoPE, NTKAware, PositionInterpolation, Proportional, YaRN
@@ -13,6 +14,12 @@ NAME = "vllm"
 VERSION = "0.33.0"
 EVIDENCE = Evidence("run", "vLLM 0.33.0, vllm/model_executor/layers/rotary_embedding, get_rope; ModelConfig")
 
+LENGTHS = (
+    "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "model_max_length", "max_target_positions",
+    "max_sequence_length", "max_seq_length", "seq_len",
+)  # fmt: skip
+# max_position_embeddings is the extended length with these.
+_EXTENDED = ("longrope", "llama3", "yarn", "deepseek_yarn", "deepseek_llama_scaling", "telechat3-yarn")
 _UNREAD = ("attn_factor", "extrapolation_factor", "apply_yarn_scaling", "finetuned", "beta")
 
 
@@ -25,19 +32,27 @@ def kind(keys: RopeKeys) -> str:
     return "longrope" if found == "su" else found
 
 
-def length(kind: str, factor: float | None, max_position: int | None) -> int | None:
-    """max_position_embeddings, which it multiplies by the factor of all but yarn, llama3 and longrope."""
-    extends = kind in (
-        "yarn",
-        "llama3",
-        "longrope",
-        "default",
-        "mrope",
-        "proportional",
-        "deepseek_yarn",
-        "telechat3-yarn",
-    )
-    return max_position if extends or factor is None or max_position is None else int(max_position * factor)
+def served(model: Keys, ropes: Mapping[str, RopeKeys], advertised: int | None) -> Served:
+    """model_max_length, else the least of some keys, times the factor of all but YaRN, Llama 3 and LongRoPE.
+
+    vLLM 0.33.0, vllm/transformers_utils/model_arch_config_convertor.py, derive_max_model_len_and_key, and
+    vllm/config/model.py, _get_and_verify_max_len. model_max_length of a tokenizer_config.json counts for pooling models of
+    absolute positions alone.
+    """
+    given = {key: model.length(key) for key in LENGTHS} | {LENGTHS[0]: advertised}
+    known = {key: value for key, value in given.items() if value is not None}
+    if not known:
+        return Served(None, None)
+    key = "model_max_length" if "model_max_length" in known else min(known, key=known.__getitem__)
+    factor = 1.0
+    for rope in ropes.values():
+        extended = kind(rope) in _EXTENDED
+        own = rope.mapping.get("factor")
+        factor = float(own) if isinstance(own, (int, float)) and not extended else factor
+    longest = int(known[key] * (1.0 if "gemma3" in str(model.raw("model_type")) else factor))
+    original = model.length("original_max_position_embeddings")
+    at_first = original is not None and any(kind(rope) == "longrope" for rope in ropes.values())
+    return Served(longest, original if at_first else longest, key)
 
 
 def scaling(kind: str, keys: RopeKeys, shape: Shape) -> Scaling | None:
