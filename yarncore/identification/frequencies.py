@@ -1,5 +1,6 @@
 """Inverse frequencies -> Identification."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +11,11 @@ from yarncore.engines.tables import round_to
 from yarncore.identification.amplitude import EXACT, with_temperature
 from yarncore.identification.bounds import all_that_is_determined
 from yarncore.identification.divisors import divisors_of, reading
-from yarncore.identification.fit import TOLERANCE, Fit, Floats, Table
+from yarncore.identification.fit import TOLERANCE, Fit, Floats, Table, straight_line
 from yarncore.identification.identified import Identification
 from yarncore.identification.readings import Reading, compared
 from yarncore.identification.search import Found, search
-from yarncore.identification.standard import BASES, digits
+from yarncore.identification.standard import BASES, WRITTEN, digits
 from yarncore.identification.stored import stored_type, tolerance_of
 from yarncore.rope.rope import Rope
 
@@ -49,8 +50,9 @@ def of_frequencies(
     notes: list[str] = list(seen.pop("notes", ()))
     seen.setdefault("stored", stored)
     if turning < 1 or (values <= 0).any():
-        notes.append("frequencies of 0 between others: no method has them" if turning else "nothing turns")
-        return Identification("none", (), None, tuple(theta.tolist()), factor, notes=tuple(notes), **seen)
+        notes.append("frequencies of 0 or below between others: no method has them" if turning else "nothing turns")
+        nearest = _nearest_without(values, len(theta)) if (values > 0).sum() > 1 else None
+        return Identification("none", (), nearest, tuple(theta.tolist()), factor, notes=tuple(notes), **seen)
     table = Table(
         values, np.full(turning, TOLERANCE) if tolerance is None else tolerance[:turning], len(theta) - turning
     )
@@ -61,9 +63,12 @@ def of_frequencies(
     if factor is None and readings and readings[0].method in ("YaRN", "NTKByParts"):
         notes.append(_NO_TEMPERATURE)
     if readings and readings[0].rope is not None:
-        words = all_that_is_determined(readings[0].rope.scaling, readings[0].rope.base, table)
-        notes += [words] if words else []
+        notes += all_that_is_determined(readings[0].rope, table)
     nearest = None if readings or found.nearest is None else _as_reading(found.nearest, table)
+    if nearest is not None and nearest.miss <= 1:
+        notes.append(
+            "the nearest has these frequencies, but it was fitted with as many numbers as they tell: they determine no method"
+        )
     method = readings[0].method if readings else "none"
     seen["frequency_type"] = found.rounded_to
     return Identification(method, readings, nearest, tuple(theta.tolist()), factor, notes=tuple(notes), **seen)
@@ -143,6 +148,17 @@ def of_divisors(theta: Floats, base: float, factor: float | None = None) -> Iden
     table = Table(theta, np.full(len(theta), TOLERANCE))
     found = reading(table, base, divisors_of(table, base), "asked for: any table is LongRoPE of some divisors")
     return Identification("LongRoPE", (found,), None, tuple(theta.tolist()), factor, stored=stored_type(theta))
+
+
+def _nearest_without(values: Floats, pairs: int) -> Reading:
+    """The progression that comes nearest to those that turn, of which the others are missing."""
+    there = np.flatnonzero(values > 0)
+    line = -straight_line(there / pairs, np.log(values[there]))[0]
+    base = math.exp(float(np.clip(line, *np.log(WRITTEN["base"]))))
+    made = base ** -(np.arange(len(values)) / pairs)
+    level = float(np.exp(np.mean(np.log(values[there] / made[there]))))
+    error = float(np.abs(values / (level * made) - 1).max())
+    return Reading(f"base {base:.6g}, every frequency times {level:.6g}", None, error, error / TOLERANCE)
 
 
 def _as_reading(fit: Fit, table: Table) -> Reading:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.identification.fit import OF_A_WEIGHT, TOLERANCE, Floats
+from yarncore.identification.fit import TOLERANCE, Floats, of_a_weight
 from yarncore.identification.identified import Identification
 from yarncore.identification.queries import not_seen, of_query_scale
 from yarncore.identification.recognition import identify
@@ -190,7 +190,7 @@ def _allowed(found: Identification, rope: Rope | Rotation, ours: Floats) -> Floa
         theta = unscaled_inverse_frequencies(rope.base, rope.rotary_dim)
         kept = rope.scaling.precompute(theta)
         if kept is not None:
-            allowed = allowed + np.where((kept > 0) & (kept < 1), OF_A_WEIGHT * theta, 0.0)
+            allowed = allowed + of_a_weight(kept, theta / ours) * ours
     return np.asarray(allowed)
 
 
