@@ -155,12 +155,33 @@ def test_a_learned_longrope_is_none_and_named_when_it_is_asked_for():
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("name", ["Llama 2", "Llama 2 YaRN", "Qwen 3", "Gemma 3"])
+@pytest.mark.parametrize("name", STANDARD)
 def test_frequencies_of_a_model_that_was_cast_are_told_with_their_rounding(name, dtype):
     found = yc.identify(torch.tensor(STANDARD[name].inverse_frequencies).to(dtype))
     assert found.rope == STANDARD[name]
     assert found.stored == str(dtype).removeprefix("torch.")
     assert found.frequency_type == found.stored and found.stored in found.roundings[0]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("seed", range(8))
+def test_what_16_bits_hold_of_no_method_is_none(seed, dtype):
+    draw = np.random.default_rng(seed)
+    theta = STANDARD["Llama 2 YaRN"].inverse_frequencies
+    for table in (
+        theta * (1 + 0.02 * draw.normal(size=64)),
+        draw.permutation(theta),
+        np.sort(draw.uniform(0.01, 1, 64))[::-1],
+    ):
+        assert yc.identify(torch.tensor(table.copy()).to(dtype)).method == "none"
+
+
+def test_frequencies_too_small_for_float16_are_no_partial_rotation():
+    rope = yc.Rope(128, 1e9)
+    table = rope.inverse_frequencies.astype(np.float16)
+    assert (table == 0).any() and yc.identify(table).rope == rope
+    cos, sin = (part.astype(np.float16) for part in rope.cos_sin(np.arange(8), dtype=np.float32))
+    assert (sin[:, -1] == 0).all() and yc.verify((cos, sin), rope)
 
 
 @pytest.mark.parametrize("name", ["Llama 2", "Llama 2 YaRN", "Qwen 3", "Llama 3", "Gemma 3"])

@@ -40,7 +40,7 @@ def of_tables(cos: Any, sin: Any, positions: Any = None, **seen: Any) -> Identif
     at = checked_positions(positions, len(tables.cos))
     stored = seen.pop("stored", None) or stored_type(np.concatenate([tables.cos, tables.sin]))
     z = tables.cos + 1j * tables.sin
-    measured = measure(z, at, NOISE[stored])
+    measured = measure(z, at, NOISE[stored], stored)
     theta, still = measured.theta, np.abs(tables.sin).max(axis=0) == 0
     theta = np.where(still, 0.0, theta)
     backwards = bool((theta <= 0).all() and (theta < 0).any())
@@ -54,7 +54,10 @@ def of_tables(cos: Any, sin: Any, positions: Any = None, **seen: Any) -> Identif
     phase = phase_of(z.conj() if backwards else z, at, signed, found.rope)
     inexact = phase.name not in (None, "exact") or phase.position_type in ("bfloat16", "float16")
     error = phase.error if inexact else None
-    return replace(found, phase=phase.name, position_type=phase.position_type, angle_error=error)
+    return replace(
+        found, phase=phase.name, position_type=phase.position_type, angle_error=error,
+        measured_to=tuple(measured.rounding.tolist()),
+    )  # fmt: skip
 
 
 def _of_rounded(theta: Floats, tolerance: Floats, factor: float, seen: dict[str, Any]) -> Identification | None:

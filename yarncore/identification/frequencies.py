@@ -15,6 +15,7 @@ from yarncore.identification.fit import TOLERANCE, Fit, Floats, Table, straight_
 from yarncore.identification.identified import Identification
 from yarncore.identification.readings import Reading, compared
 from yarncore.identification.search import Found, search
+from yarncore.identification.sixteen_bits import written
 from yarncore.identification.standard import BASES, WRITTEN, digits
 from yarncore.identification.stored import stored_type, tolerance_of
 from yarncore.rope.rope import Rope
@@ -56,7 +57,7 @@ def of_frequencies(
     table = Table(
         values, np.full(turning, TOLERANCE) if tolerance is None else tolerance[:turning], len(theta) - turning
     )
-    found = _searched(table, stored if tolerance is None else "")
+    found = _searched(table, theta, stored if tolerance is None else "")
     readings = with_temperature(_without_drift(found.readings, table), factor, notes, factor_tolerance)
     if readings and readings[0].method in ("plain", "NTKAware") and not _is_standard(readings[0]):
         notes.append(_ANOTHER_BASE)
@@ -78,9 +79,13 @@ def _is_standard(reading: Reading) -> bool:
     return reading.rope is not None and reading.rope.scaling is None and reading.rope.base in BASES
 
 
-def _searched(table: Table, stored: str) -> Found:
+def _searched(table: Table, theta: Floats, stored: str) -> Found:
     """At float32's noise; then with what a 16-bit type, or ggml's recurrence, adds to it."""
     found = search(table)
+    if found.readings and not (table.still and stored == "float16"):  # which may have lost its slowest pairs
+        return found
+    if stored in ("bfloat16", "float16") and (readings := written(theta, stored)):
+        return Found(readings, found.nearest, stored)
     if found.readings or not stored:
         return found
     if stored in ("bfloat16", "float16"):

@@ -21,6 +21,8 @@ class Identification:
         Of an unknown table: what comes nearest, with its error. It is no reading of the table.
     inverse_frequencies : tuple of float
         Radians per token, as given or measured.
+    measured_to : tuple of float or None
+        How well the type of tables, or of a function's results, lets each be known, radians per token; None where they were given.
     attention_factor : float or None
         The amplitude of cos and sin; None where only frequencies were given, which do not tell.
     layout : str or None
@@ -67,6 +69,7 @@ class Identification:
     scales_queries: bool = False
     reordered: bool = False
     stored: str = "float32"
+    measured_to: tuple[float, ...] | None = None
     notes: tuple[str, ...] = field(default=())
 
     @property

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from yarncore.identification.fit import TOLERANCE, Floats
+from yarncore.identification.stored import SMALLEST_OF_FLOAT16
 
 Complex = npt.NDArray[np.complex128]
 # bfloat16 has all whole numbers up to here: below it positions cannot have been rounded.
@@ -23,21 +24,26 @@ class Measured(NamedTuple):
         Radians per token, negative where a pair turns backwards.
     tolerance : float64 array, shape (pairs,)
         Relative.
+    rounding : float64 array, shape (pairs,)
+        What the type of the table is to blame for, radians per token.
     factor : float
     """
 
     theta: Floats
     tolerance: Floats
+    rounding: Floats
     factor: float
 
 
-def measure(z: Complex, positions: Floats, noise: float) -> Measured:
+def measure(z: Complex, positions: Floats, noise: float, stored: str = "float32") -> Measured:
     """The frequencies of z = m exp(i p theta), (positions, pairs).
 
     Parameters
     ----------
     noise : float
         What a cosine was rounded by.
+    stored : str
+        The type of the cosines.
 
     Raises
     ------
@@ -58,7 +64,8 @@ def measure(z: Complex, positions: Floats, noise: float) -> Measured:
     near = np.abs(positions) <= _UNROUNDED
     some = near if (near & (positions != 0)).sum() >= 4 else np.ones_like(near)
     theta = _refined(z[some], positions[some], _coarse(z[some], positions[some]))
-    return Measured(theta, _tolerance(z[some], positions[some], theta, noise), factor)
+    rounding = _rounding(positions[some], theta, noise, stored)
+    return Measured(theta, _relative(_spread(z[some], positions[some], theta), rounding, theta), rounding, factor)
 
 
 def _coarse(z: Complex, positions: Floats) -> Floats:
@@ -95,13 +102,22 @@ def _refined(z: Complex, positions: Floats, theta: Floats) -> Floats:
     return theta
 
 
-def _tolerance(z: Complex, positions: Floats, theta: Floats, noise: float) -> Floats:
-    """Six standard deviations; and where a pair turns so little that all its cosines were rounded the same way, that rounding."""
+def _rounding(positions: Floats, theta: Floats, noise: float, stored: str) -> Floats:
+    """Where a pair turns so little that all its cosines were rounded the same way, that rounding; radians per token."""
+    # A tangent has the rounding of both, and the smallest sines of float16 have few bits.
+    both = 2 * noise if stored == "bfloat16" else noise
+    smallest = SMALLEST_OF_FLOAT16 if stored == "float16" else 0.0
+    farthest = np.abs(positions).max()
+    return np.asarray(np.minimum(both * np.abs(theta), 4 * both / farthest) + smallest / farthest)
+
+
+def _spread(z: Complex, positions: Floats, theta: Floats) -> Floats:
+    """Six standard deviations, radians per token."""
     left = np.angle(z * np.exp(-1j * positions[:, None] * theta))
-    spread = np.sqrt((positions**2) @ (left**2)) / (positions @ positions)
-    farthest = np.abs(theta) * np.abs(positions).max()
+    return np.asarray(6 * np.sqrt((positions**2) @ (left**2)) / (positions @ positions))
+
+
+def _relative(spread: Floats, rounding: Floats, theta: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
-        relative = np.where(
-            theta != 0, np.maximum(6 * spread / np.abs(theta), noise * np.minimum(1, 4 / farthest)), 0.0
-        )
+        relative = np.where(theta != 0, np.maximum(spread, rounding) / np.abs(theta), 0.0)
     return np.maximum(relative, TOLERANCE)

@@ -184,8 +184,8 @@ def _allowed(found: Identification, rope: Rope | Rotation, ours: Floats) -> Floa
     allowed = TOLERANCE * ours
     if found.readings and "recurrence" in found.readings[0].note:
         allowed = 8 * allowed
-    if (found.layout is not None or found.interleaved is not None) and found.stored in _OF_AN_AMPLITUDE:
-        allowed = _OF_AN_AMPLITUDE[found.stored] * ours
+    if found.measured_to is not None:
+        allowed = np.maximum(allowed, np.array(found.measured_to))
     if isinstance(rope, Rope) and rope.scaling is not None and rope.section_order != "axial":
         theta = unscaled_inverse_frequencies(rope.base, rope.rotary_dim)
         kept = rope.scaling.precompute(theta)
