@@ -12,6 +12,7 @@ from yarncore.identification.readings import Candidate, Reading
 from yarncore.identification.standard import BASES, BETAS, LLAMA3_FACTORS, OPEN_FACTORS, digits
 from yarncore.scaling import Llama3, NTKAware, NTKByParts, PositionInterpolation, Proportional
 
+_MOST_SPED_UP = 20.0
 Candidates = Iterator[Candidate | Reading]
 
 
@@ -132,7 +133,7 @@ def _of_others(fit: Fit, table: Table) -> Candidates:
         )
         if ramp_determined(fit, table, fit.base, factor, bounds):
             yield Reading(words, None, error, fit.miss(table))
-    elif fit.first == 1.0 and fit.last > 1:
+    elif fit.first == 1.0 and 1 < fit.last <= _MOST_SPED_UP:
         words = (
             f"YaRN with factor {1 / fit.last:.6g}, below 1: base {fit.base:.7g}, ramp from pair {fit.low:g} to {fit.high:g}, slow "
             "pairs sped up"
@@ -140,7 +141,9 @@ def _of_others(fit: Fit, table: Table) -> Candidates:
         if ramp_determined(fit, table, fit.base, fit.last, bounds):
             yield Reading(words, None, error, fit.miss(table))
     elif 0 < fit.last < fit.first < 1 and fit.high < table.turning - 1:
-        weight = (fit.first - fit.last) / (1 - fit.last)
+        weight = float(f"{(fit.first - fit.last) / (1 - fit.last):.6g}")
+        if digits(weight) > 2:  # any scaled ramp has some
+            return
         words = (
             f"YaRN with extrapolation factor {weight:.6g} (ggml's ext_factor): base {fit.base:.7g}, factor {1 / fit.last:.7g}, "
             f"ramp from pair {fit.low:g} to {fit.high:g}"

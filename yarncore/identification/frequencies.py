@@ -168,9 +168,11 @@ def _nearest_without(values: Floats, pairs: int) -> Reading:
 
 def _as_reading(fit: Fit, table: Table) -> Reading:
     error, miss = float(fit.errors(table).max()), fit.miss(table)
+    times = "" if fit.first == 1 else f", every frequency times {fit.first:.6g}"
+    ramp = f"a ramp from pair {fit.low:.4g} to {fit.high:.4g}, base {fit.base:.6g}, factor {fit.first / fit.last:.6g}"
     kinds = {
-        "level": f"base {fit.base:.6g}, every frequency times {fit.first:.6g}",
-        "pairs": f"a ramp from pair {fit.low:.4g} to {fit.high:.4g}, base {fit.base:.6g}, factor {fit.first / fit.last:.6g}",
+        "level": f"base {fit.base:.6g}{times}",
+        "pairs": ramp + times,
         "turns": f"a ramp as Llama 3's, base {fit.base:.6g}, factor {1 / fit.last:.6g}",
     }
     plain = compared("plain", table, fit.base, None) if fit.kind == "level" and fit.first == 1 else None
