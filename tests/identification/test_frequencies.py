@@ -190,6 +190,14 @@ def test_the_recurrence_of_ggml_is_recognised_in_frequencies(name):
     assert found.rope == STANDARD[name]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_an_odd_base_is_not_taken_for_the_recurrence_of_a_round_one(seed):
+    rope = yc.Rope(96, 269_999_135.66, yc.PositionInterpolation(8.0))
+    noise = 1 + np.random.default_rng(seed).uniform(-1.2e-7, 1.2e-7, 48)
+    found = yc.identify((rope.inverse_frequencies * noise).astype(np.float32))
+    assert found.rope.base == pytest.approx(269_999_135.66, rel=1e-6) and "recurrence" not in str(found)
+
+
 def test_ramps_that_no_scaling_has_are_named_in_words():
     litgpt = next(r for r in records("engines_executed") if r["name"] == "litgpt: yarn")
     found = yc.identify(litgpt["inv_freq"])
@@ -345,6 +353,8 @@ def test_few_pairs_that_many_settings_fit_cost_few_ropes(dim, monkeypatch):
 
 
 def test_too_few_pairs_determine_nothing():
+    one = yc.identify([0.5, 0.0, 0.0])
+    assert one.method == "none" and one.nearest.error == 1 and "whatever the base" in str(one)
     assert yc.identify([1.0]).method == "none"
     assert yc.identify([0.0, 0.0]).notes == ("nothing turns",)
     assert yc.identify([1.0, 0.0, 0.5]).method == "none"

@@ -42,8 +42,8 @@ class Cited(NamedTuple):
 
 
 _QWEN3 = "QwenLM/Qwen3, docs/source/inference/transformers.md, commit da3e64585a954e58a7e722c5299089dcf95b17de"
-# Version 0.1 alone has this base and a window, of 4096 with the token itself; mistralai/Mistral-7B-v0.2 and later have 1e6 and none,
-# and were trained for 32768.
+# Version 0.1 alone has this base and a window, of 4096 with the token itself; mistralai/Mistral-7B-v0.2 and later have 1e6 and
+# none, and were trained for 32768.
 _MISTRAL = (
     'huggingface/transformers, docs/source/en/model_doc/mistral.md, commit 058a04a3e543f8fb897de7df0cef78839311f2c1: "Trained with '
     '8k context length"'

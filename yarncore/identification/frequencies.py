@@ -58,7 +58,9 @@ def of_frequencies(
         values, np.full(turning, TOLERANCE) if tolerance is None else tolerance[:turning], len(theta) - turning
     )
     found = _searched(table, theta, stored if tolerance is None else "")
-    readings = with_temperature(_without_drift(found.readings, table), factor, notes, factor_tolerance)
+    readings = with_temperature(
+        _without_drift(found.readings, table, tolerance is not None), factor, notes, factor_tolerance
+    )
     if readings and readings[0].method in ("plain", "NTKAware") and not _is_standard(readings[0]):
         notes.append(_ANOTHER_BASE)
     if factor is None and readings and readings[0].method in ("YaRN", "NTKByParts"):
@@ -66,7 +68,9 @@ def of_frequencies(
     if readings and readings[0].rope is not None:
         notes += all_that_is_determined(readings[0].rope, table)
     nearest = None if readings or found.nearest is None else _as_reading(found.nearest, table)
-    if nearest is not None and nearest.miss <= 1:
+    if turning == 1:
+        nearest = _of_one_pair(float(values[0]))
+    if nearest is not None and nearest.miss <= 1 and not readings:
         notes.append(
             "the nearest has these frequencies, but it was fitted with as many numbers as they tell: they determine no method"
         )
@@ -108,7 +112,7 @@ def _rounds_to(reading: Reading, table: Table, stored: str) -> bool:
     return bool((rounded == table.values).mean() >= _ALIKE)
 
 
-def _without_drift(readings: tuple[Reading, ...], table: Table) -> tuple[Reading, ...]:
+def _without_drift(readings: tuple[Reading, ...], table: Table, measured: bool) -> tuple[Reading, ...]:
     """Where the first has an odd base near a round one: the round one, if ggml's recurrence of it makes the table."""
     if not readings or readings[0].rope is None:
         return readings
@@ -116,7 +120,7 @@ def _without_drift(readings: tuple[Reading, ...], table: Table) -> tuple[Reading
     if digits(rope.base) <= 3 and digits(getattr(rope.scaling, "factor", 1.0)) <= 3:
         return readings
     recurrent = _recurrent(readings[0], table)
-    if recurrent is None or recurrent.rope == rope:
+    if recurrent is None or recurrent.rope == rope or (recurrent.error > readings[0].error and not measured):
         return readings
     others = [_recurrent(each, table) for each in readings[1:]]
     return (recurrent, *(one for one in others if one is not None))
@@ -164,6 +168,11 @@ def _nearest_without(values: Floats, pairs: int) -> Reading:
     level = float(np.exp(np.mean(np.log(values[there] / made[there]))))
     error = float(np.abs(values / (level * made) - 1).max())
     return Reading(f"base {base:.6g}, every frequency times {level:.6g}", None, error, error / TOLERANCE)
+
+
+def _of_one_pair(value: float) -> Reading:
+    error = abs(1 / value - 1)
+    return Reading("a first pair, which turns by 1 whatever the base", None, error, error / TOLERANCE)
 
 
 def _as_reading(fit: Fit, table: Table) -> Reading:
