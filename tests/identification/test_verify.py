@@ -99,6 +99,17 @@ MISTAKES = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("interleaved", [False, True])
+@pytest.mark.parametrize(
+    "rope", [(64, 1e6, yc.Proportional(0.25)), (256, 1e6, yc.YaRN(496.0, 2048, truncate=False))], ids=["still", "slow"]
+)
+def test_pairs_that_stand_or_hardly_turn_at_the_end_are_no_fewer_pairs(rope, interleaved):
+    rope = yc.Rope(*rope, interleaved=interleaved)
+    found = yc.verify(turning(rope=rope), rope, positions=np.arange(8))
+    assert found, str(found)
+    assert not yc.verify(turning(rope=rope), yc.Rope(rope.head_dim, 2e6, rope.scaling, interleaved=interleaved))
+
+
 @pytest.mark.parametrize("name", MISTAKES)
 def test_the_mistake_is_named(name):
     x, rope, words = MISTAKES[name]

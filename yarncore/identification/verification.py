@@ -173,6 +173,8 @@ def _verified(found: Identification, rope: Rope | Rotation, length: int | None) 
 
 def _of_frequencies(found: Identification, rope: Rope | Rotation, rotation: Rotation) -> list[str]:
     theirs, ours = np.array(found.inverse_frequencies), np.abs(rotation.inverse_frequencies)
+    if found.interleaved and not ours[len(theirs) :].any():
+        ours = ours[: len(theirs)]  # pairs that stand still at the end are none that a function shows
     if not theirs.any():
         return ["nothing turns: all positions are 0, or all angles are"]
     cause = cause_of(theirs, ours, getattr(getattr(rope, "scaling", None), "factor", None))
