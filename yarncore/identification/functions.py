@@ -19,6 +19,8 @@ from yarncore.identification.stored import as_float64, stored_type
 
 _ZERO = 1e-6
 _TOKENS = 128
+_FEWEST_TOKENS = 32
+_ELEMENTS = 2**22  # of what a function is asked with, one unit vector a head
 
 
 class Probed(NamedTuple):
@@ -59,12 +61,16 @@ def of_function(
         raise ValueError(f"heads_axis is {heads_axis!r}; -2 or -3 is expected")
     if dim < 2 or dim % 2:
         raise ValueError(f"head_dim is {dim}; an even integer >= 2 is expected")
-    at = np.arange(_TOKENS) if positions is None else _whole("positions", positions)
+    at = (
+        np.arange(max(_FEWEST_TOKENS, min(_TOKENS, _ELEMENTS // dim**2)))
+        if positions is None
+        else _whole("positions", positions)
+    )
     if 0 not in at:
         at = np.concatenate([[0], at])
     checked_positions(at, len(at))
     results = _called(function, dim, heads_axis, at, like)
-    stored, notes = stored_type(np.stack(results)), []
+    stored, notes = stored_type(np.concatenate([each[each != 0] for each in results])), []
     factors = [_factors(result, at) for result in results]
     for n, each in enumerate(factors):
         if each is not None:
@@ -185,12 +191,11 @@ def _probed(results: Floats, at: Any) -> Probed:
     """Which pairs turn by what, of matrices that were given the unit matrix."""
     dim = results.shape[1]
     still = results[int(np.flatnonzero(at == 0)[0])]
-    order, given = np.abs(still).argmax(axis=1), results
+    order, unmoved = np.abs(still).argmax(axis=1), np.arange(dim)
     if len(set(order.tolist())) != dim or (np.abs(still) > _ZERO * np.abs(still).max()).sum() != dim:
-        results, order = _turned_back(results, still), np.arange(dim)
-    else:
-        given = results[:, :, order]
-    home = results[:, :, order]  # [p, i, j]: how much of what was element j's place comes from element i
+        given, home, order = results, _turned_back(results, still), unmoved
+    else:  # [p, i, j]: how much of what was element j's place comes from element i
+        given = home = results if (order == unmoved).all() else results[:, :, order]
     largest = np.abs(home).max(axis=0)
     np.fill_diagonal(largest, 0.0)
     # Slow pairs hardly turn: where nothing else is there, any number is a turn.
@@ -219,7 +224,7 @@ def _probed(results: Floats, at: Any) -> Probed:
     cos, sin = given[:, firsts, firsts], given[:, firsts, partner[firsts]]
     if np.abs(given[:, partner[firsts], firsts] + sin).max() > 1e-5:
         raise NoRotationError("partners do not turn by one angle: x0 cos - x1 sin and x1 cos + x0 sin are expected")
-    return Probed(cos, sin, interleaved, start, turning, bool((order != np.arange(dim)).any()))
+    return Probed(cos, sin, interleaved, start, turning, bool((order != unmoved).any()))
 
 
 def _turned_back(results: Floats, still: Floats) -> Floats:
