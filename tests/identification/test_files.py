@@ -2,6 +2,9 @@
 
 import io
 import json
+import pickle
+import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -89,8 +92,6 @@ def test_what_holds_no_table_is_told_with_exit_status_2(content, words, tmp_path
     path = tmp_path / "file"
     path.write_bytes(content)
     assert main(["identify", str(path)]) == 2
-    import re
-
     assert re.search(words, capsys.readouterr().err.replace("\n", " "))
 
 
@@ -100,3 +101,33 @@ def test_nothing_is_unpickled(tmp_path, capsys):
     assert "allow_pickle=False" in capsys.readouterr().err
     assert main(["identify", str(tmp_path)]) == 2
     assert main(["identify", str(tmp_path / "absent.npy")]) == 2
+
+
+def npy(shape, description="'<f4'", data=b""):
+    header = f"{{'descr': {description}, 'fortran_order': False, 'shape': {shape}, }}".encode()
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + data
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (npy("(1000000000000,)"), "4000000000000 bytes, and 0 are there"),
+        (npy("(4611686018427387904, 4)", data=bytes(64)), "and 64 are there"),
+        (npy("(2,)", "'<V1000000000'", bytes(64)), "and 64 are there"),
+        (npy("(-4,)", data=bytes(64)), "-16 bytes, and 64 are there"),
+        (npy("__import__('os').abort()"), "malformed|Cannot parse"),
+        (npy("(1,)", "'|O'", pickle.dumps([1])), "allow_pickle=False"),
+        ((10).to_bytes(8, "little") + b'{"a":"b"} ', "safetensors|holds no"),
+        ((2).to_bytes(8, "little") + b"{}", "holds no arrays of numbers"),
+        (b"{}", "holds no arrays of numbers"),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_a_header_claims_is_neither_allocated_nor_run(content, words, packed, tmp_path, capsys):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    if packed and content.startswith(b"\x93"):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("x.npy", content)
+    assert main(["identify", str(path)]) == 2
+    assert re.search(words, capsys.readouterr().err)

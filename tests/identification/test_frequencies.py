@@ -8,6 +8,8 @@ import torch
 from golden_files import records
 
 import yarncore as yc
+from yarncore.identification import readings
+from yarncore.identification.standard import digits
 
 # Tables of which no family is the origin: 'none' is the right answer.
 UNKNOWN = (
@@ -153,7 +155,7 @@ def test_a_learned_longrope_is_none_and_named_when_it_is_asked_for():
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("name", ["Llama 2", "Llama 2 YaRN", "Qwen 3", "Gemma 3"])
+@pytest.mark.parametrize("name", STANDARD)
 def test_frequencies_of_a_model_that_was_cast_are_told_with_their_rounding(name, dtype):
     found = yc.identify(torch.tensor(STANDARD[name].inverse_frequencies).to(dtype))
     assert found.rope == STANDARD[name]
@@ -161,10 +163,39 @@ def test_frequencies_of_a_model_that_was_cast_are_told_with_their_rounding(name,
     assert found.frequency_type == found.stored and found.stored in found.roundings[0]
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("seed", range(8))
+def test_what_16_bits_hold_of_no_method_is_none(seed, dtype):
+    draw = np.random.default_rng(seed)
+    theta = STANDARD["Llama 2 YaRN"].inverse_frequencies
+    for table in (
+        theta * (1 + 0.02 * draw.normal(size=64)),
+        draw.permutation(theta),
+        np.sort(draw.uniform(0.01, 1, 64))[::-1],
+    ):
+        assert yc.identify(torch.tensor(table.copy()).to(dtype)).method == "none"
+
+
+def test_frequencies_too_small_for_float16_are_no_partial_rotation():
+    rope = yc.Rope(128, 1e9)
+    table = rope.inverse_frequencies.astype(np.float16)
+    assert (table == 0).any() and yc.identify(table).rope == rope
+    cos, sin = (part.astype(np.float16) for part in rope.cos_sin(np.arange(8), dtype=np.float32))
+    assert (sin[:, -1] == 0).all() and yc.verify((cos, sin), rope)
+
+
 @pytest.mark.parametrize("name", ["Llama 2", "Llama 2 YaRN", "Qwen 3", "Llama 3", "Gemma 3"])
 def test_the_recurrence_of_ggml_is_recognised_in_frequencies(name):
     found = yc.identify(yc.engines.angles(STANDARD[name], [1], phase="float32-recurrence")[0])
     assert found.rope == STANDARD[name]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_odd_base_is_not_taken_for_the_recurrence_of_a_round_one(seed):
+    rope = yc.Rope(96, 269_999_135.66, yc.PositionInterpolation(8.0))
+    noise = 1 + np.random.default_rng(seed).uniform(-1.2e-7, 1.2e-7, 48)
+    found = yc.identify((rope.inverse_frequencies * noise).astype(np.float32))
+    assert found.rope.base == pytest.approx(269_999_135.66, rel=1e-6) and "recurrence" not in str(found)
 
 
 def test_ramps_that_no_scaling_has_are_named_in_words():
@@ -215,7 +246,115 @@ def test_as_many_pairs_as_a_head_may_have_are_identified():
     assert yc.identify(yc.Rope(4096, 1e6, yc.YaRN(4.0, 32768)).inverse_frequencies).rope.scaling == yc.YaRN(4.0, 32768)
 
 
+@pytest.mark.parametrize("level", [1.0, 0.5, 1e-3])
+@pytest.mark.parametrize("pairs", [2, 4, 32])
+def test_a_constant_table_is_none_and_what_is_nearest_is_not_near(level, pairs):
+    noise = 1 + np.random.default_rng(pairs).uniform(-6e-8, 6e-8, pairs)
+    for table in (np.full(pairs, level), level * noise):
+        found = yc.identify(table)
+        assert found.method == "none" and 0.1 < found.nearest.error < 1
+
+
+def test_what_falls_more_than_any_base_or_rises_or_has_holes_has_an_honest_nearest():
+    theta = yc.Rope(64).inverse_frequencies
+    for table in (
+        theta**5,
+        theta[::-1],
+        np.where(np.arange(32) % 7, theta, 0),
+        np.random.default_rng(1).permutation(theta),
+    ):
+        found = yc.identify(table)
+        assert found.method == "none" and found.nearest.error >= 1
+
+
+@pytest.mark.parametrize("name", ["plain", "PI", "step"])
+@pytest.mark.parametrize("pair", [3, 40, 63])
+def test_equal_divisors_with_one_that_differs_are_no_longrope(name, pair):
+    scaling = {"plain": None, "PI": yc.PositionInterpolation(4.0), "step": yc.YaRN(8.0, 4096, beta_fast=1)}[name]
+    table = yc.Rope(128, 1e4, scaling).inverse_frequencies.copy()
+    table[pair] /= 1.0001
+    assert yc.identify(table).method == "none"
+
+
+NEAR_MISSES = {
+    "averaged": lambda a, b, draw: (a + b) / 2,
+    "shuffled": lambda a, b, draw: draw.permutation(a),
+    "noise of 1e-4": lambda a, b, draw: a * (1 + 1e-4 * draw.normal(size=len(a))),
+    "four decimals": lambda a, b, draw: np.maximum(np.round(a, 4), 1e-4),
+    "from 1 down": lambda a, b, draw: np.concatenate([[1.0], np.sort(draw.uniform(1e-5, 1, len(a) - 1))[::-1]]),
+    "linear": lambda a, b, draw: np.linspace(1, 0.01, len(a)),
+}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("miss", NEAR_MISSES)
+def test_near_misses_are_none_with_a_nearest(miss, seed):
+    draw = np.random.default_rng(seed)
+    dim = (16, 32, 64, 128)[seed]
+    a = yc.Rope(dim, 1e6, random_scaling(random.Random(seed))).at(8192).inverse_frequencies
+    b = yc.Rope(dim, 2e6, yc.YaRN(4.0, 16384)).inverse_frequencies
+    found = yc.identify(NEAR_MISSES[miss](a, b, draw))
+    assert found.method == "none" and found.nearest.error > 1e-6
+
+
+# No pair of these is divided by s.
+OPEN = (
+    yc.Rope(64, 1e4, yc.YaRN(8.0, 2**20)),
+    yc.Rope(32, 100, yc.YaRN(4.0, 4096)),
+    yc.Rope(128, 1e4, yc.YaRN(40.0, 131072)),
+    yc.Rope(64, 1e4, yc.YaRN(4.0, 131072, truncate=False)),
+    yc.Rope(16, 150_000, yc.YaRN(16.0, 2**19, truncate=False)),
+    yc.Rope(64, 1e4, yc.Llama3(8.0, 131072)),
+    yc.Rope(32, 1e4, yc.Llama3(40.0, 131072)),
+)
+
+
+@pytest.mark.parametrize("rope", OPEN, ids=repr)
+def test_a_factor_that_no_pair_is_divided_by_is_said_to_be_open_and_no_long_number_is_invented(rope):
+    table = rope.inverse_frequencies.astype(np.float32)
+    found = yc.identify(table)
+    assert found.rope == rope and reproduces(found, table)
+    assert any(note.startswith("no pair is divided by the whole factor") for note in found.notes)
+    assert len(found.readings) <= 12
+    for reading in found.readings:
+        assert digits(reading.rope.scaling.factor) <= 2 and digits(reading.rope.scaling.original_length) <= 2, reading
+    reached = yc.identify(STANDARD["DeepSeek"].inverse_frequencies)
+    assert not any("no pair is divided" in note for note in reached.notes)
+
+
+@pytest.mark.parametrize("truncate", [True, False])
+def test_of_two_thresholds_the_slow_one_is_taken_for_the_tuned_one(truncate):
+    rope = yc.Rope(128, 1e4, yc.YaRN(16.0, 4096, beta_slow=2, truncate=truncate))
+    assert yc.identify(rope.inverse_frequencies).rope == rope
+
+
+def test_numbers_that_were_fitted_one_for_each_pair_are_no_method():
+    few = yc.identify(
+        yc.Rope(8, 1e4, yc.YaRN(32.0, 4096, beta_fast=93.269, beta_slow=3.2943, truncate=False)).inverse_frequencies
+    )
+    assert few.method == "none" and few.nearest.error < 1e-6
+    assert any("as many numbers as they tell" in note for note in few.notes)
+    last = STANDARD["Llama 2"].inverse_frequencies.copy()
+    last[-1] /= 1.0001  # YaRN of s = 1.0001, whose ramp is a step before the last pair
+    assert yc.identify(last).method == "none"
+
+
+def test_frequencies_in_turns_are_told():
+    found = yc.identify(yc.Rope(128).inverse_frequencies / (2 * np.pi))
+    assert "turns a token, where radians are expected" in found.readings[0].note
+
+
+@pytest.mark.parametrize("dim", [4, 6, 8])
+def test_few_pairs_that_many_settings_fit_cost_few_ropes(dim, monkeypatch):
+    made, rope = [], yc.Rope(dim, 150_000, yc.YaRN(16.0, 293_244))
+    monkeypatch.setattr(readings, "Rope", lambda *given: made.append(given) or yc.Rope(*given))
+    yc.identify(rope.inverse_frequencies.astype(np.float32))
+    assert len(made) <= 150
+
+
 def test_too_few_pairs_determine_nothing():
+    one = yc.identify([0.5, 0.0, 0.0])
+    assert one.method == "none" and one.nearest.error == 1 and "whatever the base" in str(one)
     assert yc.identify([1.0]).method == "none"
     assert yc.identify([0.0, 0.0]).notes == ("nothing turns",)
     assert yc.identify([1.0, 0.0, 0.5]).method == "none"

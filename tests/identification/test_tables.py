@@ -170,6 +170,51 @@ def test_a_module_that_was_cast_has_rounded_frequencies():
     assert found.frequency_type == "bfloat16" and found.position_type != "bfloat16"
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("rope_type", ["yarn", "llama3"])
+def test_a_module_in_16_bits_keeps_its_scaling(rope_type, dtype):
+    keys = {"factor": 8.0, "original_max_position_embeddings": 8192} | (
+        {"low_freq_factor": 1.0, "high_freq_factor": 4.0} if rope_type == "llama3" else {}
+    )
+    config = LlamaConfig(
+        head_dim=128, hidden_size=256, num_attention_heads=2, max_position_embeddings=65536,
+        rope_parameters={"rope_type": rope_type, "rope_theta": 5e5, **keys},
+    )  # fmt: skip
+    (found,) = yc.identify(LlamaRotaryEmbedding(config).to(dtype)).values()
+    assert found.rope == yc.from_config(config) and found.frequency_type == str(dtype).removeprefix("torch.")
+
+
+def in_type(rope, positions, dtype):
+    """A function that rotates in a type of 16 bits, tables and products."""
+    cos, sin = (torch.tensor(table)[None, :, None].to(dtype) for table in yc.engines.cos_sin(rope, positions))
+
+    def rotate(q, k, at):
+        halves = [x.chunk(2, -1) for x in (q, k)]
+        return tuple(torch.cat([a * cos - b * sin, b * cos + a * sin], -1) for a, b in halves)
+
+    return rotate
+
+
+OF_16_BITS = {
+    "plain": yc.Rope(64), "yarn": QWEN, "llama3": LLAMA3, "pi": ROPES["pi"],
+    "untruncated": yc.Rope(64, 150_000, yc.YaRN(32.0, 4096, truncate=False)), "small": yc.Rope(128, 1e7),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [8, 32])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", OF_16_BITS)
+def test_a_function_of_16_bits_at_few_positions_is_known_as_far_as_these_tell(name, dtype, count):
+    rope, positions = OF_16_BITS[name], np.arange(count)
+    how = {"positions": positions, "like": torch.zeros(1, dtype=dtype)}
+    rotate = in_type(rope, positions, dtype)
+    found = yc.identify(rotate, head_dim=rope.head_dim, **how)
+    assert rope in [each.rope for each in found.readings]
+    matched = yc.verify(rotate, rope, **how)
+    assert matched, str(matched)
+    assert not yc.verify(rotate, yc.Rope(rope.head_dim, 20_000, rope.scaling), **how)
+
+
 @pytest.mark.parametrize(
     ("x", "positions", "words"),
     [

@@ -1,5 +1,7 @@
 """verify: a match, or the reasons why not."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -11,8 +13,9 @@ import yarncore as yc
 YARN = yc.Rope(128, 1e4, yc.YaRN(16.0, 4096))
 
 
-def tables(rope, factor=1.0, **how):
-    return tuple(factor * table for table in yc.engines.cos_sin(rope, np.arange(600), **how))
+def tables(rope, factor=1.0, positions=None, **how):
+    at = np.arange(600) if positions is None else positions
+    return tuple(factor * table for table in yc.engines.cos_sin(rope, at, **how))
 
 
 MATCHES = {
@@ -52,13 +55,82 @@ DIFFERS = {
 }  # fmt: skip
 
 
+PLAIN = yc.Rope(128)
+AT = np.arange(600)
+
+
+def turning(q_factor=1.0, k_factor=1.0, rope=YARN, positions=lambda p: p):
+    def rotate(q, k, p):
+        q, k = rope.rotate(q, k, positions(np.asarray(p)), heads_axis=-2)
+        return q_factor * q, k_factor * k
+
+    return rotate
+
+
+# What was given, what is expected, and what the reasons must say.
+MISTAKES = {
+    "positions counted from 1": (tables(YARN, positions=AT + 1), YARN, "turns by position p \\+ 1 where p is given"),
+    "rows that begin elsewhere": (tables(YARN, positions=AT + 500), YARN, "turns by position p \\+ 500"),
+    "the same of a function": (turning(positions=lambda p: p + 1), YARN, "turns by position p \\+ 1"),
+    "left padding": (tables(YARN, positions=np.maximum(AT - 10, 0)), YARN, "rows 0 to 4 are those of positions 0, 0, 0, 0, 0, of 0, 1, 2"),
+    "positions that wrap": (tables(YARN, positions=AT % 64), YARN, "those of positions 62, 63, 0, 1, 2, 3, of 62, 63, 64"),
+    "nothing turns": (tables(YARN, positions=0 * AT), YARN, "nothing turns"),
+    "positions doubled": (turning(positions=lambda p: 2 * p), YARN, "2 times the one expected: positions are doubled"),
+    "rotated twice": (lambda q, k, p: turning()(*turning()(q, k, p), p), YARN, "or it rotates twice"),
+    "cos and sin exchanged": (tables(YARN)[::-1], YARN, "are they exchanged"),
+    "temperature on cos alone": ((tables(YARN)[0], tables(YARN, 1 / YARN.at().attention_factor)[1]), YARN, "cos has the amplitude 1.27726 and sin 1"),
+    "temperature on q alone": (turning(k_factor=1 / YARN.at().attention_factor), YARN, "k is rotated otherwise than q: its amplitude is 1, that of q 1.27726"),
+    "k does not turn": (lambda q, k, p: (turning()(q, k, p)[0], k), YARN, "no element of k turns"),
+    "q does not turn": (lambda q, k, p: (q, turning()(q, k, p)[1]), YARN, "no element of q turns"),
+    "the root of the temperature": (tables(YARN, YARN.at().attention_factor ** -0.5), YARN, "the root of the temperature"),
+    "a temperature too much": (tables(YARN), yc.Rope(128, 1e4, yc.NTKByParts(16.0, 4096)), "a temperature that should not be there"),
+    "turns": (YARN.inverse_frequencies / (2 * np.pi), YARN, "turns a token, where radians"),
+    "degrees": (YARN.inverse_frequencies * (180 / np.pi), YARN, "degrees a token"),
+    "wavelengths": (2 * np.pi / YARN.inverse_frequencies, YARN, "wavelengths in tokens"),
+    "not inverse": (1 / PLAIN.inverse_frequencies, PLAIN, "one divided by the one expected"),
+    "the base's root": (yc.Rope(128, 100).inverse_frequencies, PLAIN, "square root of the one expected"),
+    "the base's root, scaled": (yc.Rope(128, 100, YARN.scaling).inverse_frequencies, YARN, "its base 100 is the square root of 10000"),
+    "the base's square": (yc.Rope(128, 1e8).inverse_frequencies, PLAIN, "square of the one expected"),
+    "multiplied by the factor": (4 * PLAIN.inverse_frequencies, yc.Rope(128, 1e4, yc.PositionInterpolation(4.0)), "multiplied by the factor 4, where it divides"),
+    "in reverse": (YARN.inverse_frequencies[::-1], YARN, "in reverse order"),
+    "in another order": (np.random.default_rng(0).permutation(YARN.inverse_frequencies), YARN, "in another order"),
+    "one for each element": (np.repeat(YARN.inverse_frequencies, 2), YARN, "twice, side by side"),
+    "one for each half": (np.tile(YARN.inverse_frequencies, 2), YARN, "twice, one row after the other"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("interleaved", [False, True])
+@pytest.mark.parametrize(
+    "rope", [(64, 1e6, yc.Proportional(0.25)), (256, 1e6, yc.YaRN(496.0, 2048, truncate=False))], ids=["still", "slow"]
+)
+def test_pairs_that_stand_or_hardly_turn_at_the_end_are_no_fewer_pairs(rope, interleaved):
+    rope = yc.Rope(*rope, interleaved=interleaved)
+    found = yc.verify(turning(rope=rope), rope, positions=np.arange(8))
+    assert found, str(found)
+    assert not yc.verify(turning(rope=rope), yc.Rope(rope.head_dim, 2e6, rope.scaling, interleaved=interleaved))
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_the_mistake_is_named(name):
+    x, rope, words = MISTAKES[name]
+    found = yc.verify(x, rope)
+    assert not found
+    assert any(re.search(words, reason) for reason in found.reasons), str(found)
+
+
+@pytest.mark.parametrize("positions", [AT + 7, AT + 4096, AT - 300])
+def test_rows_of_other_positions_are_identified_as_such(positions):
+    found = yc.identify(yc.engines.cos_sin(YARN, positions))
+    assert found.rope == YARN and found.position_shift == positions[0]
+    assert "where p is given" in str(found)
+    assert yc.identify(yc.engines.cos_sin(YARN, positions), positions=positions).position_shift == 0
+
+
 @pytest.mark.parametrize("name", DIFFERS)
 def test_what_rotates_otherwise_is_told_why(name):
     x, words = DIFFERS[name]
     found = yc.verify(x, YARN)
     assert not found
-    import re
-
     assert any(re.search(words, reason) for reason in found.reasons), str(found)
 
 
@@ -122,7 +194,7 @@ def test_queries_that_are_multiplied_and_should_not_be_are_a_reason():
     (reason,) = yc.verify(function_of(SCALED), UNSCALED).reasons
     assert "q is multiplied by its position" in reason
     both = yc.verify(lambda q, k, p: SCALED.rotate(q, k, p, heads_axis=-2, query=True), SCALED)
-    assert both.reasons == ("k is rotated otherwise than q",)
+    assert both.reasons == ("k is rotated otherwise than q: it is multiplied by its position",)
 
 
 def test_a_scale_that_does_not_show_is_a_note():

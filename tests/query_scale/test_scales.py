@@ -92,6 +92,9 @@ def test_joining_is_adding_nothing_or_undoing():
         (lambda: yc.LogN("64"), TypeError, "original_length is '64'"),
         (lambda: STEPS.at("5"), TypeError, "positions has dtype"),
         (lambda: STEPS.at(np.array([True])), TypeError, "positions has dtype bool"),
+        (lambda: STEPS.at(float("nan")), ValueError, "positions has NaN or infinite entries"),
+        (lambda: LOG_N.at(np.array([1.0, np.nan])), ValueError, "positions has NaN or infinite entries"),
+        (lambda: STEPS.inverse.at(torch.tensor([np.inf])), ValueError, "positions has NaN or infinite entries"),
         (lambda: yc.Rope(8, query_scale=0.1), TypeError, "query_scale is 0.1; None, LogSteps"),
         (lambda: yc.Rope(8, sections=(2, 1, 1), query_scale=STEPS), ValueError, "several positions"),
     ],
@@ -99,3 +102,9 @@ def test_joining_is_adding_nothing_or_undoing():
 def test_what_is_wrong_is_said(make, error, says):
     with pytest.raises(error, match=says):
         make()
+
+
+@pytest.mark.parametrize("scale", SCALES, ids=repr)
+def test_of_a_traced_nan_is_nan(scale):
+    made = np.asarray(jax.jit(scale.at)(jnp.asarray([np.nan, 0.0, 63.5])))
+    assert np.isnan(made[0]) and np.allclose(made[1:], scale.at([0.0, 63.5]), rtol=4 * np.finfo(made.dtype).eps, atol=0)

@@ -126,6 +126,24 @@ class TestOriginalLength:
         with pytest.raises(yc.ConfigError, match=r"a file of huggingface, and llama\.cpp reads a GGUF file"):
             plan(published("qwen3-8b-128k"), 131072, engine="llama.cpp")
 
+    def test_mistral_7b_of_version_0_1_is_known_by_all_of_its_keys(self):
+        keys = {
+            "model_type": "mistral", "hidden_size": 4096, "num_attention_heads": 32, "num_key_value_heads": 8, "num_hidden_layers": 32,
+            "max_position_embeddings": 32768, "rope_theta": 10000.0, "sliding_window": 4096,
+        }  # fmt: skip
+        made = plan(keys, 131072)
+        # as NousResearch/Yarn-Mistral-7b-128k has it
+        assert (made.original_length, made.factor) == (8192, 16)
+        assert "huggingface/transformers" in made.original_from and "commit" in made.original_from
+        later = (
+            {"rope_theta": 1e6, "sliding_window": None},
+            {"rope_theta": 1e6},
+            {"sliding_window": None},
+            {"num_key_value_heads": 32},
+        )
+        for other in (*later, {"model_type": "llama"}):
+            assert plan(keys | other, 131072).original_length == 32768
+
     def test_then_what_the_file_advertises_which_is_said(self, published):
         made = plan(published("yi-6b-200k"), 400_000)
         assert made.original_from.startswith("max_position_embeddings, since")

@@ -34,3 +34,18 @@ def constant(xp: Namespace, value: Any, dtype: Any, like: Array | None = None) -
 def take_rows(xp: Namespace, table: Array, rows: Array) -> Array:
     """The rows of a table that indices of any shape name: shape (*rows.shape, *table.shape[1:])."""
     return of_namespace(xp).take_rows(xp, table, rows)
+
+
+def check_finite(name: str, array: Array) -> None:
+    """A ValueError where entries are NaN or infinite; not where a value is no number yet, or lies on another device.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the error.
+    """
+    if of(array).is_traced(array) or of(array).is_integer(array):
+        return
+    xp = namespace_of(array)
+    if not bool(xp.all(xp.isfinite(array))):
+        raise ValueError(f"{name} has NaN or infinite entries; finite numbers are expected")

@@ -3,13 +3,15 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from yarncore.identification.fit import Fit, Table
 from yarncore.identification.standard import BETAS, digits, rounded, simplest, whole_numbers
+from yarncore.rope.rope import Rope
 from yarncore.scaling import Llama3, NTKByParts
+from yarncore.scaling.unscaled import unscaled_inverse_frequencies
 
 _LENGTHS = (4096, 8192, 32768, 2048, 16384, 131072)
 
@@ -49,22 +51,37 @@ def whole_bounds(fit: Fit, table: Table) -> tuple[Between, Between]:
     return fast, Between(0.0, slow.most) if fit.high <= 0 else slow
 
 
-def all_that_is_determined(scaling: Any, base: float, table: Table) -> str:
-    """In words: which other lengths and betas put the ramp of a scaling where it is."""
+_OPEN_END = (
+    "no pair is divided by the whole factor: the table does not determine it, nor where the ramp ends; a larger factor and a wider "
+    "ramp have the same numbers, and what is named has few digits"
+)
+
+
+def all_that_is_determined(rope: Rope, table: Table) -> list[str]:
+    """In words: which other factors, lengths and betas make the ramp of a Rope."""
+    scaling, base = rope.scaling, rope.base
+    if not isinstance(scaling, (Llama3, NTKByParts)):
+        return []
+    kept = scaling.precompute(unscaled_inverse_frequencies(base, rope.rotary_dim))
+    open_end = [_OPEN_END] if kept[-1] > 0 else []
     if isinstance(scaling, Llama3):
         at_high, at_low = (
             scaling.original_length / each for each in (scaling.high_freq_factor, scaling.low_freq_factor)
         )
-        return f"its ramp is that of L / high {at_high:.6g} and L / low {at_low:.6g}, whatever L"
-    if not isinstance(scaling, NTKByParts):
-        return ""
+        return [f"its ramp is that of L / high {at_high:.6g} and L / low {at_low:.6g}, whatever L", *open_end]
     numbers = RampNumbers(scaling.original_length, scaling.beta_fast, scaling.beta_slow)
     at_fast, at_slow = numbers.original_length / numbers.fast, numbers.original_length / numbers.slow
     if not scaling.truncate or scaling.ramp != "dimension":
-        return f"its ramp is that of L / beta_fast {at_fast:.6g} and L / beta_slow {at_slow:.6g}, whatever L"
+        return [
+            f"its ramp is that of L / beta_fast {at_fast:.6g} and L / beta_slow {at_slow:.6g}, whatever L",
+            *open_end,
+        ]
     real = placed(Fit("pairs", base, 1.0, 1 / scaling.factor), table, numbers)
     fast, slow = whole_bounds(replace(real, low=math.floor(real.low), high=math.ceil(real.high)), table)
-    return f"its ramp, rounded to whole pairs, is that of all L / beta_fast {fast} and L / beta_slow {slow}"
+    return [
+        f"its ramp, rounded to whole pairs, is that of all L / beta_fast {fast} and L / beta_slow {slow}",
+        *open_end,
+    ]
 
 
 def numbers_within(fast: Between, slow: Between) -> Iterator[RampNumbers]:
@@ -98,9 +115,9 @@ def real_bounds(fit: Fit, table: Table) -> Iterator[tuple[Fit, RampNumbers]]:
     found = 0
     for beta_fast, beta_slow in BETAS:
         if beta_fast > beta_slow and abs(beta_fast * fast / (beta_slow * slow) - 1) < 0.02:
-            for numbers in _rounded_lengths(math.sqrt(beta_fast * fast * beta_slow * slow), beta_fast, beta_slow):
+            for numbers in rounded_lengths(math.sqrt(beta_fast * fast * beta_slow * slow), beta_fast, beta_slow):
                 made = placed(fit, table, numbers)
-                if made.miss(table) <= 1:
+                if made.is_as_near(table, fit):
                     found += 1
                     yield made, numbers
                     break
@@ -108,7 +125,7 @@ def real_bounds(fit: Fit, table: Table) -> Iterator[tuple[Fit, RampNumbers]]:
         yield from _betas_of(fit, table, length, fast, slow)
 
 
-def _rounded_lengths(length: float, beta_fast: float, beta_slow: float) -> Iterator[RampNumbers]:
+def rounded_lengths(length: float, beta_fast: float, beta_slow: float) -> Iterator[RampNumbers]:
     whole = dict.fromkeys(round(value) for value in rounded(length, 8))
     for value in sorted({*whole, *_near(length)}, key=digits):
         if value >= 1:
@@ -125,7 +142,7 @@ def _betas_of(fit: Fit, table: Table, length: int, fast: float, slow: float) -> 
     for beta_fast, beta_slow in sorted(choices, key=lambda pair: digits(pair[0]) + digits(pair[1])):
         numbers = RampNumbers(length, beta_fast, beta_slow)
         made = placed(fit, table, numbers)
-        if made.miss(table) <= 1:
+        if made.is_as_near(table, fit):
             yield made, numbers
             return
 
@@ -159,7 +176,7 @@ def from_betas(fit: Fit, table: Table, betas: tuple[tuple[float, float], ...]) -
         else:
             width = math.log(beta_fast / beta_slow) * table.turning / math.log(fit.base)
             length = beta_fast * turns_ratio(fit, table, at - weight[at] * width)
-        for numbers in _rounded_lengths(float(length), beta_fast, beta_slow):
+        for numbers in rounded_lengths(float(length), beta_fast, beta_slow):
             made = placed(fit, table, numbers)
             if made.miss(table) <= 1:
                 yield made, numbers

@@ -3,9 +3,7 @@
 import math
 from collections.abc import Iterator
 
-import numpy as np
-
-from yarncore.identification.fit import Fit, Floats, Table, least_squares
+from yarncore.identification.fit import Fit, Floats, Table, least_squares, straight_line
 from yarncore.identification.runs import Run
 from yarncore.identification.standard import BASES
 
@@ -34,7 +32,7 @@ def _between(table: Table, base: float, theta: Floats, multipliers: Floats, end:
     inside = (kept > 1e-4) & (kept < 1 - 1e-4)
     if inside.sum() < 2:
         return
-    slope, height = np.polyfit(theta[inside], kept[inside], 1)
+    slope, height = straight_line(theta[inside], kept[inside])
     if not slope > 0:
         return
 

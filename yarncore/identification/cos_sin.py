@@ -10,7 +10,7 @@ from yarncore.identification.amplitude import EXACT
 from yarncore.identification.fit import Floats
 from yarncore.identification.frequencies import of_frequencies
 from yarncore.identification.identified import Identification
-from yarncore.identification.measured import measure
+from yarncore.identification.measured import measure, shifted_by
 from yarncore.identification.phases import phase_of
 from yarncore.identification.stored import as_float64, stored_type
 
@@ -40,13 +40,19 @@ def of_tables(cos: Any, sin: Any, positions: Any = None, **seen: Any) -> Identif
     at = checked_positions(positions, len(tables.cos))
     stored = seen.pop("stored", None) or stored_type(np.concatenate([tables.cos, tables.sin]))
     z = tables.cos + 1j * tables.sin
-    measured = measure(z, at, NOISE[stored])
+    measured = measure(z, at, NOISE[stored], stored)
+    shift = shifted_by(z, at, NOISE[stored], measured.theta)
+    if shift:
+        at = at + shift
+        measured = measure(z, at, NOISE[stored], stored)
     theta, still = measured.theta, np.abs(tables.sin).max(axis=0) == 0
     theta = np.where(still, 0.0, theta)
     backwards = bool((theta <= 0).all() and (theta < 0).any())
     signed = -theta if backwards else theta
     factor = _factor(measured.factor, stored)
     notes = list(seen.pop("notes", ()))
+    if (np.abs(z[at == 0].real) <= 1e-6).all() and (at == 0).any():
+        notes.append("cos is 0 at position 0, as sin should be: are they exchanged?")
     seen = {"layout": tables.layout, "backwards": backwards, "stored": stored, "notes": notes} | seen
     found = of_frequencies(signed, measured.tolerance, factor, max(EXACT, NOISE[stored]), **seen)
     if not found.readings:
@@ -54,7 +60,10 @@ def of_tables(cos: Any, sin: Any, positions: Any = None, **seen: Any) -> Identif
     phase = phase_of(z.conj() if backwards else z, at, signed, found.rope)
     inexact = phase.name not in (None, "exact") or phase.position_type in ("bfloat16", "float16")
     error = phase.error if inexact else None
-    return replace(found, phase=phase.name, position_type=phase.position_type, angle_error=error)
+    return replace(
+        found, phase=phase.name, position_type=phase.position_type, angle_error=error,
+        measured_to=tuple(measured.rounding.tolist()), position_shift=shift,
+    )  # fmt: skip
 
 
 def _of_rounded(theta: Floats, tolerance: Floats, factor: float, seen: dict[str, Any]) -> Identification | None:

@@ -20,18 +20,22 @@ def of_few_decimals(table: Table) -> Iterator[Reading]:
         return
     for base in BASES:
         divisors = divisors_of(table, base)
-        if not (divisors.min() > 0.05 and divisors.max() < 1e4):
+        if not (
+            divisors.min() > 0.05 and divisors[0] <= divisors[-1] and divisors.max() < 1e4
+        ):  # slow pairs are divided by more
             continue
         for decimals in _DECIMALS:
             steps = divisors * 10**decimals
             allowed = (table.tolerance if decimals < 3 else np.minimum(table.tolerance, _NOISE)) * steps
-            if (np.abs(steps - np.round(steps)) <= allowed).all() and _chance(allowed) < _CHANCE:
+            if (np.abs(steps - np.round(steps)) <= allowed).all() and _chance(np.round(steps), allowed) < _CHANCE:
                 yield reading(table, base, np.round(divisors, decimals), "all divisors have few decimals")
                 return
 
 
-def _chance(allowed: Floats) -> float:
-    return math.exp(float(np.log(np.minimum(2 * allowed, 1.0)).sum()))
+def _chance(steps: Floats, allowed: Floats) -> float:
+    """That this many different numbers fall so near to whole ones: equal ones tell of one number, as other methods have it."""
+    _, first = np.unique(steps, return_index=True)
+    return math.exp(float(np.log(np.minimum(2 * allowed[first], 1.0)).sum()))
 
 
 def divisors_of(table: Table, base: float) -> Floats:

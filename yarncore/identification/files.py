@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from yarncore.configs.containers.bounded_file import open_regular, standard_inpu
 from yarncore.errors import need_packages
 
 _LARGEST = 512 * 2**20  # a table of 2 million positions in float32
+_NPY = b"\x93NUMPY"
 _FREQUENCIES = ("inv_freq", "inverse_frequencies")
 _NAMES = "cos and sin, inv_freq or inverse_frequencies"
 
@@ -58,14 +60,14 @@ def _read(file: BinaryIO, where: str) -> bytes:
 
 
 def _parsed(raw: bytes, where: str) -> Any:
-    if raw.startswith(b"\x93NUMPY"):
-        return np.load(io.BytesIO(raw), allow_pickle=False)
+    if raw.startswith(_NPY):
+        return _of_npy(raw)
     if raw.startswith(b"PK"):
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             if sum(each.file_size for each in archive.infolist()) > _LARGEST:
                 raise ValueError(f"unpacks to more than {_LARGEST} bytes")
-        with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+            parts = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
+        return {name: _of_npy(part) for name, part in parts.items() if part.startswith(_NPY)}
     if len(raw) > 8 and raw[8:9] == b"{":
         return _of_safetensors(raw)
     try:
@@ -74,6 +76,18 @@ def _parsed(raw: bytes, where: str) -> Any:
         raise ValueError("nested too deeply") from None
     except ValueError as error:
         raise ValueError(f"neither .npy, .npz, safetensors nor JSON: {error}") from None
+
+
+def _of_npy(raw: bytes) -> Any:
+    """What .npy bytes hold, after a look at what their header wants to have allocated."""
+    file = io.BytesIO(raw)
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    wanted, there = math.prod(shape) * dtype.itemsize, len(raw) - file.tell()
+    if not dtype.hasobject and not 0 <= wanted <= there:
+        raise ValueError(f"its header says shape {shape} of {dtype}, {wanted} bytes, and {there} are there")
+    return np.load(io.BytesIO(raw), allow_pickle=False)
 
 
 def _of_safetensors(raw: bytes) -> dict[str, Any]:
@@ -103,6 +117,8 @@ def _chosen(found: Any, key: str | None, where: str) -> Any:
             raise ValueError(f"{where}: holds one array, and --key {key} is given")
         return found if isinstance(found, np.ndarray) else _array(found, where)
     arrays: dict[str, Any] = {str(name): value for name, value in found.items()}
+    if not arrays:
+        raise ValueError(f"{where}: holds no arrays of numbers that are read ({_NAMES} are looked for)")
     if key is not None:
         names = key.split(",")
         for name in names:

@@ -14,8 +14,10 @@ Floats = npt.NDArray[np.float64]
 Kind = Literal["level", "pairs", "turns"]
 
 TOLERANCE = 1e-6
-# A ramp weight that an engine rounds to float32 changes a frequency by this much of the unscaled one.
-OF_A_WEIGHT = 2.0**-23
+# A ramp weight that an engine rounds to float32 changes a frequency by this much of the unscaled one; where that is a large part
+# of the scaled one, a table that only comes near would pass for it.
+_OF_A_WEIGHT = 2.0**-23
+_MOST_OF_A_WEIGHT = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +93,15 @@ class Fit:
 
     def miss(self, table: Table) -> float:
         """The largest difference, in tolerances: at most 1 where the table is reproduced."""
-        weight = self.weight(table)
-        inside = (weight > 0) & (weight < 1)
-        allowed = table.tolerance + np.where(inside, OF_A_WEIGHT * self.base**-table.exponents / table.values, 0.0)
+        with np.errstate(over="ignore"):
+            allowed = table.tolerance + of_a_weight(self.weight(table), self.base**-table.exponents / table.values)
         worst = np.max(self.errors(table) / allowed)
         return float(worst) if math.isfinite(worst) else math.inf
+
+    def is_as_near(self, table: Table, other: "Fit") -> bool:
+        """Whether it makes the table, and as well as another one: what float32 weights excuse is no room for shorter numbers."""
+        own, theirs = (float(np.max(fit.errors(table) / table.tolerance)) for fit in (self, other))
+        return self.miss(table) <= 1 and own <= max(1.0, 1.5 * theirs)
 
 
 def round_numbers(fit: Fit, table: Table, read: Callable[[Fit], Sequence[float]], made: Callable[..., Fit]) -> Fit:
@@ -116,7 +122,7 @@ def round_numbers(fit: Fit, table: Table, read: Callable[[Fit], Sequence[float]]
         if count >= best_digits:
             continue
         candidate = made(*numbers)
-        if candidate.miss(table) <= enough:
+        if candidate.miss(table) <= enough and candidate.is_as_near(table, fit):
             best, best_digits = candidate, count
     return best
 
@@ -129,10 +135,47 @@ def _combinations(choices: Sequence[Sequence[float]]) -> Iterable[tuple[float, .
     return [(value, *others) for value in choices[0] for others in rest]
 
 
-def determined(fit: Fit, table: Table, numbers: Sequence[float]) -> bool:
-    """Whether the table says more than the numbers that were chosen to fit it: a number of few digits is no choice."""
-    chosen = sum(digits(number) > 2 for number in numbers)
-    return table.turning - chosen >= 2
+def of_a_weight(weight: Floats, ratio: Floats) -> Floats:
+    """What float32 weights change frequencies by, relative; `ratio` is unscaled over scaled frequencies."""
+    inside = (weight > 0) & (weight < 1)
+    return np.where(inside, np.minimum(_OF_A_WEIGHT * ratio, _MOST_OF_A_WEIGHT), 0.0)
+
+
+def determined(table: Table, numbers: Sequence[float]) -> bool:
+    """Whether the table says more than the numbers that were chosen to fit it."""
+    return table.turning - _chosen(numbers) >= 2
+
+
+def ramp_determined(fit: Fit, table: Table, base: float, factor: float, bounds: Sequence[float] = ()) -> bool:
+    """The same of a ramp: its numbers must be told by the pairs that they act on, not by the rest of the table.
+
+    Else any table of which one pair was changed would be a ramp with a factor of its own.
+
+    Parameters
+    ----------
+    bounds : sequence of float
+        What places the ramp; none for whole pairs.
+    """
+    weight = fit.weight(table)
+    # A ramp that falls from another level than 1 acts on the pairs before it.
+    acted_on = weight > 0 if fit.first == 1.0 else weight < 1
+    inside = int(((weight > 0) & (weight < 1)).sum())
+    placed = _chosen(bounds)
+    if placed and weight[-1] == 1 and inside <= placed:
+        return False
+    return determined(table, (base, factor, *bounds)) and int(acted_on.sum()) > _chosen((factor,)) + placed
+
+
+def _chosen(numbers: Sequence[float]) -> int:
+    """How many were: a number of few digits is no choice."""
+    return sum(digits(number) > 2 for number in numbers)
+
+
+def straight_line(at: Floats, values: Floats) -> tuple[float, float]:
+    """The slope and the height at 0 of the nearest straight line; a slope of 0 where all lies in one place."""
+    centred = at - at.mean()
+    slope = float(centred @ values) / (float(centred @ centred) or math.inf)
+    return slope, float(values.mean()) - slope * float(at.mean())
 
 
 def least_squares(fit_of: Callable[[Floats], Fit], start: Sequence[float], table: Table, steps: int = 12) -> Fit:

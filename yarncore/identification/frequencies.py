@@ -1,5 +1,6 @@
 """Inverse frequencies -> Identification."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +11,12 @@ from yarncore.engines.tables import round_to
 from yarncore.identification.amplitude import EXACT, with_temperature
 from yarncore.identification.bounds import all_that_is_determined
 from yarncore.identification.divisors import divisors_of, reading
-from yarncore.identification.fit import TOLERANCE, Fit, Floats, Table
+from yarncore.identification.fit import TOLERANCE, Fit, Floats, Table, straight_line
 from yarncore.identification.identified import Identification
 from yarncore.identification.readings import Reading, compared
 from yarncore.identification.search import Found, search
-from yarncore.identification.standard import BASES, digits
+from yarncore.identification.sixteen_bits import written
+from yarncore.identification.standard import BASES, WRITTEN, digits
 from yarncore.identification.stored import stored_type, tolerance_of
 from yarncore.rope.rope import Rope
 
@@ -49,21 +51,29 @@ def of_frequencies(
     notes: list[str] = list(seen.pop("notes", ()))
     seen.setdefault("stored", stored)
     if turning < 1 or (values <= 0).any():
-        notes.append("frequencies of 0 between others: no method has them" if turning else "nothing turns")
-        return Identification("none", (), None, tuple(theta.tolist()), factor, notes=tuple(notes), **seen)
+        notes.append("frequencies of 0 or below between others: no method has them" if turning else "nothing turns")
+        nearest = _nearest_without(values, len(theta)) if (values > 0).sum() > 1 else None
+        return Identification("none", (), nearest, tuple(theta.tolist()), factor, notes=tuple(notes), **seen)
     table = Table(
         values, np.full(turning, TOLERANCE) if tolerance is None else tolerance[:turning], len(theta) - turning
     )
-    found = _searched(table, stored if tolerance is None else "")
-    readings = with_temperature(_without_drift(found.readings, table), factor, notes, factor_tolerance)
+    found = _searched(table, theta, stored if tolerance is None else "")
+    readings = with_temperature(
+        _without_drift(found.readings, table, tolerance is not None), factor, notes, factor_tolerance
+    )
     if readings and readings[0].method in ("plain", "NTKAware") and not _is_standard(readings[0]):
         notes.append(_ANOTHER_BASE)
     if factor is None and readings and readings[0].method in ("YaRN", "NTKByParts"):
         notes.append(_NO_TEMPERATURE)
     if readings and readings[0].rope is not None:
-        words = all_that_is_determined(readings[0].rope.scaling, readings[0].rope.base, table)
-        notes += [words] if words else []
+        notes += all_that_is_determined(readings[0].rope, table)
     nearest = None if readings or found.nearest is None else _as_reading(found.nearest, table)
+    if turning == 1:
+        nearest = _of_one_pair(float(values[0]))
+    if nearest is not None and nearest.miss <= 1 and not readings:
+        notes.append(
+            "the nearest has these frequencies, but it was fitted with as many numbers as they tell: they determine no method"
+        )
     method = readings[0].method if readings else "none"
     seen["frequency_type"] = found.rounded_to
     return Identification(method, readings, nearest, tuple(theta.tolist()), factor, notes=tuple(notes), **seen)
@@ -73,9 +83,13 @@ def _is_standard(reading: Reading) -> bool:
     return reading.rope is not None and reading.rope.scaling is None and reading.rope.base in BASES
 
 
-def _searched(table: Table, stored: str) -> Found:
+def _searched(table: Table, theta: Floats, stored: str) -> Found:
     """At float32's noise; then with what a 16-bit type, or ggml's recurrence, adds to it."""
     found = search(table)
+    if found.readings and not (table.still and stored == "float16"):  # which may have lost its slowest pairs
+        return found
+    if stored in ("bfloat16", "float16") and (readings := written(theta, stored)):
+        return Found(readings, found.nearest, stored)
     if found.readings or not stored:
         return found
     if stored in ("bfloat16", "float16"):
@@ -98,7 +112,7 @@ def _rounds_to(reading: Reading, table: Table, stored: str) -> bool:
     return bool((rounded == table.values).mean() >= _ALIKE)
 
 
-def _without_drift(readings: tuple[Reading, ...], table: Table) -> tuple[Reading, ...]:
+def _without_drift(readings: tuple[Reading, ...], table: Table, measured: bool) -> tuple[Reading, ...]:
     """Where the first has an odd base near a round one: the round one, if ggml's recurrence of it makes the table."""
     if not readings or readings[0].rope is None:
         return readings
@@ -106,7 +120,7 @@ def _without_drift(readings: tuple[Reading, ...], table: Table) -> tuple[Reading
     if digits(rope.base) <= 3 and digits(getattr(rope.scaling, "factor", 1.0)) <= 3:
         return readings
     recurrent = _recurrent(readings[0], table)
-    if recurrent is None or recurrent.rope == rope:
+    if recurrent is None or recurrent.rope == rope or (recurrent.error > readings[0].error and not measured):
         return readings
     others = [_recurrent(each, table) for each in readings[1:]]
     return (recurrent, *(one for one in others if one is not None))
@@ -145,11 +159,29 @@ def of_divisors(theta: Floats, base: float, factor: float | None = None) -> Iden
     return Identification("LongRoPE", (found,), None, tuple(theta.tolist()), factor, stored=stored_type(theta))
 
 
+def _nearest_without(values: Floats, pairs: int) -> Reading:
+    """The progression that comes nearest to those that turn, of which the others are missing."""
+    there = np.flatnonzero(values > 0)
+    line = -straight_line(there / pairs, np.log(values[there]))[0]
+    base = math.exp(float(np.clip(line, *np.log(WRITTEN["base"]))))
+    made = base ** -(np.arange(len(values)) / pairs)
+    level = float(np.exp(np.mean(np.log(values[there] / made[there]))))
+    error = float(np.abs(values / (level * made) - 1).max())
+    return Reading(f"base {base:.6g}, every frequency times {level:.6g}", None, error, error / TOLERANCE)
+
+
+def _of_one_pair(value: float) -> Reading:
+    error = abs(1 / value - 1)
+    return Reading("a first pair, which turns by 1 whatever the base", None, error, error / TOLERANCE)
+
+
 def _as_reading(fit: Fit, table: Table) -> Reading:
     error, miss = float(fit.errors(table).max()), fit.miss(table)
+    times = "" if fit.first == 1 else f", every frequency times {fit.first:.6g}"
+    ramp = f"a ramp from pair {fit.low:.4g} to {fit.high:.4g}, base {fit.base:.6g}, factor {fit.first / fit.last:.6g}"
     kinds = {
-        "level": f"base {fit.base:.6g}, every frequency times {fit.first:.6g}",
-        "pairs": f"a ramp from pair {fit.low:.4g} to {fit.high:.4g}, base {fit.base:.6g}, factor {fit.first / fit.last:.6g}",
+        "level": f"base {fit.base:.6g}{times}",
+        "pairs": ramp + times,
         "turns": f"a ramp as Llama 3's, base {fit.base:.6g}, factor {1 / fit.last:.6g}",
     }
     plain = compared("plain", table, fit.base, None) if fit.kind == "level" and fit.first == 1 else None

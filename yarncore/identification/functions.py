@@ -1,6 +1,7 @@
 """A function that rotates q and k -> Identification: asked with unit vectors."""
 
 import inspect
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -13,10 +14,13 @@ from yarncore.frameworks.known import is_array
 from yarncore.identification.cos_sin import NOISE, checked_positions, of_tables
 from yarncore.identification.fit import Floats
 from yarncore.identification.identified import Identification
+from yarncore.identification.measured import NoRotationError
 from yarncore.identification.stored import as_float64, stored_type
 
 _ZERO = 1e-6
 _TOKENS = 128
+_FEWEST_TOKENS = 32
+_ELEMENTS = 2**22  # of what a function is asked with, one unit vector a head
 
 
 class Probed(NamedTuple):
@@ -57,30 +61,32 @@ def of_function(
         raise ValueError(f"heads_axis is {heads_axis!r}; -2 or -3 is expected")
     if dim < 2 or dim % 2:
         raise ValueError(f"head_dim is {dim}; an even integer >= 2 is expected")
-    at = np.arange(_TOKENS) if positions is None else _whole("positions", positions)
+    at = (
+        np.arange(max(_FEWEST_TOKENS, min(_TOKENS, _ELEMENTS // dim**2)))
+        if positions is None
+        else _whole("positions", positions)
+    )
     if 0 not in at:
         at = np.concatenate([[0], at])
     checked_positions(at, len(at))
     results = _called(function, dim, heads_axis, at, like)
-    stored, notes = stored_type(np.stack(results)), []
+    stored, notes = stored_type(np.concatenate([each[each != 0] for each in results])), []
     factors = [_factors(result, at) for result in results]
     for n, each in enumerate(factors):
         if each is not None:
             results[n] = results[n] / each[:, None, None]
             notes.append(f"{'qk'[n]} is multiplied by its position, from {each.min():.6g} to {each.max():.6g} times")
-    turned = [_probed(result, at) for result in results]
-    first = turned[0]
-    same = all(_alike(first, other, max(1e-5, 4 * NOISE[stored])) for other in turned[1:]) and all(
-        each is None for each in factors[1:]
-    )
+    first = _probed(results[0], at)
+    of_k = [_of_k(first, result, at, max(1e-5, 4 * NOISE[stored])) for result in results[1:]]
+    of_k += ["it is multiplied by its position" for each in factors[1:] if each is not None]
     if first.reordered:
         notes.append("results come out in another order than q and k went in: pairs (2i, 2i+1) as (i, i + half)")
     if first.turning < dim:
         notes.append(f"{first.turning} of {dim} elements turn, from element {first.start} on")
     found = of_tables(first.cos, first.sin, at, interleaved=first.interleaved, notes=notes, stored=stored)
     return replace(
-        found, layout=None, same_for_k=same, rotary_start=first.start, scales_queries=factors[0] is not None,
-        reordered=first.reordered,
+        found, layout=None, same_for_k=not any(of_k), of_k=next(filter(None, of_k), ""), rotary_start=first.start,
+        scales_queries=factors[0] is not None, reordered=first.reordered,
     )  # fmt: skip
 
 
@@ -116,10 +122,20 @@ def _whole(name: str, positions: Any) -> Any:
     return at.astype(np.int64)
 
 
-def _alike(one: Probed, other: Probed, allowed: float) -> bool:
-    return one.cos.shape == other.cos.shape and all(
-        float(np.abs(a - b).max()) <= allowed for a, b in ((one.cos, other.cos), (one.sin, other.sin))
-    )
+def _of_k(q: Probed, result: Floats, at: Any, allowed: float) -> str:
+    """How k turns otherwise than q, in words; empty where it does not."""
+    try:
+        k = _probed(result, at)
+    except NoRotationError as error:
+        return str(error).replace("of q", "of k")
+    if (k.interleaved, k.start, k.turning) != (q.interleaved, q.start, q.turning):
+        return "other pairs of it turn"
+    of_k, of_q = (float(np.median(np.abs(each.cos + 1j * each.sin))) for each in (k, q))
+    ratio = of_k / of_q
+    differ = max(float(np.abs(of_k - ratio * of_q).max()) for of_k, of_q in ((k.cos, q.cos), (k.sin, q.sin)))
+    if differ > allowed:
+        return "it turns by other angles"
+    return f"its amplitude is {of_k:.6g}, that of q {of_q:.6g}" if abs(ratio - 1) > allowed else ""
 
 
 def _called(function: Callable[..., Any], dim: int, heads_axis: int, at: Any, like: Any) -> list[Floats]:
@@ -175,25 +191,28 @@ def _probed(results: Floats, at: Any) -> Probed:
     """Which pairs turn by what, of matrices that were given the unit matrix."""
     dim = results.shape[1]
     still = results[int(np.flatnonzero(at == 0)[0])]
-    order = np.abs(still).argmax(axis=1)
+    order, unmoved = np.abs(still).argmax(axis=1), np.arange(dim)
     if len(set(order.tolist())) != dim or (np.abs(still) > _ZERO * np.abs(still).max()).sum() != dim:
-        raise ValueError("at position 0 an element of q comes out as several; a rotation only keeps or reorders them")
-    home = results[:, :, order]  # [p, i, j]: how much of what was element j's place comes from element i
+        given, home, order = results, _turned_back(results, still), unmoved
+    else:  # [p, i, j]: how much of what was element j's place comes from element i
+        given = home = results if (order == unmoved).all() else results[:, :, order]
     largest = np.abs(home).max(axis=0)
     np.fill_diagonal(largest, 0.0)
-    partner, moves = largest.argmax(axis=1), largest.max(axis=1) > _ZERO
+    # Slow pairs hardly turn: where nothing else is there, any number is a turn.
+    noise = 0.0 if ((largest > 0).sum(axis=1) <= 1).all() else _ZERO
+    partner, moves = largest.argmax(axis=1), largest.max(axis=1) > noise
     if not moves.any():
-        raise ValueError("no element of q turns at these positions; give others, or what rotates")
+        raise NoRotationError("no element of q turns at these positions; give others, or what rotates")
     inside = np.flatnonzero(moves)
-    if (partner[partner[inside]] != inside).any() or ((largest > _ZERO).sum(axis=1) > 1).any():
-        raise ValueError("elements of q do not turn in pairs")
+    if (partner[partner[inside]] != inside).any() or ((largest > noise).sum(axis=1) > 1).any():
+        raise NoRotationError("elements of q do not turn in pairs")
     firsts = np.array([i for i in inside.tolist() if i < partner[i]])
     distance = partner[firsts] - firsts
     interleaved = bool((distance == 1).all() and len(firsts) > 1) or bool(
         len(firsts) == 1 and dim > 2 and distance[0] == 1
     )
     if not interleaved and len(set(distance.tolist())) > 1:
-        raise ValueError(
+        raise NoRotationError(
             f"partners are {sorted(set(distance.tolist()))} elements apart; 1 or always the same is expected"
         )
     start = int(firsts[0])
@@ -202,7 +221,19 @@ def _probed(results: Floats, at: Any) -> Probed:
         firsts = np.arange(start, start + int(distance[0]))
         partner = partner.copy()
         partner[firsts] = firsts + int(distance[0])
-    cos, sin = home[:, firsts, firsts], home[:, firsts, partner[firsts]]
-    if np.abs(home[:, partner[firsts], firsts] + sin).max() > 1e-5:
-        raise ValueError("partners do not turn by one angle: x0 cos - x1 sin and x1 cos + x0 sin are expected")
-    return Probed(cos, sin, interleaved, start, turning, bool((order != np.arange(dim)).any()))
+    cos, sin = given[:, firsts, firsts], given[:, firsts, partner[firsts]]
+    if np.abs(given[:, partner[firsts], firsts] + sin).max() > 1e-5:
+        raise NoRotationError("partners do not turn by one angle: x0 cos - x1 sin and x1 cos + x0 sin are expected")
+    return Probed(cos, sin, interleaved, start, turning, bool((order != unmoved).any()))
+
+
+def _turned_back(results: Floats, still: Floats) -> Floats:
+    """The results of a function that turns at position 0 already, without that turn."""
+    size = float(np.abs(np.diagonal(still @ still.T)).mean())
+    if size == 0 or np.abs(still @ still.T - size * np.eye(len(still))).max() > 1e-2 * size:
+        raise NoRotationError(
+            "at position 0 an element of q comes out as several; a rotation only keeps or reorders them"
+        )
+    back = results @ still.T / math.sqrt(size)
+    back[np.abs(back) < 10 * _ZERO] = 0.0  # what rounding has left
+    return np.asarray(back)

@@ -21,6 +21,8 @@ class Identification:
         Of an unknown table: what comes nearest, with its error. It is no reading of the table.
     inverse_frequencies : tuple of float
         Radians per token, as given or measured.
+    measured_to : tuple of float or None
+        How well the type of tables, or of a function's results, lets each be known, radians per token; None where they were given.
     attention_factor : float or None
         The amplitude of cos and sin; None where only frequencies were given, which do not tell.
     layout : str or None
@@ -37,8 +39,12 @@ class Identification:
         Of tables whose angles are not exact: by how many radians the worst is off.
     frequency_type : str or None
         "bfloat16" or "float16" where the frequencies were rounded to that before angles were made of them.
+    position_shift : int
+        Of tables and functions: rows are those of so many tokens later than the positions that were given.
     same_for_k : bool
         Of functions: k is rotated as q is.
+    of_k : str
+        How k is not, in words.
     rotary_start : int or None
         Of functions: the first element that turns.
     scales_queries : bool
@@ -62,11 +68,14 @@ class Identification:
     position_type: str | None = None
     angle_error: float | None = None
     frequency_type: str | None = None
+    position_shift: int = 0
     same_for_k: bool = True
+    of_k: str = ""
     rotary_start: int | None = None
     scales_queries: bool = False
     reordered: bool = False
     stored: str = "float32"
+    measured_to: tuple[float, ...] | None = None
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -82,6 +91,13 @@ class Identification:
                 f"positions were rounded to {self.position_type}: an angle is off by up to {self.angle_error:.3g} radians"
             )
         return tuple(said)
+
+    @property
+    def shift_in_words(self) -> str:
+        """Where rows are those of other positions; empty where they are not."""
+        if not self.position_shift:
+            return ""
+        return f"it turns by position p {'+' if self.position_shift > 0 else '-'} {abs(self.position_shift)} where p is given"
 
     @property
     def phase_in_words(self) -> str:
@@ -110,9 +126,9 @@ class Identification:
                 lines.append(f"  nearest: {self.nearest}, off by up to {self.nearest.error:.2g} of a frequency")
         for name, value in self._seen():
             lines.append(f"  {name}: {value}")
-        said = [*self.notes, *self.roundings, *filter(None, [self.phase_in_words])]
+        said = [*self.notes, *self.roundings, *filter(None, [self.phase_in_words, self.shift_in_words])]
         if not self.same_for_k:
-            said.append("k is rotated otherwise than q; what is said is of q")
+            said.append(f"k is rotated otherwise than q: {self.of_k}; what is said is of q")
         return lines + [f"  note: {note}" for note in said]
 
     def _seen(self) -> list[tuple[str, str]]:
@@ -143,7 +159,9 @@ class Identification:
             "position_type": self.position_type,
             "angle_error": self.angle_error,
             "frequency_type": self.frequency_type,
+            "position_shift": self.position_shift,
             "same_for_k": self.same_for_k,
+            "of_k": self.of_k,
             "rotary_start": self.rotary_start,
             "scales_queries": self.scales_queries,
             "reordered": self.reordered,

@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from yarncore.identification import by_pairs, by_turns
+from yarncore.identification.candidates import of_fit
 from yarncore.identification.divisors import of_few_decimals
 from yarncore.identification.fit import Fit, Table
-from yarncore.identification.readings import Reading, of_fit
+from yarncore.identification.readings import Reading, checked, in_order
 from yarncore.identification.runs import Run, first_run, last_run, level_fit
-from yarncore.identification.standard import BETAS, digits
-from yarncore.scaling import Llama3, NTKByParts
+from yarncore.identification.standard import WRITTEN, digits
 
-_MOST = 24
-_FAR = 8  # digits and more beyond the first: nobody writes such numbers where there are shorter ones
+_FEW = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +46,27 @@ def _searched(table: Table) -> Found:
     fits: list[Fit] = []
     readings: list[Reading] = []
     for family in (_levels, _whole_ramps, _real_ramps, _ramps_by_turns):
-        if readings and not (family is _ramps_by_turns and _is_step(fits[-1], table)):
+        if readings and not (family is _ramps_by_turns and _kind_is_open(fits, table)):
             continue
-        for fit in family(table):
-            fits.append(fit)
-            readings += [reading for reading in of_fit(fit, table) if reading.miss <= 1]
+        of_family = [fit for fit in family(table) if _is_written(fit)]
+        fits += of_family
+        readings += checked([each for fit in of_family for each in of_fit(fit, table)], table)
     if not readings:
         readings += of_few_decimals(table)
     nearest = min(fits, key=lambda fit: fit.miss(table), default=None)
-    return Found(tuple(_in_order(readings))[:_MOST], nearest)
+    return Found(tuple(in_order(readings)), nearest)
 
 
-def _is_step(fit: Fit, table: Table) -> bool:
-    """Whether a ramp has no pair within it: then its kind cannot be told."""
-    weight = fit.weight(table)
-    return fit.kind == "pairs" and not ((weight > 0) & (weight < 1)).any()
+def _is_written(fit: Fit) -> bool:
+    """Whether it could be of a method: what fits a table with other numbers than these comes near for nothing."""
+    return WRITTEN["base"][0] <= fit.base <= WRITTEN["base"][1] and fit.first > 0 and fit.last > 0
+
+
+def _kind_is_open(fits: list[Fit], table: Table) -> bool:
+    """Whether few pairs lie within the ramp: then a straight line of indices is one of turns, too."""
+    best = min(fits, key=lambda fit: fit.miss(table))
+    weight = best.weight(table)
+    return best.kind == "pairs" and ((weight > 0) & (weight < 1)).sum() <= _FEW
 
 
 def _levels(table: Table) -> Iterator[Fit]:
@@ -86,9 +91,24 @@ def _seeds(table: Table) -> Iterator[Fit]:
     base = last.base
     if first is not None and abs(first.level - 1) <= 1e-3:
         base = _of_both(table, first, last)
-    short = float(f"{base:.2e}")
-    for each in (short,) if abs(short / base - 1) < 1e-4 else (short, base):
+    for each in _short_first(base):
         yield Fit("pairs", each, 1.0, _level(table, last, each))
+
+
+def _open_seeds(table: Table) -> Iterator[Fit]:
+    """The base of a beginning that is a progression from 1, where the last pair has left it: all else is left open."""
+    first = first_run(table)
+    if first is None or abs(first.level - 1) > 1e-3:
+        return
+    for base in _short_first(first.base):
+        multiplier = float(table.values[-1]) * base ** float(table.exponents[-1])
+        if 0 < multiplier < 1:
+            yield Fit("pairs", base, 1.0, multiplier, first.stop - 1, table.turning)
+
+
+def _short_first(base: float) -> tuple[float, ...]:
+    short = float(f"{base:.2e}")
+    return (short,) if abs(short / base - 1) < 1e-4 else (short, base)
 
 
 def _of_both(table: Table, first: Run, last: Run) -> float:
@@ -117,45 +137,12 @@ def _real_ramps(table: Table) -> Iterator[Fit]:
         if fit.first == 1.0 and fit.miss(table) > 1:
             yield from by_pairs.real_ramp(table, fit)
     yield from _seeds(table)
+    yield from _open_seeds(table)
 
 
 def _ramps_by_turns(table: Table) -> Iterator[Fit]:
     if table.still or table.turning < 4:
         return
     yield from by_turns.ramps(table, first_run(table), last_run(table))
-    for seed in _seeds(table):
+    for seed in (*_seeds(table), *_open_seeds(table)):
         yield replace(seed, kind="turns", low=1.0, high=1e-9)
-
-
-def _in_order(readings: list[Reading]) -> list[Reading]:
-    """Those with standard values first, each once."""
-    unique = {reading.rope or reading.method: reading for reading in reversed(readings)}
-    ordered = sorted(unique.values(), key=roughness)
-    return [reading for reading in ordered if roughness(reading)[0] <= roughness(ordered[0])[0] + _FAR]
-
-
-def roughness(reading: Reading) -> tuple[float, ...]:
-    """How far from what configurations of published models have."""
-    rope = reading.rope
-    if rope is None:
-        return (100.0,)
-    scaling = rope.scaling
-    numbers = digits(rope.base)
-    numbers += digits(getattr(scaling, "factor", 1.0))
-    numbers += digits(getattr(scaling, "original_length", 1))
-    unusual = 0.0
-    if isinstance(scaling, NTKByParts):
-        numbers += digits(scaling.beta_fast) + digits(scaling.beta_slow) - 2
-        betas = scaling.beta_fast, scaling.beta_slow
-        unusual += 0 if betas == (32.0, 1.0) else 1 if betas in BETAS else 3
-        unusual += (0 if scaling.truncate else 0.5) + (1.75 if scaling.ramp == "rotations" else 0)
-        unusual += 0 if _is_power_of_two(scaling.original_length) else 0.25
-    elif isinstance(scaling, Llama3):
-        numbers += digits(scaling.low_freq_factor) + digits(scaling.high_freq_factor) - 2
-        unusual += 0 if (scaling.low_freq_factor, scaling.high_freq_factor) == (1.0, 4.0) else 1.5
-        unusual += 0 if _is_power_of_two(scaling.original_length) else 0.25
-    return (numbers + unusual, unusual, getattr(scaling, "original_length", 0))
-
-
-def _is_power_of_two(length: int) -> bool:
-    return length & (length - 1) == 0

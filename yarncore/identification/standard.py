@@ -16,6 +16,13 @@ BETAS = (
     (32.0, 1.0), (1.0, 1.0), (64.0, 1.0), (16.0, 1.0), (8.0, 1.0), (4.0, 1.0), (128.0, 1.0), (64.0, 2.0), (128.0, 2.0),
     (128.0, 4.0), (32.0, 2.0), (32.0, 4.0), (16.0, 2.0), (48.0, 1.0), (24.0, 1.0),
 )  # fmt: skip
+# Of ramps whose end no pair reaches, with one pair within: nothing tells more.
+OPEN_FACTORS = (4.0, 2.0, 8.0, 16.0, 32.0, 40.0, 64.0, 10.0, 3.0, 5.0, 6.0, 12.0, 20.0, 24.0, 48.0, 128.0)
+# From where to where a parameter is one that somebody wrote, and no accident of fitting.
+WRITTEN = {
+    "base": (2.0, 1e15), "factor": (1.0, 1e4), "original_length": (8, 2**40), "beta_fast": (2.0**-6, 2.0**14),
+    "beta_slow": (2.0**-10, 2.0**12), "high_freq_factor": (2.0**-6, 2.0**14), "low_freq_factor": (2.0**-10, 2.0**12),
+}  # fmt: skip
 LLAMA3_FACTORS = ((1.0, 4.0), (1.0, 1.0), (1.0, 32.0), (1.0, 2.0), (1.0, 8.0), (1.0, 16.0), (2.0, 8.0))
 
 

@@ -11,8 +11,8 @@ from yarncore.frameworks.known import is_array, of
 Floats = npt.NDArray[np.float64]
 TYPES = ("bfloat16", "float16", "float32", "float64")
 # Half a step of each, relative.
-_HALF_STEPS = {"bfloat16": 2.0**-8, "float16": 2.0**-11, "float32": 2.0**-24, "float64": 2.0**-53}
-_SMALLEST_OF_FLOAT16 = 2.0**-25
+HALF_STEPS = {"bfloat16": 2.0**-8, "float16": 2.0**-11, "float32": 2.0**-24, "float64": 2.0**-53}
+SMALLEST_OF_FLOAT16 = 2.0**-25  # half a step, where it has no exponent left
 
 
 def as_float64(name: str, value: Any) -> Floats:
@@ -57,5 +57,5 @@ def stored_type(values: Floats) -> str:
 
 def tolerance_of(stored: str, values: Floats) -> Floats:
     """What a rounding to this type may have changed a value by, relative."""
-    tolerance = np.full(values.shape, 1.01 * _HALF_STEPS[stored])
-    return np.maximum(tolerance, 1.01 * _SMALLEST_OF_FLOAT16 / np.abs(values)) if stored == "float16" else tolerance
+    tolerance = np.full(values.shape, 1.01 * HALF_STEPS[stored])
+    return np.maximum(tolerance, 1.01 * SMALLEST_OF_FLOAT16 / np.abs(values)) if stored == "float16" else tolerance

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.identification.fit import OF_A_WEIGHT, TOLERANCE, Floats
+from yarncore.identification.causes import cause_of, cause_of_base
+from yarncore.identification.fit import TOLERANCE, Floats, of_a_weight
 from yarncore.identification.identified import Identification
+from yarncore.identification.measured import NoRotationError
 from yarncore.identification.queries import not_seen, of_query_scale
-from yarncore.identification.recognition import identify
+from yarncore.identification.recognition import identify, tables_in
+from yarncore.identification.rows import wrong_rows
 from yarncore.rope.rope import Rope
 from yarncore.rotation.rotation import Rotation
 from yarncore.scaling.unscaled import unscaled_inverse_frequencies
@@ -86,12 +89,17 @@ def verify(
     _check_rope(rope)
     if isinstance(rope, (Rope, Rotation)):
         how.setdefault("head_dim", rope.head_dim)
-    found = identify(x, **how)
+    try:
+        found = identify(x, **how)
+    except NoRotationError as error:
+        return Verification(False, (str(error),), ())
     if isinstance(found, Identification):
         one = _single(rope)
         verified = _verified(found, one, length)
         told = of_query_scale(x, found, one.query_scale, how)
         reasons, notes = (*verified.reasons, *told[0]), (*verified.notes, *told[1])
+        if reasons and not found.readings:
+            reasons = (*_of_rows(x, how.get("positions"), _rotation(one, length)), *reasons)
         return Verification(not reasons, reasons, notes)
     parts = {name: _verified(each, _of_layer(rope, name), length) for name, each in found.items()}
     reasons = tuple(f"{name}: {reason}" for name, part in parts.items() for reason in part.reasons)
@@ -99,6 +107,16 @@ def verify(
     scales = {_of_layer(rope, name).query_scale for name in found}
     notes += tuple(not_seen(scale) for scale in scales if scale is not None)
     return Verification(not reasons, reasons, notes)
+
+
+def _rotation(rope: Rope | Rotation, length: int | None) -> Rotation:
+    return rope.at(length) if isinstance(rope, Rope) else rope
+
+
+def _of_rows(x: Any, positions: Any, rotation: Rotation) -> list[str]:
+    tables = tables_in(x)
+    words = None if tables is None else wrong_rows(*tables, positions, np.abs(rotation.inverse_frequencies))
+    return [] if words is None else [words]
 
 
 def _check_rope(rope: Any) -> None:
@@ -132,11 +150,13 @@ def _of_layer(rope: Any, name: str) -> Rope | Rotation:
 
 
 def _verified(found: Identification, rope: Rope | Rotation, length: int | None) -> Verification:
-    rotation = rope.at(length) if isinstance(rope, Rope) else rope
+    rotation = _rotation(rope, length)
     reasons = [*_of_frequencies(found, rope, rotation), *_of_amplitude(found, rotation), *_of_pairs(found, rope)]
     reasons += found.roundings
+    if found.position_shift:
+        reasons.append(f"positions are wrong: {found.shift_in_words}")
     if not found.same_for_k:
-        reasons.append("k is rotated otherwise than q")
+        reasons.append(f"k is rotated otherwise than q: {found.of_k}")
     notes = [found.phase_in_words] if found.phase_in_words else []
     if found.reordered:
         notes.append("results come out in another order than q and k went in: products of q and k are the same")
@@ -153,8 +173,16 @@ def _verified(found: Identification, rope: Rope | Rotation, length: int | None) 
 
 def _of_frequencies(found: Identification, rope: Rope | Rotation, rotation: Rotation) -> list[str]:
     theirs, ours = np.array(found.inverse_frequencies), np.abs(rotation.inverse_frequencies)
+    if found.interleaved and not ours[len(theirs) :].any():
+        ours = ours[: len(theirs)]  # pairs that stand still at the end are none that a function shows
+    if not theirs.any():
+        return ["nothing turns: all positions are 0, or all angles are"]
+    cause = cause_of(theirs, ours, getattr(getattr(rope, "scaling", None), "factor", None))
+    cause = cause or (found.rope and isinstance(rope, Rope) and cause_of_base(found.rope.base, rope.base)) or None
+    causes = [cause] if cause else []
     if theirs.shape != ours.shape:
         return [
+            *causes,
             f"it has {len(theirs)} frequencies, {len(ours)} are expected (rotary_dim {rotation.rotary_dim})",
             *_instead(found),
         ]
@@ -173,6 +201,8 @@ def _of_frequencies(found: Identification, rope: Rope | Rotation, rotation: Rota
         else f"{theirs[worst]:.4g} where 0 is expected"
     )
     return [
+        *causes,
+        *(note for note in found.notes if "exchanged" in note),
         f"{len(wrong)} of {len(ours)} frequencies differ ({_ranges(wrong)}): worst that of pair {worst}, {ratio}; at position "
         f"{length} its angle is off by {off:.4g} radians",
         *_instead(found),
@@ -184,13 +214,13 @@ def _allowed(found: Identification, rope: Rope | Rotation, ours: Floats) -> Floa
     allowed = TOLERANCE * ours
     if found.readings and "recurrence" in found.readings[0].note:
         allowed = 8 * allowed
-    if (found.layout is not None or found.interleaved is not None) and found.stored in _OF_AN_AMPLITUDE:
-        allowed = _OF_AN_AMPLITUDE[found.stored] * ours
+    if found.measured_to is not None:
+        allowed = np.maximum(allowed, np.array(found.measured_to))
     if isinstance(rope, Rope) and rope.scaling is not None and rope.section_order != "axial":
         theta = unscaled_inverse_frequencies(rope.base, rope.rotary_dim)
         kept = rope.scaling.precompute(theta)
         if kept is not None:
-            allowed = allowed + np.where((kept > 0) & (kept < 1), OF_A_WEIGHT * theta, 0.0)
+            allowed = allowed + of_a_weight(kept, theta / ours) * ours
     return np.asarray(allowed)
 
 
@@ -219,11 +249,17 @@ def _of_amplitude(found: Identification, rotation: Rotation) -> list[str]:
         return []
     words = f"cos and sin have the amplitude {theirs:.7g}, {ours:.7g} is expected"
     tolerance = _OF_AN_AMPLITUDE.get(found.stored, TOLERANCE)
-    if abs(theirs - 1) <= tolerance:
-        return [f"{words}: the temperature is missing, unless it is in the softmax"]
-    if abs(theirs / ours**2 - 1) <= tolerance:
-        return [f"{words}: the temperature is applied twice"]
-    return [words]
+    for value, cause in (
+        (1.0, "the temperature is missing, unless it is in the softmax"),
+        (ours**2, "the temperature is applied twice"),
+        (math.sqrt(ours), "the root of the temperature is applied, as where q or k alone should have it"),
+        (1 / ours, "it is divided by the temperature"),
+        (float(rotation.softmax_scale_factor), "that is the factor of the softmax scale, where it belongs"),
+        (math.sqrt(float(rotation.softmax_scale_factor)), "it has the temperature that the softmax scale has"),
+    ):
+        if abs(theirs / value - 1) <= tolerance and value != ours:
+            return [f"{words}: {cause}"]
+    return [f"{words}: a temperature that should not be there" if ours == 1 else words]
 
 
 def _of_pairs(found: Identification, rope: Rope | Rotation) -> list[str]:

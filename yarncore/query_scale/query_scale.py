@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from yarncore._arguments import integer, is_number, real_number, token_count
-from yarncore.frameworks.expressions import constant, has_64_bits, namespace_of, widest_float
+from yarncore.frameworks.expressions import check_finite, constant, has_64_bits, namespace_of, widest_float
 from yarncore.frameworks.framework import Array, Namespace
 from yarncore.frameworks.known import is_array, is_numpy, of, of_namespace
 
@@ -54,6 +54,12 @@ class QueryScale:
         float, or array of the shape of positions
             In the most exact floating dtype of its framework.
 
+        Raises
+        ------
+        TypeError, ValueError
+            Where positions are no numbers, NaN or infinite. Where they cannot be looked at, in a trace or on a GPU, a NaN has the
+            factor NaN.
+
         Examples
         --------
         >>> LogSteps(beta=0.1, original_length=8192, offset=1).at([0, 8190, 8191]).round(4).tolist()
@@ -65,6 +71,7 @@ class QueryScale:
             positions = np.asarray(positions)
         if is_numpy(positions) and positions.dtype.kind not in "iuf":
             raise TypeError(f"positions has dtype {positions.dtype}; integers or real numbers are expected")
+        check_finite("positions", positions)
         return self.factors(namespace_of(positions), positions)
 
     def factors(self, xp: Namespace, positions: Array) -> Array:
@@ -163,9 +170,9 @@ class LogN(QueryScale):
         """The factors at positions that are an array of `xp`."""
         real = widest_float(xp)
         value = xp.astype(positions, real)
-        value = xp.where(value > 0, value, xp.zeros_like(value))  # before the logarithm: no NaN, no warning
+        value = xp.where(value < 0, xp.zeros_like(value), value)  # before the logarithm: no new NaN, no warning
         ratio = xp.log(value + 1.0) / constant(xp, self.numbers.coefficient, real, like=positions)
-        return xp.where(ratio > 1.0, ratio, xp.ones_like(ratio))
+        return xp.where(ratio <= 1.0, xp.ones_like(ratio), ratio)
 
     @property
     def numbers(self) -> ScaleNumbers:
@@ -226,5 +233,5 @@ def _whole_lengths(xp: Namespace, positions: Array, offset: int, length: int) ->
         whole = xp.astype(xp.where(positions > 0, positions, xp.zeros_like(positions)), xp.uint32)
         return whole // length + (whole % length + offset) // length
     value = xp.astype(positions, widest_float(xp))
-    value = xp.where(value > 0, value, xp.zeros_like(value))
+    value = xp.where(value < 0, xp.zeros_like(value), value)
     return xp.floor((value + offset) / length)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from yarncore.frameworks.expressions import namespace_of
+from yarncore.frameworks.expressions import check_finite
 from yarncore.frameworks.framework import Array
 from yarncore.frameworks.known import is_array, of
 from yarncore.request.tensors import check_device
@@ -70,7 +70,7 @@ def place(
         offset = int(array)
         _check_offset(offset, token_shape)
         return PlacedPositions(None, offset)
-    _check_finite(array)
+    check_finite("positions", array)
     if sections:
         leading = len(grid) + 1
         if len(array.shape) != leading or array.shape[0] != sections[0]:
@@ -160,14 +160,6 @@ def _check_dtype(array: Array) -> None:
         raise ValueError(f"positions has dtype {name}, which cannot represent integers above {limit}; use integers")
     if not (of(array).is_integer(array) or name in ("float32", "float64")):
         raise TypeError(f"positions has dtype {array.dtype}; integers, float32 or float64 are expected")
-
-
-def _check_finite(array: Array) -> None:
-    if of(array).is_traced(array) or of(array).is_integer(array):
-        return
-    xp = namespace_of(array)
-    if not bool(xp.all(xp.isfinite(array))):
-        raise ValueError("positions has NaN or infinite entries; finite numbers are expected")
 
 
 def _broadcast(array: Array, shape: tuple[int, ...], axis: int | None) -> Array:
