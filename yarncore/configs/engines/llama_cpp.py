@@ -85,7 +85,7 @@ def _linear(keys: RopeKeys, shape: Shape) -> Scaling | None:
 def _llama3(keys: RopeKeys, shape: Shape) -> Scaling | None:
     if shape.model_type in _LLAMA_UNRUN:
         raise NotRun(
-            f"the converter writes divisors for llama3 of model_type {shape.model_type!r}; whether the library takes them was not run"
+            f"the converter writes divisors of llama3 for {shape.model_type!r}; whether the library takes them was not run"
         )
     if shape.model_type not in _LLAMA:
         _lost(keys, shape)
