@@ -12,7 +12,7 @@ import yarncore as yc
 from yarncore.configs.engines import llama_cpp
 from yarncore.configs.engines.engine import NotRun, RopeKeys, Shape
 
-(RECORD,) = [json.loads(path.read_text()) for path in (Path(__file__).parent / "records").glob("llama.cpp-*.json")]
+(RECORD,) = [json.loads(path.read_text()) for path in (Path(__file__).parent / "records").glob("llama.cpp-[0-9]*.json")]
 pytestmark = pytest.mark.filterwarnings("ignore::yarncore.ConfigWarning")
 # What no scaling says, though llama.cpp computes it; and what llama.cpp refuses.
 _BELOW_1 = r"rope\.scaling\.factor is 0\.5; a number >= 1"
