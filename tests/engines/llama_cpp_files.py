@@ -16,7 +16,9 @@ def write_model(path: Path, values: Mapping[str, Any]) -> None:
         if key.endswith(".weight"):
             writer.add_tensor(key, np.array(value, dtype=np.float32))
         elif key != "general.architecture":
-            {int: writer.add_uint32, float: writer.add_float32, str: writer.add_string}[type(value)](key, value)
+            {bool: writer.add_bool, int: writer.add_uint32, float: writer.add_float32, str: writer.add_string}[
+                type(value)
+            ](key, value)
     writer.add_tokenizer_model("none")
     random = np.random.default_rng(1)
     for name, shape in _shapes(architecture, {key.partition(".")[2]: value for key, value in values.items()}):
@@ -41,7 +43,7 @@ def _shapes(architecture: str, of: Mapping[str, Any]) -> Iterator[tuple[str, tup
 
 def _attention(architecture: str, of: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     width, heads, key_heads = of["embedding_length"], of["attention.head_count"], of["attention.head_count_kv"]
-    head = of["attention.key_length"]
+    head = of.get("attention.key_length", width // heads)
     norm = {"attn_norm.weight": (width,)}
     if architecture == "deepseek2":
         rank, value_rank, turning = (

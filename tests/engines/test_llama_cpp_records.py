@@ -9,8 +9,10 @@ import pytest
 from llama_cpp_cases import LLAMA_CPP_CASES
 
 import yarncore as yc
+from yarncore.configs.engines import llama_cpp
+from yarncore.configs.engines.engine import NotRun, RopeKeys, Shape
 
-(RECORD,) = [json.loads(path.read_text()) for path in (Path(__file__).parent / "records").glob("llama.cpp-*.json")]
+(RECORD,) = [json.loads(path.read_text()) for path in (Path(__file__).parent / "records").glob("llama.cpp-[0-9]*.json")]
 pytestmark = pytest.mark.filterwarnings("ignore::yarncore.ConfigWarning")
 # What no scaling says, though llama.cpp computes it; and what llama.cpp refuses.
 _BELOW_1 = r"rope\.scaling\.factor is 0\.5; a number >= 1"
@@ -67,3 +69,12 @@ def test_what_llama_cpp_refuses_is_refused_here():
 
 def test_the_record_is_of_the_cases_as_they_are():
     assert {one["name"]: one["file"] for one in RECORD["records"]} == LLAMA_CPP_CASES
+
+
+@pytest.mark.parametrize(
+    ("model_type", "kind"), [("exaone4", "llama3"), ("smollm3", "llama3"), ("minicpm3", "longrope")]
+)
+def test_what_the_library_was_not_run_with_is_said_not_to_be_known(model_type, kind):
+    keys = RopeKeys({"rope_type": kind, "factor": 8.0}, "config", "rope_parameters")
+    with pytest.raises(NotRun, match="was not run"):
+        llama_cpp.scaling(kind, keys, Shape(64, False, 16384, None, model_type))

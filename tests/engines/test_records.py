@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::yarncore.ConfigWarning")
 def said(record, one):
     if record["engine"] == TRANSFORMERS:
         return said_of_transformers(record, one)
-    engine = named(record["engine"])
+    engine = named(record["engine"].removesuffix("-converter"))
     keys = RopeKeys(one["rope"], "config", "rope_parameters")
     shape = Shape(record["dim"], False, record["max_position"], None, one.get("model_type", ""))
     return yc.Rope(record["dim"], record["base"], engine.scaling(engine.kind(keys), keys, shape))
@@ -151,6 +151,7 @@ def test_each_record_tells_version_and_date():
         "keras-hub",
         "litgpt",
         "llama.cpp",
+        "llama.cpp-converter",
         "megatron",
         "mlx-lm",
         "sglang",
@@ -159,7 +160,9 @@ def test_each_record_tells_version_and_date():
         "vllm",
     }
     versions = {one.NAME: one.VERSION for one in ENGINES} | {TRANSFORMERS: by_transformers({}, "")[0].version}
-    versions["llama.cpp"] = "2026.10.11549"  # xllamacpp's, of build b11549: that of b11739 does not load everywhere
+    versions["llama.cpp"] = versions["llama.cpp-converter"] = (
+        "2026.10.11549"  # xllamacpp's, of build b11549: that of b11739 does not load everywhere
+    )
     for record in RECORDS:
         assert next(iter(record["versions"].values())) == versions[record["engine"]]
         assert len(record["date"]) == 10
