@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 from golden_files import golden
-from transformers import Cohere2MoeConfig, DeepseekV4Config, MiniMaxM3VLTextConfig, Molmo2TextConfig
+from transformers import Cohere2MoeConfig, DeepseekV4Config, MiniMaxM3VLTextConfig, Molmo2TextConfig, MoonshineConfig
 from transformers.models.cohere2_moe.modeling_cohere2_moe import Cohere2MoeRotaryEmbedding
 from transformers.models.deepseek_v4.modeling_deepseek_v4 import DeepseekV4RotaryEmbedding
 from transformers.models.minimax_m3_vl.modeling_minimax_m3_vl import MiniMaxM3VLRotaryEmbedding
 from transformers.models.molmo2.modeling_molmo2 import Molmo2RotaryEmbedding
+from transformers.models.moonshine.modeling_moonshine import MoonshineModel
 
 import yarncore as yc
 
@@ -145,3 +146,25 @@ class TestMiniMaxM3:
             rope = yc.from_config(MINIMAX_M3)
         assert rope == yc.Rope(128, 5e6)
         same_frequencies(rope, module)
+
+
+class TestMoonshine:
+    """An encoder and a decoder of one configuration."""
+
+    def test_each_part_has_its_layers_and_the_encoders_heads(self):
+        config = {"model_type": "moonshine", "hidden_size": 64, "rope_theta": 1e4, "encoder_num_hidden_layers": 2}
+        config |= {"encoder_num_attention_heads": 4, "decoder_num_attention_heads": 4, "decoder_num_hidden_layers": 1}
+        ropes = yc.ropes_from_config(config)
+        model = MoonshineModel(configured(MoonshineConfig, config | {"intermediate_size": 8, "vocab_size": 8}))
+        assert ropes.layer_types == ("encoder", "encoder", "decoder")
+        assert (len(model.encoder.layers), len(model.decoder.layers)) == (2, 1)
+        assert set(ropes.values()) == {yc.Rope(16, rotary_dim=14, interleaved=True)}
+        same_frequencies(ropes["encoder"], model.encoder.rotary_emb)
+        same_frequencies(ropes["decoder"], model.decoder.rotary_emb)
+
+    def test_heads_of_two_numbers_are_refused_since_its_class_gives_both_the_encoders(self):
+        config = {"model_type": "moonshine", "hidden_size": 64, "rope_theta": 1e4, "encoder_num_attention_heads": 4}
+        model = MoonshineModel(configured(MoonshineConfig, config | {"intermediate_size": 8, "vocab_size": 8}))
+        assert model.decoder.layers[0].self_attn.head_dim == 16
+        with pytest.raises(yc.ConfigError, match="encoder_num_attention_heads is 4 and decoder_num_attention_heads 8"):
+            yc.ropes_from_config(config)

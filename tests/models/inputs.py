@@ -85,6 +85,10 @@ _INPUTS: dict[str, Any] = {
     "LasrEncoder": lambda config: {"input_features": _random(1, 4 * (TOKENS - 1) + 13, config.num_mel_bins)},
     "MimiDecoderModel": lambda config: {"latents": _random(1, config.hidden_size, 1)},
     "MimiEncoderModel": lambda config: {"input_values": _random(1, 1, 960 * TOKENS)},
+    "MoonshineModel": lambda config: {
+        "input_values": _random(1, 127 + 64 * (6 + 6 * TOKENS)),
+        "decoder_input_ids": _ids(),
+    },
     "MoshiDepthDecoder": lambda config: {
         "input_ids": torch.arange(TOKENS)[None],
         "last_hidden_state": _random(1, 1, config.input_size),

@@ -72,6 +72,7 @@ class Watch:
         self._inside = False
         self._placed = False
         self._paths = {module: path for path, module in model.named_modules()}
+        self._of_encoder = _layers_of_encoder(model)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -119,6 +120,7 @@ class Watch:
             if found:
                 inner = _INNER.search(path)  # longcat_flash: two attentions in a layer
                 cycle = max(self._cycles)  # hrm_text: layers run several times over, each time as another
+                cycle += self._of_encoder if path.startswith("decoder.") else 0
                 return cycle + int(found[1]) if inner is None else 2 * int(found[1]) + int(inner[1])
         return None
 
@@ -202,6 +204,12 @@ class Watch:
             return function(*args, **kwargs)
 
         return watched
+
+
+def _layers_of_encoder(model: torch.nn.Module) -> int:
+    """How many layers come before those of a decoder, in a model of both."""
+    both = [getattr(getattr(model, part, None), "layers", None) for part in ("encoder", "decoder")]
+    return 0 if None in both else len(both[0])
 
 
 def _unit_vectors(x: torch.Tensor) -> torch.Tensor:

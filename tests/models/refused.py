@@ -20,7 +20,6 @@ REFUSED = {
     "eomt_dinov3": _PICTURES.format("a picture, turned by row and column"),
     "esmfold2": "its atoms turn by their place in space and by the residue that they are of (EsmFold2RotaryEmbedding)",
     "hunyuan_vl_text": "what its model does to a head is no rotation pair by pair where a token's positions differ",
-    "moonshine": "its encoder and its decoder have heads and layers of their own, under keys that are not read yet",
     "neucodec": _BY_HEAD,
     "qwen2_5_omni_dit": "its model turns the first head alone, which no Rope says",
     "sapiens2": _PICTURES.format("a picture, turned by row and column"),

@@ -1,6 +1,6 @@
 """How long a head is, and how much of it turns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,11 +26,30 @@ class Heads:
 
 def heads(config: Keys, facts: Facts) -> Heads:
     """What attention's shape is; 1 head where the file does not tell."""
+    if facts.parts:
+        return _of_both(config, facts.parts)
     queries = _first(config, _HEADS) or 1
     if is_sliced(config, facts):
         return Heads(queries, 1, config.count("qk_nope_head_dim", least=0) or 0)
     one = config.raw("multi_query") is True and not config.raw("new_decoder_architecture")
     return Heads(queries, 1 if one else _first(config, _KEY_HEADS) or queries, 0)
+
+
+def _of_both(config: Keys, parts: Sequence[Mapping[str, Any]]) -> Heads:
+    """The heads of an encoder and a decoder, whose class gives both the encoder's."""
+    counts: list[tuple[int, int]] = []
+    for part in parts:
+        key, key_heads = (config.agreeing(*part[what]) or part[what][0] for what in ("heads", "key_heads"))
+        queries = config.count(key) or 1
+        counts.append((queries, config.count(key_heads) or queries))
+        if counts[-1] != counts[0]:
+            first = parts[0]["heads"][0]
+            raise ConfigError(
+                f"{config.name(first)} is {counts[0][0]} and {key} {queries}, with {counts[0][1]} and {counts[-1][1]} heads of "
+                f"keys; they must agree, for the model's class makes the {part['name']} with the numbers of the "
+                f"{parts[0]['name']}"
+            )
+    return Heads(*counts[0], 0)
 
 
 def _first(config: Keys, keys: tuple[str, ...]) -> int | None:

@@ -62,6 +62,9 @@ class Facts:
         The names of layers where the file has no layer_types.
     layer_codes : mapping or None
         A key that lists a number for each layer in the place of layer_types, and the layer type that each number means.
+    parts : list of name, layers, heads and key_heads
+        An encoder and a decoder of one configuration: their names, in the place of layer types, and the keys that count their
+        layers and their heads. The class gives both the first one's heads.
     still, still_while : layer types that do not rotate, and the key without which they do
     layer_flags, layer_bases : keys with one entry for each layer
     scaled_layers : str or None
@@ -98,6 +101,7 @@ class Facts:
     rotary_dim: Named = field(default_factory=lambda: {"keys": [], "default": None})
     layer_types: Named | None = None
     layer_codes: Named | None = None
+    parts: tuple[Named, ...] = ()
     still: tuple[str, ...] = ()
     still_while: str | None = None
     layer_flags: Named | None = None
