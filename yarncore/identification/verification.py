@@ -186,7 +186,11 @@ def _allowed(found: Identification, rope: Rope | Rotation, ours: Floats) -> Floa
         allowed = 8 * allowed
     if (found.layout is not None or found.interleaved is not None) and found.stored in _OF_AN_AMPLITUDE:
         allowed = _OF_AN_AMPLITUDE[found.stored] * ours
-    if isinstance(rope, Rope) and rope.scaling is not None and rope.section_order != "axial":
+    if (
+        isinstance(rope, Rope)
+        and rope.scaling is not None
+        and rope.section_order in ("contiguous", "interleaved", "time_last")
+    ):
         theta = unscaled_inverse_frequencies(rope.base, rope.rotary_dim)
         kept = rope.scaling.precompute(theta)
         if kept is not None:
