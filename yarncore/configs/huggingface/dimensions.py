@@ -1,5 +1,6 @@
 """How long a head is, and how much of it turns."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -113,16 +114,20 @@ def _derived(config: Keys, times: int) -> int:
     return times * hidden // number
 
 
-def _of_keys(config: Keys, width: str, number: str) -> int:
-    """The quotient of two keys, for classes with words of their own for them."""
-    hidden, heads_ = config.count(width), config.count(number)
-    if hidden is None or heads_ is None:
-        raise config.missing(number if hidden else width, "how long a head is")
-    if hidden % heads_ or (hidden // heads_) % 2:
+def _of_keys(config: Keys, width: str, *numbers: str) -> int:
+    """What is left of a width that keys divide, for classes with words of their own for them."""
+    counts = [config.count(key) for key in (width, *numbers)]
+    for key, count in zip((width, *numbers), counts, strict=True):
+        if count is None:
+            raise config.missing(key, "how long a head is")
+    hidden, *divisors = (count or 1 for count in counts)
+    by = math.prod(divisors)
+    if hidden % by or (hidden // by) % 2:
+        told = " and ".join(f"{key} {count}" for key, count in zip(numbers, divisors, strict=True))
         raise ConfigError(
-            f"{config.name(width)} is {hidden} and {number} {heads_}; their quotient, an even number, is how long a head is"
+            f"{config.name(width)} is {hidden} and {told}; their quotient, an even number, is how long a head is"
         )
-    return hidden // heads_
+    return hidden // by
 
 
 def _rounded_down(config: Keys) -> int:
@@ -192,6 +197,9 @@ def _part(name: str, factor: float, of: int) -> int:
 
 def _default_part(config: Keys, facts: Facts, label: str, of: int) -> tuple[str, int]:
     whose = f"{config.where}: the default of model_type {config.raw('model_type')!r}"
+    if facts.rotary_dim["default"] == "equal sections" and facts.sections is not None:
+        each = 2 * len(facts.sections["positions"])
+        return whose, each * (of // each)
     if facts.rotary_dim["default"] is not None:
         return whose, int(facts.rotary_dim["default"])
     factor: Any = facts.partial.get(label, facts.partial.get("*", 1.0))

@@ -57,7 +57,7 @@ class Facts:
     at_end : bool
         The end of a head turns, not its beginning.
     rotary_dim : keys and default
-        Keys that say how many elements turn.
+        Keys that say how many elements turn. Default "equal sections": as many as fit sections of one length.
     layer_types : mapping or None
         The names of layers where the file has no layer_types.
     layer_codes : mapping or None
@@ -73,8 +73,8 @@ class Facts:
         The logits are multiplied by t(s, mscale_all_dim)^2.
     alpha : bool
         The dynamic method with the key alpha is a larger base.
-    sections : order, keys and default, or None
-        No keys: two sections, for rows and columns, with half of the pairs each.
+    sections : order, keys, default and positions, or None
+        No keys: a section for each of `positions`, which tells in words what they are; all have as many pairs.
     refuse : str or None
         Why a Rope cannot say what these models do.
     """
