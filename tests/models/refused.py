@@ -17,7 +17,6 @@ _PICTURES = "its tokens are patches of {}; no Rope of its is known to say how"
 
 REFUSED = {
     "efficientloftr": _PICTURES.format("a picture, turned by row and column"),
-    "eomt_dinov3": _PICTURES.format("a picture, turned by row and column"),
     "esmfold2": "its atoms turn by their place in space and by the residue that they are of (EsmFold2RotaryEmbedding)",
     "hunyuan_vl_text": "what its model does to a head is no rotation pair by pair where a token's positions differ",
     "neucodec": _BY_HEAD,
