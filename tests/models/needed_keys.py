@@ -103,7 +103,11 @@ SPECIAL: dict[str, dict[str, Any]] = {
         "indexer_budget": 64,
         "indexer_compress_ratio": 4,
     },
-    "Sapiens2Config": {"num_register_tokens": 0},
+    "Sapiens2Config": {
+        "num_register_tokens": 0,
+        "num_key_value_attention_heads": 2,
+        "num_key_value_heads_per_layer": LEFT_OUT,
+    },
     "Step3p7TextConfig": {"sliding_window": 32},
     "T5Gemma2DecoderConfig": {"dropout_rate": 0.0},
     "T5Gemma2TextConfig": {"dropout_rate": 0.0},

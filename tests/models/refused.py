@@ -21,7 +21,6 @@ REFUSED = {
     "hunyuan_vl_text": "what its model does to a head is no rotation pair by pair where a token's positions differ",
     "neucodec": _BY_HEAD,
     "qwen2_5_omni_dit": "its model turns the first head alone, which no Rope says",
-    "sapiens2": _PICTURES.format("a picture, turned by row and column"),
     "seamless_m4t": _BEFORE_PROJECTION,
     "vjepa2": _PICTURES.format("a video, turned by frame, row and column"),
     "wav2vec2-bert": _BEFORE_PROJECTION,
