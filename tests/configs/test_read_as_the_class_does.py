@@ -14,6 +14,7 @@ from transformers import (
     MiniMaxM3VLTextConfig,
     Ministral3Config,
     Molmo2TextConfig,
+    MoonshineConfig,
     NeoMMEConfig,
 )
 from transformers.models.cohere2_moe.modeling_cohere2_moe import Cohere2MoeRotaryEmbedding
@@ -22,6 +23,7 @@ from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 from transformers.models.minimax_m3_vl.modeling_minimax_m3_vl import MiniMaxM3VLRotaryEmbedding
 from transformers.models.ministral3.modeling_ministral3 import Ministral3RotaryEmbedding
 from transformers.models.molmo2.modeling_molmo2 import Molmo2RotaryEmbedding
+from transformers.models.moonshine.modeling_moonshine import MoonshineModel
 from transformers.models.muse_glimmer.configuration_muse_glimmer import MuseGlimmerTextConfig
 from transformers.models.muse_glimmer.modeling_muse_glimmer import MuseGlimmerTextRotaryEmbedding
 from transformers.models.neomme.modeling_neomme import NeoMMERotaryEmbedding
@@ -212,3 +214,25 @@ class TestMuse:
         assert [rope is not None for rope in ropes.layers] == [True, False, True, True]
         assert {rope.base for rope in ropes.layers if rope} == {20000.0}
         same_frequencies(ropes.layers[0], MuseGlimmerTextRotaryEmbedding(configured(MuseGlimmerTextConfig, file)))
+
+
+class TestMoonshine:
+    """An encoder and a decoder of one configuration."""
+
+    def test_each_part_has_its_layers_and_the_encoders_heads(self):
+        config = {"model_type": "moonshine", "hidden_size": 64, "rope_theta": 1e4, "encoder_num_hidden_layers": 2}
+        config |= {"encoder_num_attention_heads": 4, "decoder_num_attention_heads": 4, "decoder_num_hidden_layers": 1}
+        ropes = yc.ropes_from_config(config)
+        model = MoonshineModel(configured(MoonshineConfig, config | {"intermediate_size": 8, "vocab_size": 8}))
+        assert ropes.layer_types == ("encoder", "encoder", "decoder")
+        assert (len(model.encoder.layers), len(model.decoder.layers)) == (2, 1)
+        assert set(ropes.values()) == {yc.Rope(16, rotary_dim=14, interleaved=True)}
+        same_frequencies(ropes["encoder"], model.encoder.rotary_emb)
+        same_frequencies(ropes["decoder"], model.decoder.rotary_emb)
+
+    def test_heads_of_two_numbers_are_refused_since_its_class_gives_both_the_encoders(self):
+        config = {"model_type": "moonshine", "hidden_size": 64, "rope_theta": 1e4, "encoder_num_attention_heads": 4}
+        model = MoonshineModel(configured(MoonshineConfig, config | {"intermediate_size": 8, "vocab_size": 8}))
+        assert model.decoder.layers[0].self_attn.head_dim == 16
+        with pytest.raises(yc.ConfigError, match="encoder_num_attention_heads is 4 and decoder_num_attention_heads 8"):
+            yc.ropes_from_config(config)

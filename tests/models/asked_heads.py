@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from asked import Asked, by_label, size
+from asked_parts import PARTS, width_and_heads
 from needed_keys import LEFT_OUT
 from running import LayerRun
 
@@ -26,6 +27,7 @@ _DEFAULTS = frozenset(
         "max_position_embeddings", "n_positions", "max_seq_len", "qk_rope_head_dim", "qk_nope_head_dim", "sliding_window",
         "original_max_position_embeddings", "rope_interleave", "alibi", "use_mem_rope", "position_embedding_type",
         "mla_use_nope", "no_rope_layer_interval",
+        *(f"{part}_{key}" for part in PARTS for key in ("num_hidden_layers", "num_attention_heads", "num_key_value_heads")),
     ]
 )  # fmt: skip
 # Names of the advertised length that every type is read by.
@@ -181,7 +183,9 @@ def _rule(asked: Asked, usual: int, dims: Mapping[int, int | None]) -> Any:
     """What makes the lengths that were seen, by width: a number, or hidden_size / heads."""
     of_class = asked.defaults_of_class().get("head_dim")
     part = _part_of(asked)
-    if (len(dims) > 1 and len(set(dims.values())) == 1) or not _width(asked, 64):
+    if not _width(asked, 64):
+        return width_and_heads(asked) or usual
+    if len(dims) > 1 and len(set(dims.values())) == 1:
         return usual
     if len(dims) == 1 and isinstance(of_class, int):
         return of_class

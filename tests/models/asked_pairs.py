@@ -3,7 +3,9 @@
 import math
 from typing import Any
 
+import numpy as np
 from asked import Asked
+from read_in_class import HANDED
 from running import LayerRun
 
 _NAMES = {"half reversed": "reversed", "height-width-in-turn": "time_last"}
@@ -54,8 +56,21 @@ def _sections(asked: Asked) -> dict[str, Any]:
     sections = [section or 0 for section in seen.pop()]
     counts = [sections.count(section) for section in range(max(sections) + 1)]
     order = _order(sections, counts)
+    if order == "contiguous" and _own_series(asked, sections):
+        names = HANDED.get(asked.rotary.config().model_type, ("row", "column"))
+        return {"sections": {"keys": [], "order": "axial", "positions": list(names)}}
     listed = [*counts[1:], counts[0]] if order == "time_last" else counts  # its files list time last
     return {"sections": {"default": listed, "keys": ["mrope_section"], "order": order}}
+
+
+def _own_series(asked: Asked, sections: list[int]) -> bool:
+    """Whether each section has the same frequencies."""
+    turning = next(layer.rotation for layer in asked.usual if layer.rotation is not None)
+    series: dict[int, list[float]] = {}
+    for section, frequency in zip(sections, turning.frequencies, strict=True):
+        series.setdefault(section, []).append(frequency)
+    first = series[0]
+    return all(len(one) == len(first) and np.allclose(one, first, rtol=1e-6, atol=0) for one in series.values())
 
 
 def _order(sections: list[int], counts: list[int]) -> str:

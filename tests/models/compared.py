@@ -80,7 +80,7 @@ def _sections(rope: Any) -> list[int | None]:
     half = rope.rotary_dim // 2
     if rope.sections is None:
         return [None] * half
-    if rope.section_order == "contiguous":
+    if rope.section_order in ("contiguous", "axial"):
         return [section for section, pairs in enumerate(rope.sections) for _ in range(pairs)]
     if rope.section_order == "interleaved":
         dealt: list[int | None] = [0] * half

@@ -40,6 +40,10 @@ def _after_an_encoder(config: Any, width: int) -> dict[str, Any]:
     return {"input_ids": _ids(), "encoder_hidden_states": _random(1, TOKENS, width)}
 
 
+def _patches(config: Any, rows: int, columns: int) -> dict[str, Any]:
+    return {"pixel_values": _random(1, 3, rows * config.patch_size, columns * config.patch_size)}
+
+
 def _talker(config: Any) -> dict[str, Any]:
     return {"inputs_embeds": _embedded(config)}
 
@@ -75,6 +79,7 @@ _INPUTS: dict[str, Any] = {
         "input_features": _random(1, config.feature_size, 8 * TOKENS),
         "chunk_sample_lengths": torch.tensor([config.samples_per_token * TOKENS]),
     },
+    "EomtDinov3ForUniversalSegmentation": lambda config: _patches(config, 3, 3),
     "GlmAsrEncoder": lambda config: {"input_features": _random(1, config.num_mel_bins, 2 * TOKENS)},
     "IdeficsModel": lambda config: {
         "input_ids": _ids(),
@@ -85,6 +90,10 @@ _INPUTS: dict[str, Any] = {
     "LasrEncoder": lambda config: {"input_features": _random(1, 4 * (TOKENS - 1) + 13, config.num_mel_bins)},
     "MimiDecoderModel": lambda config: {"latents": _random(1, config.hidden_size, 1)},
     "MimiEncoderModel": lambda config: {"input_values": _random(1, 1, 960 * TOKENS)},
+    "MoonshineModel": lambda config: {
+        "input_values": _random(1, 127 + 64 * (6 + 6 * TOKENS)),
+        "decoder_input_ids": _ids(),
+    },
     "MoshiDepthDecoder": lambda config: {
         "input_ids": torch.arange(TOKENS)[None],
         "last_hidden_state": _random(1, 1, config.input_size),
@@ -113,6 +122,7 @@ _INPUTS: dict[str, Any] = {
     "Qwen3OmniMoeCode2WavTransformerModel": _talker,
     "Qwen3OmniMoeTalkerCodePredictorModel": _talker,
     "Qwen3OmniMoeTalkerModel": _talker,
+    "Sapiens2Backbone": lambda config: _patches(config, 2, 3),
     "T5Gemma2Decoder": lambda config: _after_an_encoder(config, config.hidden_size),
     "T5GemmaDecoder": lambda config: _after_an_encoder(config, config.hidden_size),
     "TimesFm2_5Model": lambda config: {"past_values": _random(1, config.patch_length * TOKENS)},

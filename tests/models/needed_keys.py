@@ -53,6 +53,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
         "layer_types": LEFT_OUT,
     },
     "Dots1Config": {"n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2},
+    "EomtDinov3Config": {"image_size": 48, "num_register_tokens": 0, "num_queries": 0, "num_blocks": 0},
     "EsmConfig": {"vocab_size": 33, "position_embedding_type": "rotary", "pad_token_id": 1},
     "Gemma3nTextConfig": {
         "vocab_size_per_layer_input": 96,
@@ -101,6 +102,11 @@ SPECIAL: dict[str, dict[str, Any]] = {
         "indexer_head_dim": 256,
         "indexer_budget": 64,
         "indexer_compress_ratio": 4,
+    },
+    "Sapiens2Config": {
+        "num_register_tokens": 0,
+        "num_key_value_attention_heads": 2,
+        "num_key_value_heads_per_layer": LEFT_OUT,
     },
     "Step3p7TextConfig": {"sliding_window": 32},
     "T5Gemma2DecoderConfig": {"dropout_rate": 0.0},

@@ -1,6 +1,7 @@
 """What the layers of a model do to queries and keys: seen by running it, with its own rotation functions watched."""
 
 import inspect
+import math
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -71,7 +72,9 @@ class Watch:
         self._cycles: list[int] = []
         self._inside = False
         self._placed = False
+        self._tokens = positions.shape[-1]
         self._paths = {module: path for path, module in model.named_modules()}
+        self._of_encoder = _layers_of_encoder(model)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -83,6 +86,9 @@ class Watch:
                     if callable(function) and ROTATES.match(name):
                         replaced.append((module, name, function))
                         setattr(module, name, self._rotation(name, function))
+                    elif name == "get_patches_center_coordinates":
+                        replaced.append((module, name, function))
+                        setattr(module, name, self._centres)
                     elif callable(function) and name == "eager_attention_forward":
                         replaced.append((module, name, function))
                         setattr(module, name, self._attention(function))
@@ -119,6 +125,7 @@ class Watch:
             if found:
                 inner = _INNER.search(path)  # longcat_flash: two attentions in a layer
                 cycle = max(self._cycles)  # hrm_text: layers run several times over, each time as another
+                cycle += self._of_encoder if path.startswith("decoder.") else 0
                 return cycle + int(found[1]) if inner is None else 2 * int(found[1]) + int(inner[1])
         return None
 
@@ -142,6 +149,16 @@ class Watch:
         if at < len(args):
             return (*args[:at], ours, *args[at + 1 :]), kwargs
         return args, {**kwargs, "position_ids": ours}
+
+    def _centres(self, rows: int, columns: int, dtype: torch.dtype, device: Any) -> torch.Tensor:
+        """Our positions in the place of the coordinates of patches, which DINOv3's module takes times 2 pi.
+
+        Before the patches is one token that stands still; what patches there are too many stand where the last one does.
+        """
+        self._placed = True
+        self._tokens = 1 + rows * columns
+        order = torch.arange(1, self._tokens).clamp(max=self.positions.shape[-1] - 1)
+        return (self.positions[:2, order].T.double() / (2 * math.pi)).to(dtype)
 
     def _rotation(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         signature = inspect.signature(function.forward if isinstance(function, torch.nn.Module) else function)
@@ -182,8 +199,8 @@ class Watch:
         again = inspect.BoundArguments(bound.signature, arguments)  # type: ignore[arg-type]
         result = function(*again.args, **again.kwargs)
         outputs = result if isinstance(result, tuple) else (result,)
-        tokens = self.positions.shape[-1]
-        maps = [_map(output, bound.arguments[key], tokens) for key, output in zip(rotated, outputs, strict=False)]
+        maps = [_map(output, bound.arguments[key], self._tokens) for key, output in zip(rotated, outputs, strict=False)]
+        maps = [one[: self.positions.shape[-1]] for one in maps]
         self.seen.rotations.append(RotationCall(self._layer(), self._caller(), name, not self._placed, maps))
 
     def _attention(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -202,6 +219,12 @@ class Watch:
             return function(*args, **kwargs)
 
         return watched
+
+
+def _layers_of_encoder(model: torch.nn.Module) -> int:
+    """How many layers come before those of a decoder, in a model of both."""
+    both = [getattr(getattr(model, part, None), "layers", None) for part in ("encoder", "decoder")]
+    return 0 if None in both else len(both[0])
 
 
 def _unit_vectors(x: torch.Tensor) -> torch.Tensor:

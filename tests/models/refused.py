@@ -17,13 +17,10 @@ _PICTURES = "its tokens are patches of {}; no Rope of its is known to say how"
 
 REFUSED = {
     "efficientloftr": _PICTURES.format("a picture, turned by row and column"),
-    "eomt_dinov3": _PICTURES.format("a picture, turned by row and column"),
     "esmfold2": "its atoms turn by their place in space and by the residue that they are of (EsmFold2RotaryEmbedding)",
     "hunyuan_vl_text": "what its model does to a head is no rotation pair by pair where a token's positions differ",
-    "moonshine": "its encoder and its decoder have heads and layers of their own, under keys that are not read yet",
     "neucodec": _BY_HEAD,
     "qwen2_5_omni_dit": "its model turns the first head alone, which no Rope says",
-    "sapiens2": _PICTURES.format("a picture, turned by row and column"),
     "seamless_m4t": _BEFORE_PROJECTION,
     "vjepa2": _PICTURES.format("a video, turned by frame, row and column"),
     "wav2vec2-bert": _BEFORE_PROJECTION,

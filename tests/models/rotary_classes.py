@@ -4,7 +4,7 @@ import ast
 import importlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ def rotary_models() -> tuple[RotaryModel, ...]:
 
 # Classes whose annotation names the configuration of the whole model, and what they are made from.
 _MADE_FROM = {"T5GemmaDecoder": "T5GemmaModuleConfig", "T5GemmaEncoder": "T5GemmaModuleConfig"}
+# An encoder and a decoder of one configuration: the model that makes both of it.
+_OF_BOTH = {"MoonshineDecoder": "MoonshineModel"}
 
 
 def _in_file(path: Path) -> Iterator[RotaryModel]:
@@ -111,7 +113,8 @@ def text_models() -> dict[str, RotaryModel]:
     found: dict[str, RotaryModel] = {}
     for rotary in rotary_models():
         if not re.search(r"Vision|ViT|Video", rotary.rotary_class + rotary.model_class):
-            found.setdefault(rotary.config().model_type, rotary)
+            whole = _OF_BOTH.get(rotary.model_class, rotary.model_class)
+            found.setdefault(rotary.config().model_type, replace(rotary, model_class=whole))
     for model_type, model_class in sorted(MODEL_MAPPING_NAMES.items()):
         for rotary in found.copy().values():
             if model_class == rotary.model_class:

@@ -7,6 +7,7 @@ from asked_bases import bases
 from asked_heads import heads
 from asked_layers import layers, never_turns
 from asked_pairs import pairs
+from asked_parts import parts
 from rotary_classes import RotaryModel
 
 # What the reader takes where a row says nothing.
@@ -29,7 +30,7 @@ def row_of(model_type: str, rotary: RotaryModel) -> dict[str, Any]:
     asked = Asked(model_type, rotary)
     if never_turns(asked):
         return {"source": rotary.source, "rotates": False}
-    found = {**pairs(asked), **bases(asked), **heads(asked), **layers(asked)}
+    found = {**pairs(asked), **bases(asked), **heads(asked), **layers(asked), **parts(asked)}
     found["base_keys"] = _unusual(found["base_keys"])
     told = {name: value for name, value in found.items() if not _usual(name, value)}
     return {"source": rotary.source, **dict(sorted(told.items()))}

@@ -27,7 +27,7 @@ from running import NotRun, run
 from spellings import OLD, SAME_MODEL, SPELLINGS, config_from, spelled
 from sweep_page import page
 from tiny import tiny_config
-from towers import seen_tower, tower_difference, towers
+from towers import handed, seen_tower, tower_difference, towers
 
 import yarncore as yc
 
@@ -153,10 +153,10 @@ def tower_outcome(tower: RotaryModel) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            rope = yc.from_config(config.to_dict())
+            ropes = yc.ropes_from_config(config.to_dict())
         except ValueError as error:
             return f"refused: {' '.join(str(error).split())}"
-    found = tower_difference(rope, seen_tower(tower, config))
+    found = tower_difference(ropes, seen_tower(tower, config), handed(tower))
     return f"differs: {found}" if found else "equal"
 
 

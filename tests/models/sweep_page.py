@@ -90,8 +90,9 @@ def _towers(towers: dict[str, str]) -> str:
     lines = [
         "\n## Vision towers\n",
         "Tokens of a picture turn by their row and their column. transformers names this the type `axial`, which is the default of",
-        "the classes below. Each tower's own rotary module and function were run; a tower that is read is a",
-        '`Rope` with `section_order="axial"`, whose positions are (row, column).\n',
+        "the classes below. Each tower's own rotary module and functions were run; a tower that is read is a `Rope` with a",
+        "section for each of a token's positions, and `ropes_from_config(...).positions` says what they are: row and column for",
+        "most, in this order or the other, or numbers in a unit of the model's own.\n",
         f"{len(equal)} of {len(towers)} are equal: {_names(equal)}.\n",
         "| refused | why |",
         "| --- | --- |",

@@ -12,7 +12,7 @@ from sweep import NOT_REACHED, PAGE, TABLE, rows_of
 from sweep_page import page
 
 # One of each kind: plain, interleaved, part of a head, several positions, bases by layer type, latent attention, layers
-# that stand still.
+# that stand still, an encoder and a decoder of one configuration.
 SAMPLE = (
     "llama",
     "glm",
@@ -26,6 +26,7 @@ SAMPLE = (
     "deepseek_v3",
     "cohere2",
     "smollm3",
+    "moonshine",
 )
 COMMITTED = json.loads(Path(TABLE).read_text())
 OUTCOMES = {"equal", "refused", "no module", "not built"}

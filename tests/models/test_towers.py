@@ -6,7 +6,7 @@ import re
 import pytest
 from facts import committed
 from sweep import TABLE
-from towers import seen_tower, tower_difference, towers
+from towers import handed, seen_tower, tower_difference, towers, twice
 
 import yarncore as yc
 
@@ -22,15 +22,19 @@ REFUSED = [name for name in towers() if name not in READ]
 def test_a_tower_is_read_as_its_module_turns(model_type, spelled):
     config = towers()[model_type].config()()
     if spelled.startswith("another"):
-        width = ROWS[model_type]["head_dim"][""]["default"][0]
-        longer = {width: 2 * getattr(config, width), "rope_theta": 54321.0, "model_type": model_type}
+        rule = ROWS[model_type]["head_dim"][""]
+        key = rule["keys"][0] if rule["keys"] else rule["default"][0]
+        length = seen_tower(towers()[model_type], config).dim
+        usual = {**config.to_dict(), **({"head_dim": length} if key == "head_dim" else {})}
+        longer = {**twice(usual, key), "rope_theta": 54321.0, "model_type": model_type}
         config = type(config).from_dict(longer)
-        rope = yc.from_config(
+        ropes = yc.ropes_from_config(
             {key: value for key, value in config.to_dict().items() if key != "rope_parameters"} | longer
         )
     else:
-        rope = yc.from_config(config if spelled == "object" else config.to_dict())
-    assert tower_difference(rope, seen_tower(towers()[model_type], config)) is None
+        ropes = yc.ropes_from_config(config if spelled == "object" else config.to_dict())
+    tower = towers()[model_type]
+    assert tower_difference(ropes, seen_tower(tower, config), handed(tower)) is None
 
 
 @pytest.mark.usefixtures("quiet_transformers")
@@ -65,3 +69,27 @@ def test_axial_in_a_type_that_nobody_ran_is_refused():
         pytest.raises(yc.ConfigError, match="how the class of model_type 'mystery' deals"),
     ):
         yc.from_config(config)
+
+
+@pytest.mark.usefixtures("quiet_transformers")
+@pytest.mark.parametrize("model_type", ["edgetam_video", "sam2_video", "sam3_tracker_video", "sam3_vit_model"])
+def test_what_sam_hands_its_rotary_module_begins_with_the_column(model_type):
+    """The second token is that of the second column."""
+    tower = towers()[model_type]
+    maker = next(
+        cls for cls in vars(tower.modeling()).values() if isinstance(cls, type) and hasattr(cls, "precompute_positions")
+    )
+    windows = [tower.config()().window_size] if model_type == "sam3_vit_model" else []
+    assert maker.precompute_positions(tower.config()(), *windows)[1].tolist() == [1, 0]
+    assert [name.split()[0] for name in handed(tower)] == ["column", "row"]
+
+
+def test_the_mapping_tells_what_positions_are_and_one_rope_warns_where_they_are_unusual():
+    config = {"model_type": "step3p5_vision", "rope_parameters": {"rope_type": "axial", "rope_theta": 1e4}}
+    config |= {"hidden_size": 64, "num_attention_heads": 4}
+    ropes = yc.ropes_from_config(config)
+    assert ropes.positions == ("column", "row")
+    assert "positions: column, row" in repr(ropes)
+    with pytest.warns(yc.ConfigWarning, match="the positions of a token are, section by section: column, row"):
+        assert yc.from_config(config) == yc.Rope(16, sections=(4, 4), section_order="axial")
+    assert yc.ropes_from_config(config | {"model_type": "qwen3_5_vision"}).positions == ("row", "column")

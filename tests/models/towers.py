@@ -6,6 +6,9 @@ ours, and the function of its own file that rotates is given unit vectors.
 
 import ast
 import inspect
+import itertools
+import math
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,12 +16,12 @@ from typing import Any
 import torch
 from observed import ROTATES
 from pairs import SeenRotation, seen_rotation
+from read_in_class import HANDED
 from rotary_classes import RotaryModel, rotary_models
 from running import NotRun
 
-# (row, column) of each token: still, one down, one to the right, and both.
-POSITIONS = torch.tensor([[0, 0], [1, 0], [0, 1], [3, 5]])
 _OTHER_BASE = 54321.0
+_AGREE = {"hidden_size": ("adapter_in_dim",)}
 
 
 @cache
@@ -33,27 +36,47 @@ def towers() -> dict[str, RotaryModel]:
 
 
 def seen_tower(tower: RotaryModel, config: Any) -> SeenRotation:
-    """What a tower's own module and function do to a head.
+    """What a tower's own module and function do to a head; sections are the positions that its model hands the module.
 
     Raises
     ------
     NotRun
         Where the module is not made, or what it does is no rotation.
     """
+    count = len(handed(tower))
+    positions = _positions(count)
     try:
         rotary = getattr(tower.modeling(), tower.rotary_class)(config)
-        cos, sin = (table.reshape(len(POSITIONS), -1) for table in rotary(torch.zeros(1), POSITIONS))
-        maps = _applied(_function(tower), cos, sin)
+        cos, sin = (table.reshape(len(positions), -1) for table in rotary(torch.zeros(1), _as_taken(tower, positions)))
+        maps = [applied(function, cos, sin, positions) for function in _functions(tower)]
     except Exception as error:
         raise NotRun(f"its rotary module raises {type(error).__name__}: {' '.join(str(error).split())}") from error
+    if any(not torch.equal(one, maps[0]) for one in maps):
+        raise NotRun("its attentions rotate in two ways")
     try:
-        return seen_rotation(maps.double().numpy(), 0, [1, 2])
+        return seen_rotation(maps[0].double().numpy(), 0, range(1, count + 1))
     except ValueError as error:
         raise NotRun(f"what it does to a head is no rotation: {error}") from None
 
 
-def _function(tower: RotaryModel) -> Any:
-    """The function that the tower's attention rotates with."""
+def handed(tower: RotaryModel) -> tuple[str, ...]:
+    """What the positions are that the tower's model hands its rotary module, in their order."""
+    return HANDED.get(tower.config().model_type, ("row", "column"))
+
+
+def _positions(count: int) -> torch.Tensor:
+    """(tokens, positions): still, one step in each, and all different."""
+    return torch.cat([torch.zeros(1, count), torch.eye(count), torch.tensor([[3, 5, 7][:count]])]).long()
+
+
+def _as_taken(tower: RotaryModel, positions: torch.Tensor) -> torch.Tensor:
+    """With an axis of pictures before them, where the module takes several at once."""
+    source = inspect.getsource(getattr(tower.modeling(), tower.rotary_class).recomposition_frequencies)
+    return positions[None] if "[:, :, 0]" in source else positions
+
+
+def _functions(tower: RotaryModel) -> list[Any]:
+    """The functions that the tower's attentions rotate with."""
     tree = ast.parse(Path(inspect.getfile(tower.model())).read_text())
     names = {
         call.func.id: None
@@ -62,38 +85,64 @@ def _function(tower: RotaryModel) -> Any:
         for call in ast.walk(node)
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and ROTATES.match(call.func.id)
     }
-    if len(names) != 1:
-        raise NotRun(f"its attention calls {', '.join(names) or 'no function that rotates'}")
-    return getattr(tower.modeling(), next(iter(names)))
+    if not names:
+        raise NotRun("its attention calls no function that rotates")
+    return [getattr(tower.modeling(), name) for name in names]
 
 
 def _of_tower(name: str) -> bool:
     return any(word in name for word in ("Vision", "ViT", "Video", "MLCD", "Pixtral"))
 
 
-def _applied(function: Any, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """(tokens, outputs, inputs): unit vectors in the place of heads."""
-    dim = cos.shape[-1] if "repeat" not in inspect.getsource(function) else 2 * cos.shape[-1]
-    units = torch.eye(dim)
-    if "unsqueeze_dim" in inspect.signature(function).parameters:  # (batch, heads, tokens, dim)
-        heads = units[None, :, None].expand(1, dim, len(cos), dim)
-        out = function(heads, heads, cos[None], sin[None])[0][0].transpose(0, 1)
-    else:  # (tokens, heads, dim)
-        heads = units[None].expand(len(cos), dim, dim)
-        out = function(heads, heads, cos, sin)[0]
-    return out.transpose(1, 2)
+def applied(function: Any, cos: torch.Tensor, sin: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    """(tokens, outputs, inputs): unit vectors in the place of heads.
+
+    Some functions repeat what they are given for both elements of a pair, so that a head is twice as long; and the axis of
+    tokens is before that of heads, or behind it: what does not fit the function raises.
+    """
+    tokens = len(cos)
+    given = {"cos": cos, "sin": sin, "cos_k": cos, "sin_k": sin, "position_ids": positions[None]}
+    parameters = inspect.signature(function).parameters
+    errors = []
+    for dim, tokens_first, batched in itertools.product(
+        (cos.shape[-1], 2 * cos.shape[-1]), (True, False), (False, True)
+    ):
+        units = torch.eye(dim)
+        heads = units[None].expand(tokens, dim, dim) if tokens_first else units[:, None].expand(dim, tokens, dim)
+        taken = {"q": heads, "k": heads, "x": heads, **given}
+        if batched:
+            taken = {name: value if name == "position_ids" else value[None] for name, value in taken.items()}
+        taken["unsqueeze_dim"] = (1 if tokens_first else 0) + batched
+        try:
+            out = function(**{name: value for name, value in taken.items() if name in parameters})
+        except (RuntimeError, ValueError) as error:
+            errors.append(str(error))
+            continue
+        outputs = out if isinstance(out, tuple) else (out,)
+        if any(not torch.equal(one, outputs[0]) for one in outputs):
+            raise NotRun("its queries and its keys are turned differently")
+        turned = outputs[0][0] if batched else outputs[0]
+        return (turned if tokens_first else turned.transpose(0, 1)).transpose(1, 2)
+    raise ValueError("; ".join(errors))
 
 
-def tower_difference(rope: Any, seen: SeenRotation) -> str | None:
-    """The first difference between a Rope that was read and what a tower does, in words; None where there is none."""
-    half = rope.rotary_dim // 2
-    shape = (rope.head_dim, rope.section_order, rope.sections)
-    if shape != (seen.dim, "axial", (half // 2, half // 2)):
-        return f"{shape} is read, {seen.dim} elements are turned"
+def tower_difference(ropes: Any, seen: SeenRotation, names: Sequence[str]) -> str | None:
+    """The first difference between what was read and what a tower does, in words; None where there is none.
+
+    `names`: what the sections are that were seen.
+    """
+    rope = ropes.one()
+    half, count = rope.rotary_dim // 2, len(names)
+    if (rope.rotary_dim, rope.sections) != (seen.dim, (half // count,) * count):
+        return f"{rope.rotary_dim} elements in {rope.sections} are read, {seen.dim} elements are turned"
+    if sorted(ropes.positions) != sorted(names):
+        return f"positions are read as {ropes.positions}, and handed as {names}"
+    dealt = rope.section_order == "axial_interleaved"
     for i, (pair, frequency) in enumerate(zip(seen.pairs, rope.at().inverse_frequencies, strict=True)):
         places = (2 * i, 2 * i + 1) if rope.interleaved else (i, i + half)
-        if (pair.first, pair.second, pair.section) != (*places, int(i >= half // 2)):
-            return f"pair {places} is read, {pair} is seen"
+        name = ropes.positions[i % count if dealt else i * count // half]
+        if (pair.first, pair.second) != places or names[pair.section or 0] != name:
+            return f"pair {places} by {name} is read, {pair} is seen"
         if abs(pair.radians - frequency) > 3e-6 * frequency:
             return f"pair {places} turns by {frequency} as read, by {pair.radians} as seen"
     return None
@@ -110,57 +159,73 @@ def row_of_tower(tower: RotaryModel) -> dict[str, Any]:
     usual = config_class()
     seen = seen_tower(tower, usual)
     row: dict[str, Any] = {"source": tower.source}
-    order = _order(seen)
-    if order is not None:
-        return {**row, "refuse": order}
-    head = _head(tower, seen.dim)
-    if "refuse" in head:
-        return {**row, **head}
+    sections = _sections(seen, handed(tower))
+    if isinstance(sections, str):
+        return {**row, "refuse": sections}
     row["pairs"] = seen.layout
     row["ropes"] = {"": dict(sorted(usual.rope_parameters.items()))}
-    row["sections"] = {"keys": [], "order": "axial"}
+    row["sections"] = sections
     if config_class.from_dict({"rope_theta": _OTHER_BASE}).rope_parameters["rope_theta"] != _OTHER_BASE:
         row["base_keys"] = {"": []}
-    return {**row, **head}
+    return {**row, **_head(tower, seen)}
 
 
-def _order(seen: SeenRotation) -> str | None:
-    """What a Rope cannot say of the order of pairs; None where it can."""
-    sections, half = list(seen.sections), len(seen.pairs) // 2
-    if seen.layout not in ("half", "interleaved"):
-        return f"its pairs are {seen.layout}, which no Rope has for sections"
-    if sections == [0] * half + [1] * half:
-        rows, columns = seen.frequencies[:half], seen.frequencies[half:]
-        if torch.allclose(torch.tensor(rows), torch.tensor(columns), rtol=1e-6, atol=0):
-            return None
-        return "rows and columns share one series of frequencies, every other one each, in an order that no section_order says"
-    named = "".join(map(str, sections[:4]))
-    return f"its pairs turn by rows (0) and columns (1) in the order {named}..., which no section_order says"
+def _sections(seen: SeenRotation, names: Sequence[str]) -> dict[str, Any] | str:
+    """The order of the pairs and of the positions that they turn by; or what a Rope cannot say of it."""
+    step = {"half": len(seen.pairs), "interleaved": 1}.get(seen.layout)
+    if {pair.second - pair.first for pair in seen.pairs} != {step}:
+        return "its pairs are (i, i + n) within each of the parts that turn by rows and by columns, which no Rope says"
+    turned = [section or 0 for section in seen.sections]
+    occurring = list(dict.fromkeys(turned))
+    sections = [occurring.index(section) for section in turned]
+    count, each = len(occurring), len(sections) // len(occurring)
+    series = torch.tensor(
+        [[f for f, of in zip(seen.frequencies, sections, strict=True) if of == n] for n in range(count)]
+    )
+    own = torch.allclose(series, series[:1].expand_as(series), rtol=1e-6, atol=0)
+    ratios = torch.diff(series.T.flatten().log())
+    shared = torch.allclose(ratios, ratios[:1].expand_as(ratios), rtol=1e-4, atol=0)
+    contiguous, dealt = [i // each for i in range(len(sections))], [i % count for i in range(len(sections))]
+    orders = {"axial": own and sections == contiguous, "axial_interleaved": own and sections == dealt}
+    orders["grouped"] = shared and sections == contiguous
+    order = next((name for name, found in orders.items() if found), None)
+    if order is None or count != len(names):
+        return (
+            f"its pairs turn by positions in the order {''.join(map(str, turned[:4]))}..., which no section_order says"
+        )
+    return {"keys": [], "order": order, "positions": [names[section] for section in occurring]}
 
 
-def _head(tower: RotaryModel, dim: int) -> dict[str, Any]:
-    """Which keys make a head's length: one that is it, or a width and a number of heads."""
+def twice(usual: Mapping[str, Any], key: str) -> dict[str, int]:
+    """The double of a number, and of what its class has agree with it."""
+    return {name: 2 * usual[name] for name in (key, *_AGREE.get(key, ())) if name in usual}
+
+
+def _head(tower: RotaryModel, seen: SeenRotation) -> dict[str, Any]:
+    """Which keys make a head's length: one that is it, or a width and what it is divided by."""
     config_class = tower.config()
     usual = config_class().to_dict()
-    longer, shorter = [], []
-    for key in sorted(key for key, value in usual.items() if type(value) is int and value > 1):
+    changed: dict[str, int] = {}
+    for key in sorted(key for key, value in usual.items() if type(value) is int and value > 0):
         try:
-            other = seen_tower(tower, config_class.from_dict({key: 2 * usual[key]})).dim
+            changed[key] = seen_tower(tower, config_class.from_dict(twice(usual, key))).dim
         except Exception:  # a value that the class has no such tower for
             continue
-        if other != dim:
-            (longer if other == 2 * dim else shorter).append(key)
-    if longer == ["head_dim"]:
-        return {"head_dim": {"": {"default": dim, "keys": ["head_dim"]}}}
-    if len(longer) != 1 or len(shorter) != 1:
+    longer = [key for key, dim in changed.items() if dim > seen.dim and key != "head_dim"]
+    shorter = [key for key, dim in changed.items() if dim < seen.dim]
+    own = ["head_dim"] if changed.get("head_dim", 0) > seen.dim else []
+    if own and not longer:
+        return {"head_dim": {"": {"default": usual["head_dim"], "keys": own}}}
+    if len(longer) != 1 or not shorter:
         raise NotRun(f"its heads are longer by {longer} and shorter by {shorter}")
-    width, heads = longer[0], shorter[0]
-    length = usual[width] // usual[heads]
-    if length != dim:
-        return {
-            "refuse": f"rows and columns turn {dim} of the {length} elements of a head; what turns the others was not seen"
-        }
-    return {
-        "defaults": {width: usual[width], heads: usual[heads]},
-        "head_dim": {"": {"default": [width, heads], "keys": []}},
+    length = usual[longer[0]] // math.prod(usual[key] for key in shorter)
+    row: dict[str, Any] = {
+        "defaults": {key: usual[key] for key in (*longer, *shorter)},
+        "head_dim": {"": {"default": [*longer, *shorter], "keys": own}},
     }
+    if length == seen.dim:
+        return row
+    count = len(set(seen.sections))
+    if seen.dim != 2 * count * (length // (2 * count)):
+        return {"refuse": f"{seen.dim} of the {length} elements of a head turn, by a rule that was not seen"}
+    return {**row, "rotary_dim": {"keys": [], "default": "equal sections"}}

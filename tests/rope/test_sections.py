@@ -9,6 +9,10 @@ import pytest
 import torch
 from transformers.models.ernie4_5_vl_moe import modeling_ernie4_5_vl_moe as ernie
 from transformers.models.ernie4_5_vl_moe.configuration_ernie4_5_vl_moe import Ernie4_5_VLMoeTextConfig
+from transformers.models.kimi_k25 import modeling_kimi_k25 as kimi
+from transformers.models.kimi_k25.configuration_kimi_k25 import Kimi_K25VisionConfig
+from transformers.models.pixtral import modeling_pixtral as pixtral
+from transformers.models.pixtral.configuration_pixtral import PixtralVisionConfig
 from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLTextConfig
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLRotaryEmbedding
 from transformers.models.qwen2_vl.configuration_qwen2_vl import Qwen2VLTextConfig, Qwen2VLVisionConfig
@@ -82,9 +86,77 @@ def test_axial_is_a_rope_for_each_axis(scaling, interleaved, rng):
         first += pairs
 
 
-def test_axial_needs_sections():
+@pytest.mark.parametrize("interleaved", [False, True])
+@pytest.mark.parametrize("scaling", [None, yc.YaRN(4.0, 64), yc.DynamicNTK(4.0, 64)])
+def test_axial_interleaved_is_a_rope_for_each_axis_dealt_out(scaling, interleaved, rng):
+    rope = yc.Rope(24, scaling=scaling, sections=(4, 4, 4), section_order="axial_interleaved", interleaved=interleaved)
+    assert eval(repr(rope), vars(yc)) == rope
+    x = rng.standard_normal((2, 5, 3, 24))
+    positions = rng.integers(0, 100, (3, 2, 5))
+    y = rope.rotate(x, None, positions, length=100)
+    alone = yc.Rope(8, scaling=scaling, interleaved=interleaved)
+    for axis in range(3):
+        index = np.arange(axis, 12, 3)
+        columns = np.stack([2 * index, 2 * index + 1], -1).ravel() if interleaved else np.r_[index, index + 12]
+        assert np.array_equal(y[..., columns], alone.rotate(x[..., columns], None, positions[axis], length=100))
+
+
+@pytest.mark.parametrize("scaling", [None, yc.YaRN(4.0, 64), yc.DynamicNTK(4.0, 64)])
+def test_grouped_is_interleaved_with_the_pairs_of_each_section_together(scaling, rng):
+    grouped, dealt = (
+        yc.Rope(16, scaling=scaling, sections=(4, 4), section_order=order, interleaved=True)
+        for order in ("grouped", "interleaved")
+    )
+    assert eval(repr(grouped), vars(yc)) == grouped
+    x = rng.standard_normal((2, 5, 3, 8, 2))
+    positions = rng.integers(0, 100, (2, 2, 5))
+    together = [0, 2, 4, 6, 1, 3, 5, 7]
+    expected = dealt.rotate(x.reshape(2, 5, 3, 16), None, positions, length=90).reshape(x.shape)[..., together, :]
+    y = grouped.rotate(x[..., together, :].reshape(2, 5, 3, 16), None, positions, length=90)
+    assert np.array_equal(y.reshape(x.shape), expected)
+
+
+@pytest.mark.parametrize("order", ["grouped", "axial_interleaved"])
+def test_dealt_out_frequencies_are_the_same_in_every_namespace(order, xp):
+    rope = yc.Rope(16, sections=(4, 4), section_order=order, scaling=yc.DynamicNTK(4.0, 64))
+    expected = rope.at(200).inverse_frequencies
+    found = rope.at(200, xp).inverse_frequencies
+    assert np.allclose(np.asarray(found), expected, rtol=1e-6, atol=0)
+
+
+TOWERS = {
+    "pixtral": (PixtralVisionConfig(), pixtral.PixtralVisionRotaryEmbedding, pixtral.apply_rotary_pos_emb, "grouped", False),
+    "kimi": (
+        Kimi_K25VisionConfig(), kimi.Kimi_K25VisionRotaryEmbedding, kimi.apply_rotary_pos_emb_vision, "axial_interleaved", True,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("model", TOWERS)
+def test_pictures_of_transformers_whose_pairs_are_dealt_out(model, rng):
+    config, rotary_class, function, order, columns_first = TOWERS[model]
+    dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    q = torch.from_numpy(rng.standard_normal((9, 4, dim)).astype(np.float32))
+    positions = torch.from_numpy(rng.integers(0, 60, (9, 2)))  # row and column of each patch
+    cos, sin = rotary_class(config)(q, positions)
+    theirs = (
+        function(q, q, cos, sin)[0] if model == "kimi" else function(q[None], q[None], cos[None], sin[None], 2)[0][0]
+    )
+    rope = yc.Rope(dim, sections=(dim // 4, dim // 4), section_order=order)
+    ours = rope.rotate(q, None, (positions.flip(-1) if columns_first else positions).T)
+    assert torch.allclose(ours, theirs, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("order", ["axial", "axial_interleaved", "grouped"])
+def test_orders_that_need_sections_say_so(order):
     with pytest.raises(ValueError, match="section_order is"):
-        yc.Rope(32, section_order="axial")
+        yc.Rope(32, section_order=order)
+
+
+@pytest.mark.parametrize("order", ["axial_interleaved", "grouped"])
+def test_what_is_dealt_out_has_sections_of_equal_length(order):
+    with pytest.raises(ValueError, match=r"sections is \(4, 12\); sections of equal length are expected"):
+        yc.Rope(32, sections=(4, 12), section_order=order)
 
 
 def test_height_and_width_in_turn_and_time_last_as_ernie_has_it(rng):

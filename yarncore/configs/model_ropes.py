@@ -11,6 +11,7 @@ from yarncore.query_scale import QueryScale
 from yarncore.rope.rope import Rope
 
 FULL = "full_attention"  # the type of layers that are all alike
+ROW_AND_COLUMN = ("row", "column")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,9 @@ class ModelRopes(Mapping[str, "Rope | None"]):
         The model's attention applies YaRN's temperature to its logits.
     cache_layers : tuple of CacheLayer
         What each layer keeps of a token; empty where the file does not tell.
+    positions : tuple of str
+        What the positions of a token are, one word for each section, where the class turns the patches of pictures: row and
+        column, or something else, in its own unit. Empty: tokens, or what sections usually are (time, height, width).
     query_scales : dict of layer type to QueryScale
         What multiplies queries by their position on layers without rotation, as in Llama 4, where something does. That of
         layers that rotate is in their Rope.
@@ -76,6 +80,7 @@ class ModelRopes(Mapping[str, "Rope | None"]):
     heads: int = 1
     key_heads: int = 1
     query_elements_beside: int = 0
+    positions: tuple[str, ...] = ()
     advertised_length: int | None = None
     original_length: int | None = None
     one_for_all: bool = True
@@ -99,7 +104,8 @@ class ModelRopes(Mapping[str, "Rope | None"]):
 
     def __repr__(self) -> str:
         scaled = f", queries multiplied without rotation: {self.query_scales!r}" if self.query_scales else ""
-        return f"ModelRopes({self.ropes!r}, {len(self.layer_types)} layers{scaled}, evidence: {self.evidence})"
+        by = f", positions: {', '.join(self.positions)}" if self.positions else ""
+        return f"ModelRopes({self.ropes!r}, {len(self.layer_types)} layers{by}{scaled}, evidence: {self.evidence})"
 
     def one(self, layer_type: str | None = None) -> Rope:
         """The Rope of a layer type, or the only one that there is.
@@ -122,6 +128,8 @@ class ModelRopes(Mapping[str, "Rope | None"]):
         still = [name for name, rope in self.ropes.items() if rope is None]
         if still:
             warn(f"layers of type {', '.join(still)} have no rotation; ropes_from_config(...).layers says which")
+        if self.positions not in ((), ROW_AND_COLUMN):
+            warn(f"the positions of a token are, section by section: {', '.join(self.positions)}")
         for name, scale in self.query_scales.items():
             warn(f"layers of type {name} multiply their queries by {scale}.at(positions), which no Rope does for them")
         return different[0]

@@ -216,7 +216,11 @@ def _allowed(found: Identification, rope: Rope | Rotation, ours: Floats) -> Floa
         allowed = 8 * allowed
     if found.measured_to is not None:
         allowed = np.maximum(allowed, np.array(found.measured_to))
-    if isinstance(rope, Rope) and rope.scaling is not None and rope.section_order != "axial":
+    if (
+        isinstance(rope, Rope)
+        and rope.scaling is not None
+        and rope.section_order in ("contiguous", "interleaved", "time_last")
+    ):
         theta = unscaled_inverse_frequencies(rope.base, rope.rotary_dim)
         kept = rope.scaling.precompute(theta)
         if kept is not None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from yarncore._arguments import token_count
-from yarncore.frameworks.expressions import namespace_of
+from yarncore.frameworks.expressions import constant, has_64_bits, namespace_of
 from yarncore.frameworks.framework import Array, Namespace
 from yarncore.frameworks.known import is_array, of
 from yarncore.rope.steps import Steps
@@ -29,13 +29,19 @@ class Resolution:
         Of a scaling that changes in steps.
     """
 
-    __slots__ = ("_layout", "_name", "_scaling", "_series", "original", "steps")
+    __slots__ = ("_layout", "_name", "_places", "_scaling", "_series", "original", "steps")
 
     def __init__(
-        self, scaling: Scaling | None, series: tuple[Series, ...], layout: Layout, name: Callable[[], str]
+        self,
+        scaling: Scaling | None,
+        series: tuple[Series, ...],
+        places: npt.NDArray[np.intp] | None,
+        layout: Layout,
+        name: Callable[[], str],
     ) -> None:
         self._scaling = scaling
         self._series = series
+        self._places = places
         self._layout = layout
         self._name = name
         self.original = self._at(None, None, None)
@@ -68,6 +74,14 @@ class Resolution:
         return assembled(of_arrays(*self._scaled(length, xp), self._layout))
 
     def _scaled(self, length: Any, xp: Namespace) -> ScaledFrequencies:
+        theta, *factors = self._of_series(length, xp)
+        if self._places is not None:
+            dtype = xp.int64 if has_64_bits(xp) else xp.int32
+            theta = xp.take(theta, constant(xp, self._places, dtype, like=theta), axis=-1)
+        return ScaledFrequencies(theta, *factors)
+
+    def _of_series(self, length: Any, xp: Namespace) -> ScaledFrequencies:
+        """The series, one after the other."""
         if self._scaling is None:
             parts = [real(xp, series.unscaled) for series in self._series]
             one = xp.ones_like(parts[0][0])

@@ -13,7 +13,14 @@ from yarncore.frameworks.tracers import constant_in_a_trace, dynamo_traces
 from yarncore.query_scale import QueryScale
 from yarncore.request.heads import AUTOMATIC_HEADS_AXIS
 from yarncore.rope.resolution import Resolution, checked_length
-from yarncore.rope.sections import SectionOrder, checked_order, checked_sections, section_of_pairs
+from yarncore.rope.sections import (
+    SectionOrder,
+    checked_order,
+    checked_sections,
+    places_in_series,
+    section_of_pairs,
+    series_of,
+)
 from yarncore.rotation.letters import in_letters, of_letters
 from yarncore.rotation.numbers import Layout
 from yarncore.rotation.prepared import Prepared
@@ -47,11 +54,12 @@ class Rope:
     sections : sequence of int, optional
         Vision-language models: how many pairs turn by each of a token's positions (time, height, width); the sum
         is rotary_dim / 2. Positions then have one more leading axis; a count is the same for every section.
-    section_order : "contiguous", "interleaved", "time_last" or "axial"
+    section_order : "contiguous", "interleaved", "time_last", "grouped", "axial" or "axial_interleaved"
         Over one series of frequencies: sections one after the other (Qwen2-VL), dealt out in turn (Qwen3-VL), or all but
-        the first dealt out in turn and then the first (ERNIE 4.5 VL: height and width by turns, time last). "axial": one
-        after the other, each with a series of its own, as image and video models have it: the scaling is then applied
-        to each.
+        the first dealt out in turn and then the first (ERNIE 4.5 VL: height and width by turns, time last). "grouped": dealt
+        out in turn, and then the pairs of each section put together (Pixtral). "axial": one after the other, each with a
+        series of its own, as image and video models have it: the scaling is then applied to each. "axial_interleaved": those
+        dealt out in turn (Kimi K2.5's pictures).
     rotary_start : int, default 0
         Which element of a head is the first that turns. What is before and behind passes through bit for bit, and in
         place is not touched: DeepSeek-V4's heads, or MLA's whole query, turn at their end.
@@ -117,7 +125,7 @@ class Rope:
         put("sections", counts)
         put("section_order", checked_order(section_order, counts))
         put("query_scale", checked_query_scale(query_scale, counts))
-        lengths = tuple(filter(None, counts)) if section_order == "axial" and counts else (turning // 2,)
+        lengths = series_of(counts, section_order, turning // 2)
         if scaling is not None:
             for pairs in lengths:
                 scaling.check_pairs(pairs)
@@ -126,7 +134,8 @@ class Rope:
         count = 1 if counts is None else len(counts)
         layout = Layout(dim, interleaved, section, count, letters, start, reversed, query_scale)
         series = tuple(Series.of(self.base, pairs, scaling) for pairs in lengths)
-        resolution = put("_resolution", Resolution(scaling, series, layout, lambda: repr(self)))
+        places = places_in_series(counts, section_order)
+        resolution = put("_resolution", Resolution(scaling, series, places, layout, lambda: repr(self)))
         # torch.compile guards the name, not whose the function is: ropes of one name compute the same.
         put("_name", repr(self))
         put("_letters_at", constant_in_a_trace(lambda name, length: _letters(self, length)))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from yarncore._arguments import integer, one_of
 
-SectionOrder = Literal["contiguous", "interleaved", "time_last", "axial"]
+SectionOrder = Literal["contiguous", "interleaved", "time_last", "grouped", "axial", "axial_interleaved"]
 
 _MOST_SECTIONS = 8
 
@@ -31,14 +31,32 @@ def checked_sections(sections: Any, pairs: int) -> tuple[int, ...]:
 def checked_order(order: Any, sections: tuple[int, ...] | None) -> SectionOrder:
     """`order` if it is a known one that suits the sections; TypeError or ValueError where it is not."""
     one_of("section_order", order, tuple(_SECTION_OF_PAIRS))
-    if order in ("axial", "time_last") and sections is None:
+    if order not in ("contiguous", "interleaved") and sections is None:
         raise ValueError(f'section_order is "{order}" and sections is None; the pairs of each section are expected')
     if order == "time_last" and sections is not None and (len(sections) < 2 or len(set(sections[1:])) != 1):
         raise ValueError(
             f'section_order is "time_last" and sections is {sections!r}; a first section and others of equal length are '
             "expected"
         )
+    if order in ("grouped", "axial_interleaved") and sections is not None and len(set(sections)) != 1:
+        raise ValueError(
+            f'section_order is "{order}" and sections is {sections!r}; sections of equal length are expected'
+        )
     return order  # type: ignore[no-any-return]
+
+
+def series_of(sections: tuple[int, ...] | None, order: SectionOrder, pairs: int) -> tuple[int, ...]:
+    """How many pairs each series of frequencies has: one for all pairs, or one for each section that has any."""
+    own = order in ("axial", "axial_interleaved") and sections is not None
+    return tuple(filter(None, sections)) if own and sections is not None else (pairs,)
+
+
+def places_in_series(sections: tuple[int, ...] | None, order: SectionOrder) -> npt.NDArray[np.intp] | None:
+    """Where the frequency of each pair stands in the series, one after the other; None: in the order of the pairs."""
+    if sections is None or order not in ("grouped", "axial_interleaved"):
+        return None
+    of_turn = np.argsort(_dealt_out(sections), kind="stable")  # the pairs of the first section, of the second, ...
+    return of_turn if order == "grouped" else np.argsort(of_turn)
 
 
 def section_of_pairs(sections: tuple[int, ...], order: SectionOrder) -> npt.NDArray[np.uint8]:
@@ -70,6 +88,8 @@ def _first_section_last(sections: tuple[int, ...]) -> npt.NDArray[Any]:
 _SECTION_OF_PAIRS: dict[SectionOrder, Callable[[tuple[int, ...]], npt.NDArray[Any]]] = {
     "contiguous": _one_after_the_other,
     "interleaved": _dealt_out,
-    "axial": _one_after_the_other,
     "time_last": _first_section_last,
+    "grouped": _one_after_the_other,
+    "axial": _one_after_the_other,
+    "axial_interleaved": _dealt_out,
 }

@@ -141,11 +141,15 @@ def _check_taken(config: Keys, rope: Keys, kind: str) -> None:
 
 
 def _check_axial(config: Keys, facts: Facts, rope: Keys, kind: str) -> None:
-    """Towers take axial alone, which "default" means there too (transformers 5.24.0, modeling_rope_utils.py)."""
-    axial = facts.sections is not None and facts.sections["order"] == "axial"
-    if axial and kind not in ("axial", "default"):
-        raise rope.error("rope_type", f"axial, the only one that the module of {config.raw('model_type')!r} has,")
-    if kind == "axial" and not axial:
+    """Pictures take the type of their class alone; towers axial, which "default" means there too.
+
+    (transformers 5.24.0, modeling_rope_utils.py.)
+    """
+    pictures = facts.sections is not None and not facts.sections.get("keys", True)
+    own = facts.ropes.get("", {}).get("rope_type", "default")
+    if pictures and kind not in (own, "default"):
+        raise rope.error("rope_type", f"{own}, the only one that the module of {config.raw('model_type')!r} has,")
+    if kind == "axial" and not pictures:
         raise ConfigError(
             f"{rope.name('rope_type')} is 'axial': tokens turn by their row and by their column, and how the class of "
             f"model_type {config.raw('model_type')!r} deals the pairs to them is not known here"
@@ -165,5 +169,6 @@ def _told(
         heads=shape.of_queries,
         key_heads=shape.of_keys,
         query_elements_beside=shape.query_elements_beside,
+        positions=() if facts.sections is None else tuple(facts.sections.get("positions", ())),
         advertised_length=config.length("max_position_embeddings"),
     )

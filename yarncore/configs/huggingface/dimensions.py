@@ -1,6 +1,7 @@
 """How long a head is, and how much of it turns."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,11 +27,30 @@ class Heads:
 
 def heads(config: Keys, facts: Facts) -> Heads:
     """What attention's shape is; 1 head where the file does not tell."""
+    if facts.parts:
+        return _of_both(config, facts.parts)
     queries = _first(config, _HEADS) or 1
     if is_sliced(config, facts):
         return Heads(queries, 1, config.count("qk_nope_head_dim", least=0) or 0)
     one = config.raw("multi_query") is True and not config.raw("new_decoder_architecture")
     return Heads(queries, 1 if one else _first(config, _KEY_HEADS) or queries, 0)
+
+
+def _of_both(config: Keys, parts: Sequence[Mapping[str, Any]]) -> Heads:
+    """The heads of an encoder and a decoder, whose class gives both the encoder's."""
+    counts: list[tuple[int, int]] = []
+    for part in parts:
+        key, key_heads = (config.agreeing(*part[what]) or part[what][0] for what in ("heads", "key_heads"))
+        queries = config.count(key) or 1
+        counts.append((queries, config.count(key_heads) or queries))
+        if counts[-1] != counts[0]:
+            first = parts[0]["heads"][0]
+            raise ConfigError(
+                f"{config.name(first)} is {counts[0][0]} and {key} {queries}, with {counts[0][1]} and {counts[-1][1]} heads of "
+                f"keys; they must agree, for the model's class makes the {part['name']} with the numbers of the "
+                f"{parts[0]['name']}"
+            )
+    return Heads(*counts[0], 0)
 
 
 def _first(config: Keys, keys: tuple[str, ...]) -> int | None:
@@ -94,16 +114,20 @@ def _derived(config: Keys, times: int) -> int:
     return times * hidden // number
 
 
-def _of_keys(config: Keys, width: str, number: str) -> int:
-    """The quotient of two keys, for classes with words of their own for them."""
-    hidden, heads_ = config.count(width), config.count(number)
-    if hidden is None or heads_ is None:
-        raise config.missing(number if hidden else width, "how long a head is")
-    if hidden % heads_ or (hidden // heads_) % 2:
+def _of_keys(config: Keys, width: str, *numbers: str) -> int:
+    """What is left of a width that keys divide, for classes with words of their own for them."""
+    counts = [config.count(key) for key in (width, *numbers)]
+    for key, count in zip((width, *numbers), counts, strict=True):
+        if count is None:
+            raise config.missing(key, "how long a head is")
+    hidden, *divisors = (count or 1 for count in counts)
+    by = math.prod(divisors)
+    if hidden % by or (hidden // by) % 2:
+        told = " and ".join(f"{key} {count}" for key, count in zip(numbers, divisors, strict=True))
         raise ConfigError(
-            f"{config.name(width)} is {hidden} and {number} {heads_}; their quotient, an even number, is how long a head is"
+            f"{config.name(width)} is {hidden} and {told}; their quotient, an even number, is how long a head is"
         )
-    return hidden // heads_
+    return hidden // by
 
 
 def _rounded_down(config: Keys) -> int:
@@ -179,6 +203,9 @@ def _part(name: str, factor: float, of: int) -> int:
 
 def _default_part(config: Keys, facts: Facts, label: str, of: int) -> tuple[str, int]:
     whose = f"{config.where}: the default of model_type {config.raw('model_type')!r}"
+    if facts.rotary_dim["default"] == "equal sections" and facts.sections is not None:
+        each = 2 * len(facts.sections["positions"])
+        return whose, each * (of // each)
     if facts.rotary_dim["default"] is not None:
         return whose, int(facts.rotary_dim["default"])
     factor: Any = facts.partial.get(label, facts.partial.get("*", 1.0))

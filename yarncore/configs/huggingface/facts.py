@@ -57,11 +57,14 @@ class Facts:
     at_end : bool
         The end of a head turns, not its beginning.
     rotary_dim : keys and default
-        Keys that say how many elements turn.
+        Keys that say how many elements turn. Default "equal sections": as many as fit sections of one length.
     layer_types : mapping or None
         The names of layers where the file has no layer_types.
     layer_codes : mapping or None
         A key that lists a number for each layer in the place of layer_types, and the layer type that each number means.
+    parts : list of name, layers, heads and key_heads
+        An encoder and a decoder of one configuration: their names, in the place of layer types, and the keys that count their
+        layers and their heads. The class gives both the first one's heads.
     still, still_while : layer types that do not rotate, and the key without which they do
     layer_flags, layer_bases : keys with one entry for each layer
     one_base : bool
@@ -72,8 +75,8 @@ class Facts:
         The logits are multiplied by t(s, mscale_all_dim)^2.
     alpha : bool
         The dynamic method with the key alpha is a larger base.
-    sections : order, keys and default, or None
-        No keys: two sections, for rows and columns, with half of the pairs each.
+    sections : order, keys, default and positions, or None
+        No keys: a section for each of `positions`, which tells in words what they are; all have as many pairs.
     refuse : str or None
         Why a Rope cannot say what these models do.
     """
@@ -100,6 +103,7 @@ class Facts:
     rotary_dim: Named = field(default_factory=lambda: {"keys": [], "default": None})
     layer_types: Named | None = None
     layer_codes: Named | None = None
+    parts: tuple[Named, ...] = ()
     still: tuple[str, ...] = ()
     still_while: str | None = None
     layer_flags: Named | None = None

@@ -77,6 +77,8 @@ _CHANGE_NOTHING = frozenset(
         "rope_scaling", "rope_parameters", "qk_rope_head_dim", "qk_nope_head_dim", "swa_qk_rope_head_dim",
         "swa_qk_nope_head_dim", "yarn_only_types", "indexer_rope_interleave", "rope_theta_mtp", "rope_fused",
         "apply_rope_fusion", "use_fused_rope", "use_rope_scaling_in_indexer",
+        # SAM's: a dropout, and the grids that positions are counted on.
+        "memory_attention_rope_dropout", "memory_attention_rope_feat_sizes", "memory_attention_rope_k_sizes",
     ]
 )  # fmt: skip
 

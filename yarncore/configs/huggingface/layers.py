@@ -57,6 +57,10 @@ class LayerNames:
 
 def layer_names(config: Keys, facts: Facts) -> LayerNames:
     """The type of each layer, as the file lists it or as the class makes it."""
+    if facts.parts:
+        each = [(part["name"], config.agreeing(*part["layers"]) or part["layers"][0]) for part in facts.parts]
+        by_part = tuple(name for name, key in each for _ in range(config.layers(key) or 0))
+        return LayerNames(by_part, all=True, listed=False, known=True)
     count = next((config.layers(key) for key in _COUNTS if config.has(key)), None)
     for key in _LISTS:
         listed = config.raw(key)

@@ -1,5 +1,6 @@
 """Which elements of a head make a pair, and by which of a token's positions each pair turns."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from yarncore.configs.huggingface.facts import Facts
@@ -30,8 +31,8 @@ def sections(config: Keys, rope: Keys, facts: Facts, pairs: int) -> tuple[tuple[
         Where the file has sections whose order is not known.
     """
     keys = ("mrope_section",) if facts.sections is None else tuple(facts.sections.get("keys", ("mrope_section",)))
-    if not keys:  # the class decides alone: rows and columns have half of the pairs each
-        return _halves(config, pairs), facts.sections["order"] if facts.sections else None
+    if facts.sections is not None and not keys:  # the class decides alone: each position has as many pairs
+        return _equal(config, facts.sections["positions"], pairs), facts.sections["order"]
     key = rope.agreeing(*keys)
     listed = rope.raw(key) if key else _default(config, facts, pairs)
     by_key = rope.flag("mrope_interleaved")
@@ -61,13 +62,14 @@ def sections(config: Keys, rope: Keys, facts: Facts, pairs: int) -> tuple[tuple[
     return tuple(listed), order
 
 
-def _halves(config: Keys, pairs: int) -> tuple[int, int]:
-    if pairs % 2:
+def _equal(config: Keys, positions: Sequence[str], pairs: int) -> tuple[int, ...]:
+    count = len(positions)
+    if pairs % count:
         raise ConfigError(
-            f"{config.where}: rotary_dim is {2 * pairs}; a multiple of 4 is expected, for rows and columns turn half of the "
-            "pairs each"
+            f"{config.where}: rotary_dim is {2 * pairs}; a multiple of {2 * count} is expected, for {' and '.join(positions)} turn "
+            "as many pairs each"
         )
-    return pairs // 2, pairs // 2
+    return (pairs // count,) * count
 
 
 def _time_key(facts: Facts) -> str | None:
