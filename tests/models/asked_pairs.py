@@ -51,16 +51,20 @@ def _sections(asked: Asked) -> dict[str, Any]:
         return {}
     if len(seen) > 1:  # layer types with other numbers of pairs: only what holds for each of them can be said
         if all(list(sections) == [i % 2 for i in range(len(sections))] for sections in seen):
-            return {"sections": {"keys": [], "order": "interleaved"}}
+            return {"sections": {"keys": [], "order": "interleaved", "positions": _positions(asked)}}
         return {"refuse": "turns pairs by several positions in an order that a Rope cannot say"}
     sections = [section or 0 for section in seen.pop()]
     counts = [sections.count(section) for section in range(max(sections) + 1)]
     order = _order(sections, counts)
     if order == "contiguous" and _own_series(asked, sections):
-        names = HANDED.get(asked.rotary.config().model_type, ("row", "column"))
-        return {"sections": {"keys": [], "order": "axial", "positions": list(names)}}
+        return {"sections": {"keys": [], "order": "axial", "positions": _positions(asked)}}
     listed = [*counts[1:], counts[0]] if order == "time_last" else counts  # its files list time last
     return {"sections": {"default": listed, "keys": ["mrope_section"], "order": order}}
+
+
+def _positions(asked: Asked) -> list[str]:
+    """What the positions of a token are, in their order."""
+    return list(HANDED.get(asked.rotary.config().model_type, ("row", "column")))
 
 
 def _own_series(asked: Asked, sections: list[int]) -> bool:

@@ -140,12 +140,16 @@ def _check_taken(config: Keys, rope: Keys, kind: str) -> None:
         )
 
 
+# Orders of sections that only the modules of pictures and videos have.
+_OF_PICTURES = frozenset(["axial", "axial_interleaved", "grouped"])
+
+
 def _check_axial(config: Keys, facts: Facts, rope: Keys, kind: str) -> None:
     """Pictures take the type of their class alone; towers axial, which "default" means there too.
 
     (transformers 5.24.0, modeling_rope_utils.py.)
     """
-    pictures = facts.sections is not None and not facts.sections.get("keys", True)
+    pictures = facts.sections is not None and facts.sections["order"] in _OF_PICTURES
     own = facts.ropes.get("", {}).get("rope_type", "default")
     if pictures and kind not in (own, "default"):
         raise rope.error("rope_type", f"{own}, the only one that the module of {config.raw('model_type')!r} has,")
