@@ -22,6 +22,8 @@ class Windows:
         It is the first of them, not the last.
     on : "always", "where told" or "unless 0"
         Whether there are windows: "where told" with attention.sliding_window > 0, "unless 0" without that key, too.
+    needed : bool
+        llama.cpp stops at a model without them.
     block_count : int or None
         Only a model of so many layers has them.
     turn : "alike", "own" or "plain"
@@ -43,6 +45,7 @@ class Windows:
     period: int | None
     full_first: bool = False
     on: Literal["always", "where told", "unless 0"] = "always"
+    needed: bool = False
     block_count: int | None = None
     turn: Literal["alike", "own", "plain"] = "alike"
     base: float | None = None
@@ -62,13 +65,13 @@ class Still:
     every : int
     first : bool
         The first of so many, not the last.
-    without_windows : "same", "none" or "last"
-        Which those are in a file without windows: the very last layer of all, for one.
+    without_windows : bool
+        There are such layers in a file without windows, too.
     """
 
     every: int
     first: bool = False
-    without_windows: Literal["same", "none", "last"] = "same"
+    without_windows: bool = True
 
 
 @dataclass(frozen=True, slots=True)

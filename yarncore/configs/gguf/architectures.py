@@ -1,7 +1,7 @@
 """What llama.cpp does by architecture, beyond the keys of its files.
 
 Read in ggml-org/llama.cpp, tag b11434: which elements make a pair, src/llama-model.cpp, llama_model_rope_type; the rest, the file
-of the architecture in src/models. What EXECUTED names was run: rotated vectors compared layer by layer (tests/engines/records).
+of the architecture in src/models. Most were run: rotated vectors compared layer by layer (tests/engines/records).
 """
 
 import dataclasses
@@ -9,8 +9,13 @@ import dataclasses
 from yarncore.configs.gguf.architecture import CHUNKED, Architecture, Still, Windows
 from yarncore.configs.model_ropes import Evidence
 
-_RUN = Evidence("run", "llama.cpp b11549, tiny models of this architecture")
-EXECUTED = frozenset(["deepseek2", "gpt-oss", "llama", "mistral3", "phi3", "qwen3"])
+# Not run: four make embeddings, the others stop at the tiny models.
+_READ_ALONE = frozenset(
+    [
+        "chameleon", "dots1", "eurobert", "gemma-embedding", "grovemoe", "laguna", "llama-embed", "minicpm3", "neo-bert", "plamo2",
+        "plm", "starcoder",
+    ]
+)  # fmt: skip
 # Files of src/models that are not called after the architecture.
 _FILES = {
     "gpt-oss": "openai-moe", "pangu-embedded": "pangu-embed", "glm4moe": "glm4-moe", "granitemoe": "granite-moe",
@@ -19,8 +24,10 @@ _FILES = {
 }  # fmt: skip
 
 
-def _cited(name: str) -> Evidence:
-    of_model = "" if name in _STILL else f"src/models/{_FILES.get(name, name.replace('_', '-'))}.cpp and "
+def _evidence(name: str, one: Architecture) -> Evidence:
+    if one.interleaved is not None and name not in _READ_ALONE:
+        return Evidence("run", "llama.cpp b11549, tiny models of this architecture")
+    of_model = "" if one.interleaved is None else f"src/models/{_FILES.get(name, name.replace('_', '-'))}.cpp and "
     return Evidence(
         "cited", f"github.com/ggml-org/llama.cpp, {of_model}src/llama-model.cpp (llama_model_rope_type), tag b11434"
     )
@@ -117,17 +124,20 @@ _TABLE: dict[str, Architecture] = {
     "granite_swa": Architecture(interleaved=True, windows=Windows(None), rope_pattern=True),
     # Every n-th layer does not turn
     "smollm3": Architecture(interleaved=True, still=Still(4)),
-    "afmoe": Architecture(interleaved=False, windows=Windows(4, on="where told", turn="own", reads_base=True), still=Still(4)),
+    "afmoe": Architecture(
+        interleaved=False, still=Still(4),
+        windows=Windows(4, on="where told", needed=True, turn="own", reads_base=True),
+    ),
     "smallthinker": Architecture(
-        interleaved=False, still=Still(4, first=True, without_windows="none"),
+        interleaved=False, still=Still(4, first=True, without_windows=False),
         windows=Windows(4, full_first=True, on="where told", turn="own", reads_base=True),
     ),
     "llama4": Architecture(
-        interleaved=True, still=Still(4, without_windows="last"), still_temperature=True,
-        windows=Windows(4, on="unless 0", turn="own", reads_base=True, name=CHUNKED),
+        interleaved=True, still=Still(4), still_temperature=True,
+        windows=Windows(4, on="unless 0", needed=True, turn="own", reads_base=True, name=CHUNKED),
     ),
 }  # fmt: skip
 
 ARCHITECTURES: dict[str, Architecture] = {
-    name: dataclasses.replace(one, evidence=_RUN if name in EXECUTED else _cited(name)) for name, one in _TABLE.items()
+    name: dataclasses.replace(one, evidence=_evidence(name, one)) for name, one in _TABLE.items()
 }

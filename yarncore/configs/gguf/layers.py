@@ -70,7 +70,11 @@ def _has_windows(keys: Keys, architecture: Architecture, count: int) -> bool:
     if windows is None or windows.block_count not in (None, count):
         return False
     size = keys.count(_WINDOW, least=0)
-    return windows.on == "always" or (size is None and windows.on == "unless 0") or bool(size)
+    if windows.on == "always" or (size is None and windows.on == "unless 0") or size:
+        return True
+    if windows.needed:
+        raise keys.error(_WINDOW, "a number of tokens > 0 (llama.cpp stops at such a model without windows)")
+    return False
 
 
 def _windowed(keys: Keys, architecture: Architecture, count: int) -> list[bool]:
@@ -99,7 +103,7 @@ def _turning(keys: Keys, architecture: Architecture, count: int, windowed: list[
     if windows is not None and windows.full_still and with_windows:
         turn = list(windowed)
     if architecture.still is not None:
-        turn = [not _is_still(architecture.still, layer, count, with_windows) for layer in range(count)]
+        turn = [not _is_still(architecture.still, layer, with_windows) for layer in range(count)]
     if architecture.rope_pattern and keys.has("attention.rope_pattern"):
         listed = _flags(keys, "attention.rope_pattern")[:count]
         turn = listed + [True] * (count - len(listed))
@@ -109,9 +113,9 @@ def _turning(keys: Keys, architecture: Architecture, count: int, windowed: list[
     return turn
 
 
-def _is_still(still: Still, layer: int, count: int, with_windows: bool) -> bool:
-    if not with_windows and still.without_windows != "same":
-        return still.without_windows == "last" and layer == count - 1
+def _is_still(still: Still, layer: int, with_windows: bool) -> bool:
+    if not with_windows and not still.without_windows:
+        return False
     return (layer if still.first else layer + 1) % still.every == 0
 
 
