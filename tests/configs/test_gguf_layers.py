@@ -111,13 +111,27 @@ class TestWriting:
         rope, plain = yc.Rope(64, 5e5, YARN), yc.Rope(64, 5e5)
         by_keys = yc.ropes_from_config(changed(mapping, yc.to_config(rope, "gguf", config=mapping)))
         assert set(by_keys.layers) == {rope}
+        with pytest.warns(yc.ConfigWarning, match="layers of type sliding_attention stay as the file has them"):
+            written = yc.to_config(rope, "llama.cpp", config=mapping)
+        assert dict(yc.ropes_from_config(written, config=mapping)) == {
+            "full_attention": rope,
+            "sliding_attention": plain,
+        }
         with pytest.raises(yc.ConfigError, match="for layers of type sliding_attention"):
-            yc.to_config(rope, "llama.cpp", config=mapping)
-        asked = {"full_attention": rope, "sliding_attention": plain}
-        written = yc.to_config(asked, "llama.cpp", config=mapping)
-        assert dict(yc.ropes_from_config(written, config=mapping)) == asked
+            yc.to_config({"full_attention": rope, "sliding_attention": rope}, "llama.cpp", config=mapping)
         with pytest.raises(yc.ConfigError, match="for layers of type sliding_attention"):
-            yc.to_config(asked, "gguf", config=mapping)
+            yc.to_config({"full_attention": rope, "sliding_attention": plain}, "gguf", config=mapping)
+
+    def test_layers_that_llama_cpp_never_scales_stay(self):
+        mapping, rope = file("olmo2"), yc.Rope(64, 5e5, YARN)
+        with pytest.warns(yc.ConfigWarning, match="layers of type sliding_attention stay"):
+            written = yc.to_config(rope, "gguf", config=mapping)
+        found = yc.ropes_from_config(changed(mapping, written))
+        assert dict(found) == {"sliding_attention": yc.Rope(64, 5e5), "full_attention": rope}
+
+    def test_where_only_layers_with_windows_turn_flags_scale_nothing(self):
+        with pytest.raises(yc.ConfigError, match="cannot express these numbers for layers of type sliding_attention"):
+            yc.to_config(yc.Rope(64, 5e5, YARN), "llama.cpp", config=file("afmoe"))
 
     def test_what_a_file_has_is_written_as_no_change(self):
         for architecture in ("gemma3", "cohere2", "llama4", "gpt-oss", "smollm3"):

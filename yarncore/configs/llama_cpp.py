@@ -169,9 +169,11 @@ def write(request: WriteRequest) -> list[str]:
         before = read_as_changed(mapping, where, strict=False)
         main = main_type(before)
         own = before.one(main)
-        rope, wanted = asked(request, before, main)
         architecture = ARCHITECTURES[before.model_type]
         settings = settings_of(keys_of(mapping, where, before.model_type), architecture, 1)
+    windows = architecture.windows
+    apart = windows.name if windows is not None and windows.turn == "own" else None
+    rope, wanted = asked(request, before, main, apart)
     scaling, given_up = _nearest(rope, own, request.length)
     flags: dict[str, float | str] = {"-m": where} if where.endswith(".gguf") else {}
     if scaling != own.scaling:

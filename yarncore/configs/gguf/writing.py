@@ -36,8 +36,10 @@ def write(request: WriteRequest) -> dict[str, Any]:
         before = read_as_changed(mapping, where, strict=False)
     main = main_type(before)
     before.one(main)
-    rope, wanted = asked(request, before, main)
     architecture = ARCHITECTURES[before.model_type]
+    windows = architecture.windows
+    apart = windows is not None and (windows.turn == "plain" or not windows.scaled)
+    rope, wanted = asked(request, before, main, windows.name if windows is not None and apart else None)
     keys = keys_of(mapping, where, before.model_type)
     own = before[main]
     scaling, given_up = _nearest(rope, own, request.length, architecture)
@@ -60,10 +62,17 @@ def write(request: WriteRequest) -> dict[str, Any]:
     return named
 
 
-def asked(request: WriteRequest, before: ModelRopes, main: str) -> tuple[Rope, dict[str, Rope | None]]:
-    """The Rope of the layers that the file's scaling is of, and what each layer type is to be.
+def asked(
+    request: WriteRequest, before: ModelRopes, main: str, apart: str | None
+) -> tuple[Rope, dict[str, Rope | None]]:
+    """The Rope of the layers that are scaled, and what each layer type is to be.
 
     One Rope alone is for those layers, and for all that turned as they did.
+
+    Parameters
+    ----------
+    apart : str or None
+        A type of layers that no scaling reaches.
 
     Raises
     ------
@@ -82,7 +91,10 @@ def asked(request: WriteRequest, before: ModelRopes, main: str) -> tuple[Rope, d
             raise ConfigError(f"rope is None for layers of type {main!r}, which turn in llama.cpp")
         return rope, wanted
     rope = request.ropes
-    return rope, {name: rope if one == before[main] else one for name, one in before.items()}
+    alike = {name for name, one in before.items() if one == before[main]}
+    if rope != before[main] and apart != main and apart in alike:
+        warn(f"layers of type {apart} stay as the file has them: llama.cpp changes the others alone")
+    return rope, {name: rope if name == main or name in alike - {apart} else one for name, one in before.items()}
 
 
 def _nearest(
