@@ -100,11 +100,47 @@ def _of_one(asked: dict[str, Any]) -> dict[str, Any]:
     own = {key.partition(".")[2]: value for key, value in values.items()}
     count = own["block_count"] - own.get("nextn_predict_layers", 0)
     found: dict[str, Any] = {"grown": {key: value for key, value in values.items() if key not in asked["gguf"]}}
-    found["layers"] = _shortened(_layers(watched, count))
+    layers = _layers(watched, count)
+    if any(layer is not None and "sections" in layer for layer in layers):
+        _sections(llama, context, watched, own["embedding_length"], layers)
+        if problems:
+            raise problems[0]
+    found["layers"] = _shortened(layers)
     if "attention.key_length_mla" in own:
         (scale,) = set(watched.softmax)
         found["k"] = rotary._rounded(scale * own["attention.key_length_mla"] ** 0.5)
     return found
+
+
+def _sections(llama: Any, context: Any, watched: Watched, width: int, layers: list[dict[str, Any] | None]) -> None:
+    """By which of a token's four positions each pair turns: one after the other is there, the others are 0."""
+    count = len(rotary._POSITIONS)
+    for layer in layers:
+        if layer is not None:
+            layer["section"] = ["-"] * len(layer["inv_freq"])
+    for section, letter in enumerate("thwe"):
+        llama.llama_memory_clear(llama.llama_get_memory(context), True)
+        watched.turned.clear()
+        batch = llama.llama_batch_init(count, width, 1)
+        positions = ffi.new("int32_t[]", 4 * count)
+        batch.n_tokens, batch.pos = count, positions
+        numbers = np.random.default_rng(2).normal(size=count * width).astype(np.float32)
+        ffi.memmove(batch.embd, numbers.tobytes(), numbers.nbytes)
+        for i, position in enumerate(rotary._POSITIONS):
+            positions[section * count + i] = position
+            batch.n_seq_id[i], batch.seq_id[i][0], batch.logits[i] = 1, i, 1
+        if llama.llama_decode(context, batch) != 0:
+            raise Refused("it does not run embeddings")
+        for name, (before, after, part) in watched.turned.items():
+            layer = layers[watched.layers[name]]
+            if layer is None:
+                continue
+            for pair, frequency in enumerate(rotary._rotation(before, after, part)["inv_freq"]):
+                if frequency > 1e-10:
+                    layer["section"][pair] = letter
+    for layer in layers:
+        if layer is not None:
+            layer["section"] = "".join(layer["section"])
 
 
 def _same(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:

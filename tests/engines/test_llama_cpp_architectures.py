@@ -10,6 +10,7 @@ from llama_cpp_architecture_cases import ARCHITECTURE_CASES, PLAIN
 
 import yarncore as yc
 from yarncore.configs.gguf.architectures import ARCHITECTURES
+from yarncore.rope.sections import section_of_pairs
 
 (RECORD,) = [
     json.loads(path.read_text()) for path in (Path(__file__).parent / "records").glob("gguf-architectures-*.json")
@@ -32,6 +33,7 @@ def assert_turns(rope, found, n_ctx):
         return
     rotation = rope.at(n_ctx if isinstance(rope.scaling, yc.LongRoPE) else None)
     ours, theirs = np.array(rotation.inverse_frequencies), np.array(found["inv_freq"])
+    still = []
     if found["mode"] == "imrope":  # pairs that cannot be dealt out stand still there, which is a finding here
         counts = found["sections"]
         still = [pair for pair in range(len(theirs)) if pair >= 3 * counts[pair % 3]]
@@ -42,6 +44,13 @@ def assert_turns(rope, found, n_ctx):
     assert rotation.attention_factor == pytest.approx(found["m"], rel=1e-6)
     assert rope.interleaved is (found["layout"] == "interleaved")
     assert rope.sections == (tuple(found["sections"][:3]) if "sections" in found else None)
+    if rope.sections is not None:
+        ours = "".join("thw"[section] for section in section_of_pairs(rope.sections, rope.section_order))
+        left = {
+            pair for pair, letter in enumerate(found["section"]) if letter == "e"
+        }  # the fourth position is 0 in text
+        assert all(letter == theirs for letter, theirs in zip(ours, found["section"], strict=True) if theirs != "e")
+        assert left == set(still)
     assert rope.head_dim == found["head_dim"]
 
 
