@@ -6,6 +6,7 @@ As llama_cpp_rotary_inside.py, whose way to measure it is; the files grow by wha
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -174,10 +175,11 @@ def run(case: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
         [sys.executable, __file__, "one"], input=json.dumps(case), capture_output=True, text=True, check=False,
         env=os.environ | {"GGML_NO_BACKTRACE": "1"},
     )  # fmt: skip
-    if done.returncode < 0:
-        raise RuntimeError("it aborts: " + " ".join(re.findall(r"GGML_ASSERT\(.*\) failed", done.stderr)))
-    if done.returncode > 0:  # the mistake is here, not there
-        raise SystemExit(done.stderr)
+    said = re.findall(r"\.(?:cpp|c|h):\d+: (.*)", done.stderr)
+    if done.returncode == -signal.SIGABRT and said:
+        raise RuntimeError(f"it aborts: {said[0]}")
+    if done.returncode != 0:  # the mistake is here, not there
+        raise SystemExit(f"{case} ends with {done.returncode}: {done.stderr}")
     found: dict[str, Any] = json.loads(done.stdout)
     if "refused" in found:
         raise RuntimeError(found["refused"])
