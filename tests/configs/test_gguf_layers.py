@@ -28,6 +28,11 @@ class TestReading:
         assert ropes.layer_types.count("full_attention") == 1
         assert not ropes.one_for_all
 
+    def test_without_a_number_of_layers_their_types_are_told(self):
+        ropes = yc.ropes_from_config(file("gpt-oss", block_count=None))
+        assert list(ropes) == ["sliding_attention", "full_attention"]
+        assert ropes.layers == ()
+
     def test_llama_4_multiplies_queries_where_it_does_not_turn_them(self):
         ropes = yc.ropes_from_config(file("llama4"))
         assert ropes["full_attention"] is None
@@ -61,7 +66,7 @@ class TestReading:
 
     @pytest.mark.parametrize(("mapping", "words"), [
         (file("grok"), "general.architecture is 'grok': .* is not known"),
-        (file("gemma3", block_count=None), r"gemma3\.block_count is missing"),
+        (file("smollm3", block_count=None), r"smollm3\.block_count is missing"),
         (file("llama4", attention__sliding_window=0), r"sliding_window is 0; a number of tokens > 0 \(llama\.cpp stops"),
         (file("afmoe", attention__sliding_window=None), r"sliding_window is None; a number of tokens > 0"),
         (file("mimo2"), r"sliding_window_pattern is None; a list with an entry for each layer"),

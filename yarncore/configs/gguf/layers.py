@@ -39,24 +39,33 @@ def layers_of(keys: Keys, architecture: Architecture) -> Layers:
     """
     blocks = keys.layers("block_count")
     if blocks is None:
-        if not _uniform(architecture):
-            raise keys.missing("block_count", "llama.cpp does not load a file without it")
-        return Layers((), {FULL: False}, frozenset() if _all_turn(keys, architecture) else frozenset([FULL]))
+        types = _of_count(keys, architecture, _one_period(keys, architecture))
+        return Layers((), types.windowed, types.still)
     ahead = keys.count("nextn_predict_layers", least=0) or 0
     if ahead > blocks:
         raise keys.error("nextn_predict_layers", f"a number of layers, at most block_count = {blocks},")
-    count = blocks - ahead  # the last ones predict further tokens, beside the model
+    return _of_count(keys, architecture, blocks - ahead)  # the last ones predict further tokens, beside the model
+
+
+def _one_period(keys: Keys, architecture: Architecture) -> int:
+    """So many layers that each type is among them."""
+    windows = architecture.windows
+    others = (architecture.still, architecture.recurrent, architecture.only_with_layers)
+    if any(one is not None for one in others) or (windows is not None and windows.block_count is not None):
+        raise keys.missing("block_count", "llama.cpp does not load a file without it")
+    if windows is None:
+        return 1
+    value = keys.lookup(_PATTERN)
+    return len(value) if isinstance(value, (list, tuple)) else keys.layers(_PATTERN) or windows.period or 1
+
+
+def _of_count(keys: Keys, architecture: Architecture, count: int) -> Layers:
     windowed = _windowed(keys, architecture, count)
     turn = _turning(keys, architecture, count, windowed)
     recurrent = _recurrent(keys, architecture, count)
     names = _names(architecture, windowed, turn, recurrent)
     still = {name for name, turns, without in zip(names, turn, recurrent, strict=True) if without or not turns}
     return Layers(tuple(names), dict(zip(names, windowed, strict=True)) or {FULL: False}, frozenset(still))
-
-
-def _uniform(architecture: Architecture) -> bool:
-    differing = (architecture.windows, architecture.still, architecture.recurrent, architecture.only_with_layers)
-    return all(one is None for one in differing)
 
 
 def _all_turn(keys: Keys, architecture: Architecture) -> bool:
