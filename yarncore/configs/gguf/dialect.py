@@ -3,14 +3,18 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from yarncore.configs.gguf.architectures import ARCHITECTURES, Architecture
-from yarncore.configs.gguf.scaling import Settings, scaling_of, settings_of
+from yarncore.configs.gguf.architecture import Architecture
+from yarncore.configs.gguf.architectures import ARCHITECTURES
+from yarncore.configs.gguf.layers import Layers, layers_of
+from yarncore.configs.gguf.ropes import largest, ropes_of
+from yarncore.configs.gguf.scaling import Settings
+from yarncore.configs.huggingface.query_scales import warn_of_the_rest
 from yarncore.configs.keys import FlatKeys, Keys, warn
 from yarncore.configs.model_ropes import FULL, ModelRopes
 from yarncore.configs.source import Source
 from yarncore.configs.target_length import target_length
 from yarncore.errors import ConfigError
-from yarncore.rope.rope import Rope
+from yarncore.query_scale import LogSteps, QueryScale
 from yarncore.scaling import YaRN
 
 NAME = "gguf"
@@ -27,7 +31,7 @@ def recognises(mapping: Mapping[str, Any]) -> bool:
 def read(source: Source, strict: bool) -> ModelRopes:
     """All that the key-values of a file tell of its rotary embedding."""
     found = read_as_changed(source.mapping, source.where, strict)
-    rope, context = found[FULL], found.advertised_length
+    rope, context = found[main_type(found)], found.advertised_length
     target = None if rope is None or not isinstance(rope.scaling, YaRN) else target_length(rope.scaling)
     if target is not None and context is not None and context < target:
         warn(
@@ -36,6 +40,12 @@ def read(source: Source, strict: bool) -> ModelRopes:
             finding=True,
         )
     return found
+
+
+def main_type(found: ModelRopes) -> str:
+    """The layer type whose scaling the keys rope.scaling are: of layers without windows, if these turn."""
+    turning = [name for name, rope in found.items() if rope is not None]
+    return FULL if FULL in turning else next(iter(turning or found))
 
 
 def read_as_changed(
@@ -67,24 +77,46 @@ def read_as_changed(
             f"here; known are {', '.join(sorted(ARCHITECTURES))}"
         )
     keys = keys_of(mapping, where, name)
-    layers = (FULL,) * (keys.layers("block_count") or 0)
-    if architecture.interleaved is None:
-        return ModelRopes({FULL: None}, layers, architecture.evidence, name, where)
-    rope = _rope(keys, architecture, change, base)
+    layers = layers_of(keys, architecture)
+    if architecture.interleaved is None or layers.still >= set(layers.windowed):
+        return ModelRopes(dict.fromkeys(layers.windowed), layers.names, architecture.evidence, name, where)
+    ropes = ropes_of(keys, architecture, layers, change, base)
     _report_unread(keys, strict)
-    heads = _largest(keys, "attention.head_count") or 1
-    whole = keys.count("attention.key_length_mla") or keys.count("attention.key_length") or rope.head_dim
+    heads = largest(keys, "attention.head_count") or 1
+    beside = _beside(keys, architecture, ropes)
     return ModelRopes(
-        {FULL: rope},
-        layers,
+        ropes,
+        layers.names,
         architecture.evidence,
         model_type=name,
         where=where,
         heads=heads,
-        key_heads=1 if architecture.softmax else _largest(keys, "attention.head_count_kv") or heads,
-        query_elements_beside=whole - rope.head_dim if architecture.softmax else 0,
+        key_heads=1 if architecture.softmax else largest(keys, "attention.head_count_kv") or heads,
+        query_elements_beside=beside,
         advertised_length=keys.length("context_length"),
+        one_for_all=architecture.windows is None
+        or (architecture.windows.turn != "plain" and architecture.windows.scaled),
+        query_scales=_of_still_layers(architecture, layers),
     )
+
+
+def _beside(keys: Keys, architecture: Architecture, ropes: Mapping[str, Any]) -> int:
+    """Elements of a query that no Rope sees."""
+    if not architecture.part_of_head:
+        return 0
+    (rope,) = ropes.values()
+    whole = keys.count("attention.key_length_mla") or keys.count("attention.key_length") or rope.head_dim
+    beside = int(whole - rope.head_dim)
+    if rope.query_scale is not None and beside:
+        warn_of_the_rest(keys.where, beside)
+    return beside
+
+
+def _of_still_layers(architecture: Architecture, layers: Layers) -> dict[str, QueryScale]:
+    """What multiplies the queries of layers that do not turn: constants of llama.cpp, src/models/llama4.cpp."""
+    if not architecture.still_temperature or not any(layers.windowed.values()):
+        return {}
+    return {name: LogSteps(0.1, 8192, offset=1) for name in layers.windowed if name in layers.still}
 
 
 def keys_of(mapping: Mapping[str, Any], where: str, architecture: str) -> Keys:
@@ -92,60 +124,6 @@ def keys_of(mapping: Mapping[str, Any], where: str, architecture: str) -> Keys:
     prefix = f"{architecture}."
     own = {key[len(prefix) :]: value for key, value in mapping.items() if str(key).startswith(prefix)}
     return FlatKeys(own | {name: mapping[name] for name in TENSORS if name in mapping}, where, architecture)
-
-
-def context_length(keys: Keys) -> int:
-    """The file's length, which llama.cpp requires."""
-    length = keys.length("context_length")
-    if length is None:
-        raise keys.missing("context_length", "llama.cpp does not load a file without it")
-    return length
-
-
-def _rope(keys: Keys, architecture: Architecture, change: Callable[[Settings], Settings], base: float | None) -> Rope:
-    context = context_length(keys)
-    head_dim, rotary_dim = _dimensions(keys, architecture)
-    now = change(settings_of(keys, architecture, context))
-    own = keys.number("rope.freq_base", above=1)
-    given = base or own
-    if given is None:
-        warn(f"{keys.name('rope.freq_base')} is missing; llama.cpp takes 10000")
-    try:
-        scaling = scaling_of(keys, architecture, rotary_dim // 2, context, now)
-        return Rope(head_dim, given or 10_000.0, scaling, rotary_dim, bool(architecture.interleaved))
-    except ConfigError:
-        raise
-    except ValueError as error:
-        raise ConfigError(f"{keys.where}: {error}") from None
-
-
-def _dimensions(keys: Keys, architecture: Architecture) -> tuple[int, int]:
-    """Elements of a head, or of its rotary slice, and how many of them turn."""
-    turning = keys.count("rope.dimension_count")
-    if architecture.softmax:
-        if turning is None:
-            raise keys.missing("rope.dimension_count", "how many elements of a head turn")
-        return turning, turning
-    head = keys.count("attention.key_length")
-    if head is None:
-        width, number = keys.count("embedding_length"), _largest(keys, "attention.head_count")
-        if width is None or number is None or width % number:
-            if turning is None:
-                raise keys.missing("attention.key_length", "nothing says how long a head is")
-            head = turning
-        else:
-            head = width // number
-    if architecture.whole_head and turning not in (None, head):
-        raise keys.error("rope.dimension_count", f"{head}, the length of a head, or llama.cpp does not load the file:")
-    return head, head if turning is None else turning
-
-
-def _largest(keys: Keys, key: str) -> int | None:
-    """A number, or the largest of one for each layer."""
-    value = keys.raw(key)
-    if isinstance(value, (list, tuple)) and value and all(type(one) is int and one >= 0 for one in value):
-        return max(value) or None
-    return keys.count(key)
 
 
 def _report_unread(keys: Keys, strict: bool) -> None:

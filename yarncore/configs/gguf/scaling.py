@@ -10,15 +10,17 @@ from decimal import Decimal
 
 import numpy as np
 
-from yarncore.configs.gguf.architectures import Architecture
+from yarncore.configs.gguf.architecture import Architecture
 from yarncore.configs.keys import Keys, warn
 from yarncore.errors import ConfigError
 from yarncore.rope.rope import Rope
-from yarncore.scaling import Llama3, LongRoPE, PositionInterpolation, YaRN
+from yarncore.scaling import Llama3, LongRoPE, PositionInterpolation, Proportional, YaRN
 from yarncore.scaling.scaling import Scaling
 
 TYPES = ("none", "linear", "yarn", "longrope")
 _FREQS, _SHORT, _LONG = "rope_freqs.weight", "rope_factors_short.weight", "rope_factors_long.weight"
+# The converter writes 1e30 (ggml-org/llama.cpp, conversion/gemma.py, tag b11434): at no position is that a turn.
+_STANDS_STILL = 1e29
 _EXTRA = ("yarn_ext_factor", "yarn_attn_factor")
 
 
@@ -38,6 +40,8 @@ class Settings:
         0 turns the ramp and the temperature off.
     attn_factor : float
         --yarn-attn-factor: has an effect only with ext_factor 0.
+    file_factor : float
+        The file's s, whatever its type is: layers with settings of their own keep it.
     """
 
     method: str
@@ -46,6 +50,7 @@ class Settings:
     betas: tuple[float, float]
     ext_factor: float = 1.0
     attn_factor: float = 1.0
+    file_factor: float = 1.0
 
 
 def settings_of(keys: Keys, architecture: Architecture, context: int) -> Settings:
@@ -74,21 +79,29 @@ def settings_of(keys: Keys, architecture: Architecture, context: int) -> Setting
                 finding=True,
             )
     keys.seen.add("rope.scaling.yarn_log_multiplier")  # read where YaRN is on
-    if s == 0:  # llama.cpp: no factor
-        s = None
-    return Settings(method, 1.0 if method == "none" or s is None else s, original, betas)
+    s = s or 1.0  # llama.cpp: 0 is no factor
+    return Settings(method, 1.0 if method == "none" else s, original, betas, file_factor=s)
 
 
-def scaling_of(keys: Keys, architecture: Architecture, pairs: int, context: int, now: Settings) -> Scaling | None:
+def scaling_of(
+    keys: Keys, architecture: Architecture, pairs: int, context: int, now: Settings, divided: bool = True
+) -> Scaling | None:
     """The scaling that llama.cpp carries out with these settings.
+
+    Parameters
+    ----------
+    divided : bool
+        Tensors of divisors are for these layers, too.
 
     Raises
     ------
     ConfigError
         Where no scaling here is that.
     """
-    divisors = _divisors(keys, pairs)
-    by_key = keys.number("rope.scaling.attn_factor", above=0) or 1.0
+    divisors = _divisors(keys, pairs) if divided else None
+    if divided and divisors is None and architecture.needs_divisors:
+        raise ConfigError(f"{keys.where}: the tensor {_FREQS} is missing; llama.cpp does not load a file without it")
+    by_key = _by_key(keys)
     if now.method == "yarn" and now.ext_factor != 0:
         if divisors is not None:
             raise ConfigError(
@@ -117,6 +130,26 @@ def scaling_of(keys: Keys, architecture: Architecture, pairs: int, context: int,
     return PositionInterpolation(now.factor)
 
 
+def check_unscaled(keys: Keys, now: Settings) -> None:
+    """Layers beside those that are scaled have no scaling of their own.
+
+    Raises
+    ------
+    ConfigError
+        Where what multiplies cos and sin reaches them all the same.
+    """
+    m = _by_key(keys) * (now.attn_factor if now.method != "yarn" or now.ext_factor == 0 else 1)
+    if m != 1:
+        raise ConfigError(
+            f"{keys.name('rope.scaling.attn_factor')} is {m:g}: llama.cpp multiplies cos and sin by it on layers that it does not "
+            "scale, which no scaling here says"
+        )
+
+
+def _by_key(keys: Keys) -> float:
+    return keys.number("rope.scaling.attn_factor", above=0) or 1.0
+
+
 def _yarn(keys: Keys, architecture: Architecture, now: Settings, by_key: float) -> Scaling:
     if now.ext_factor != 1:
         raise ConfigError(
@@ -134,8 +167,7 @@ def _yarn(keys: Keys, architecture: Architecture, now: Settings, by_key: float) 
             )
         elif given:
             all_dim = float(Decimal(str(given)) / Decimal(str(architecture.log_multiplier)))
-    # DeepSeek's files: numerator and denominator are the same. Others: the numerator is t(s, 1).
-    mscale = None if all_dim is None else all_dim if architecture.softmax else 1.0
+    mscale = None if all_dim is None else all_dim if architecture.same_mscale else 1.0
     plain = YaRN(
         now.factor, now.original, beta_fast=now.betas[0], beta_slow=now.betas[1], mscale=mscale, mscale_all_dim=all_dim
     )
@@ -149,14 +181,16 @@ def _yarn(keys: Keys, architecture: Architecture, now: Settings, by_key: float) 
         attention_factor=attention_factor,
         mscale=mscale,
         mscale_all_dim=all_dim,
-        softmax_mscale=_on_softmax(keys, now.factor, m, by_key, all_dim) if architecture.softmax else None,
+        softmax_mscale=_on_softmax(keys, now.factor, m, by_key, all_dim, mscale) if architecture.softmax else None,
     )
 
 
-def _on_softmax(keys: Keys, s: float, m: float, by_key: float, all_dim: float | None) -> float | None:
+def _on_softmax(
+    keys: Keys, s: float, m: float, by_key: float, all_dim: float | None, mscale: float | None
+) -> float | None:
     """M for which t(s, M) is m t(s, mscale_all_dim): llama.cpp takes m once more, squared, into the logits of MLA."""
     if by_key == 1:
-        return 1.0 if all_dim is None else all_dim
+        return 1.0 if all_dim is None else mscale
     if s == 1:
         return None
     mscale = (m * (1 + 0.1 * (all_dim or 0.0) * math.log(s)) - 1) / (0.1 * math.log(s))
@@ -182,6 +216,8 @@ def _divisors(keys: Keys, pairs: int) -> tuple[tuple[float, ...], tuple[float, .
 
 def _divided(keys: Keys, short: list[float], long: list[float], original: int, context: int, m: float) -> Scaling:
     if short == long and m == 1:
+        if max(short) >= _STANDS_STILL:
+            return _proportional(keys, short)
         llama3 = _as_llama3(keys, short)
         if llama3 is not None:
             return llama3
@@ -197,6 +233,15 @@ def _divided(keys: Keys, short: list[float], long: list[float], original: int, c
         factor=max(1.0, context / original),
         attention_factor=m,
     )
+
+
+def _proportional(keys: Keys, divisors: list[float]) -> Scaling:
+    """Gemma 4: the first divisors are the factor, the others so large that nothing turns."""
+    turning = next(i for i, divisor in enumerate(divisors) if divisor >= _STANDS_STILL)
+    factor = divisors[0]
+    if turning == 0 or set(divisors[:turning]) != {factor} or min(divisors[turning:]) < _STANDS_STILL:
+        raise ConfigError(f"{keys.where}: the tensor {_FREQS} lets pairs stand still among those that turn")
+    return Proportional(turning / len(divisors), factor)
 
 
 def _as_llama3(keys: Keys, divisors: list[float]) -> Scaling | None:

@@ -1,12 +1,14 @@
 """Rope -> the key-values of a GGUF file that have to be changed."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
-from yarncore.configs.gguf.architectures import ARCHITECTURES, Architecture
-from yarncore.configs.gguf.dialect import keys_of, read_as_changed
+from yarncore.configs.gguf.architecture import Architecture
+from yarncore.configs.gguf.architectures import ARCHITECTURES
+from yarncore.configs.gguf.dialect import keys_of, main_type, read_as_changed
 from yarncore.configs.keys import Keys, warn
-from yarncore.configs.model_ropes import FULL
+from yarncore.configs.model_ropes import ModelRopes
 from yarncore.configs.nearest import Vocabulary, nearest
 from yarncore.configs.target_length import target_length
 from yarncore.configs.writing import WriteRequest, judge, quiet
@@ -30,22 +32,25 @@ def write(request: WriteRequest) -> dict[str, Any]:
     if request.config is None:
         raise ConfigError("config is None; the GGUF file that is to be changed, or its key-values, is expected")
     mapping, where = request.config.mapping, request.config.where
-    rope = request.only_rope("llama.cpp has one rope.scaling for all layers")
     with quiet():
         before = read_as_changed(mapping, where, strict=False)
-    before.one()
+    main = main_type(before)
+    before.one(main)
     architecture = ARCHITECTURES[before.model_type]
+    windows = architecture.windows
+    apart = windows is not None and (windows.turn == "plain" or not windows.scaled)
+    rope, wanted = asked(request, before, main, windows.name if windows is not None and apart else None)
     keys = keys_of(mapping, where, before.model_type)
-    scaling, given_up = _nearest(rope, before[FULL], request.length, architecture)
-    changes: dict[str, Any] = {"rope.freq_base": rope.base}
-    own = before[FULL]
+    own = before[main]
+    scaling, given_up = _nearest(rope, own, request.length, architecture)
+    changes: dict[str, Any] = {} if own is not None and rope.base == own.base else {"rope.freq_base": rope.base}
     if scaling is None or own is None or scaling != own.scaling:
         changes |= _scaling(rope, scaling, architecture, keys)
     elif isinstance(
         scaling, (NTKByParts, LongRoPE)
     ):  # without it llama.cpp takes context_length, which may change below
         changes["rope.scaling.original_context_length"] = scaling.original_length
-    length = request.length or target_length(scaling) or _stretched(before[FULL], scaling, before.advertised_length)
+    length = request.length or target_length(scaling) or _stretched(own, scaling, before.advertised_length)
     if length is not None:
         changes["context_length"] = length
     changes = {key: value for key, value in changes.items() if keys.lookup(key) != value}
@@ -53,8 +58,43 @@ def write(request: WriteRequest) -> dict[str, Any]:
     with quiet():
         changed = {key: value for key, value in {**mapping, **named}.items() if value is not None}
         back = read_as_changed(changed, where, strict=False)
-    judge(request, _WHOSE, {FULL: rope}, back, {FULL: given_up}, float32=True)
+    judge(request, _WHOSE, wanted, back, {main: given_up}, float32=True)
     return named
+
+
+def asked(
+    request: WriteRequest, before: ModelRopes, main: str, apart: str | None
+) -> tuple[Rope, dict[str, Rope | None]]:
+    """The Rope of the layers that are scaled, and what each layer type is to be.
+
+    One Rope alone is for those layers, and for all that turned as they did.
+
+    Parameters
+    ----------
+    apart : str or None
+        A type of layers that no scaling reaches.
+
+    Raises
+    ------
+    ConfigError
+        Where the file has no such layers, or what is asked for them does not turn.
+    """
+    if isinstance(request.ropes, Mapping):
+        unknown = sorted(set(request.ropes) - set(before))
+        if unknown:
+            raise ConfigError(
+                f"rope has layers of type {unknown[0]!r}; those of {before.where} are of type {', '.join(before)}"
+            )
+        wanted = dict(before) | dict(request.ropes)
+        rope = wanted[main]
+        if rope is None:
+            raise ConfigError(f"rope is None for layers of type {main!r}, which turn in llama.cpp")
+        return rope, wanted
+    rope = request.ropes
+    alike = {name for name, one in before.items() if one == before[main]}
+    if rope != before[main] and apart != main and apart in alike:
+        warn(f"layers of type {apart} stay as the file has them: llama.cpp changes the others alone")
+    return rope, {name: rope if name == main or name in alike - {apart} else one for name, one in before.items()}
 
 
 def _nearest(
