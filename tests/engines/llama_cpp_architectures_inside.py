@@ -3,21 +3,16 @@
 As llama_cpp_rotary_inside.py, whose way to measure it is; the files grow by what the library asks for.
 """
 
-import json
-import os
 import re
-import signal
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import llama_cpp_rotary_inside as rotary
 import numpy as np
-from inside import answer
-from llama_cpp_grown_files import Refused, grown
-from llama_cpp_library import ffi, library, library_path, versions
+from llama_cpp_grown_files import grown
+from llama_cpp_library import Refused, ffi, library, library_path
+from llama_cpp_processes import answer_by_processes
 
 _MODES = {0: "norm", 2: "neox", 8: "mrope", 40: "imrope"}  # ggml/include/ggml.h, GGML_ROPE_TYPE_*
 
@@ -169,33 +164,5 @@ def _shortened(layers: list[dict[str, Any] | None]) -> dict[str, Any]:
     return {"different": different, "which": which}
 
 
-def run(case: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
-    """What a process of its own found."""
-    done = subprocess.run(
-        [sys.executable, __file__, "one"], input=json.dumps(case), capture_output=True, text=True, check=False,
-        env=os.environ | {"GGML_NO_BACKTRACE": "1"},
-    )  # fmt: skip
-    said = re.findall(r"\.(?:cpp|c|h):\d+: (.*)", done.stderr)
-    if done.returncode == -signal.SIGABRT and said:
-        raise RuntimeError(f"it aborts: {said[0]}")
-    if done.returncode != 0:  # the mistake is here, not there
-        raise SystemExit(f"{case} ends with {done.returncode}: {done.stderr}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    if "refused" in found:
-        raise RuntimeError(found["refused"])
-    return found
-
-
-def main() -> None:
-    if sys.argv[1:] != ["one"]:
-        answer(run, *versions(), word="file")
-        return
-    try:
-        found = _of_one(json.load(sys.stdin))
-    except (Refused, rotary.Refused) as error:
-        found = {"refused": str(error)}
-    json.dump(found, sys.stdout)
-
-
 if __name__ == "__main__":
-    main()
+    answer_by_processes(__file__, _of_one)

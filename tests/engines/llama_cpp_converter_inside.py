@@ -19,8 +19,9 @@ os.environ["PYTHONPATH"] = str(
 import conversion  # noqa: E402
 import gguf  # noqa: E402
 from inside import answer  # noqa: E402
-from llama_cpp_rotary_inside import run as turned  # noqa: E402
+from llama_cpp_processes import in_a_process  # noqa: E402
 
+_ROTARY = str(Path(__file__).with_name("llama_cpp_rotary_inside.py"))
 _ARCHITECTURES = {
     "llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM", "phi3": "Phi3ForCausalLM", "qwen3": "Qwen3ForCausalLM",
 }  # fmt: skip
@@ -52,7 +53,8 @@ def run(rope: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
     values = converted(config)
     told = {key: value for key, value in values.items() if ".rope." in key or key.endswith(".context_length")}
-    return {"gguf": told} | turned({"gguf": values, "flags": "", "n_ctx": asked["max_position"]}, asked)
+    case = {"gguf": values, "flags": "", "n_ctx": asked["max_position"]}
+    return {"gguf": told} | in_a_process(_ROTARY, case, asked)
 
 
 logging.disable(logging.CRITICAL)

@@ -10,6 +10,7 @@ from typing import Any
 
 import gguf
 import numpy as np
+from llama_cpp_library import Refused
 
 # What a file is asked for is there; numbers that have nothing to do with a rotary embedding.
 _ASKED_FOR: dict[str, Any] = {
@@ -26,10 +27,6 @@ _TENSOR = re.compile(r"tensor '([^']+)' not found")
 _SHAPE = re.compile(r"tensor '([^']+)' has wrong shape; expected\s+([\d, ]+), got")
 _KEY = re.compile(r"key not found in model: (\S+)")
 _MOST = 2000
-
-
-class Refused(Exception):
-    """llama.cpp does not take a file or flags."""
 
 
 def write_file(path: Path, values: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> None:

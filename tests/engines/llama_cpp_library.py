@@ -16,6 +16,10 @@ FLOAT32 = 0
 _NO_FLASH_ATTENTION, _FROM_MODEL = 0, -1
 
 
+class Refused(Exception):
+    """llama.cpp does not take a file or flags."""
+
+
 def library_path() -> str:
     """Where the library lies."""
     spec = find_spec("xllamacpp")

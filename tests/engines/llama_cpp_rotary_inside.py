@@ -5,22 +5,17 @@ One batch of tokens, each in a sequence of its own at a position of its own, is 
 and what comes out is read while it runs. Each case has a process of its own: a file may make the library abort.
 """
 
-import json
-import os
-import re
 import shlex
-import signal
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import cffi
 import numpy as np
-from inside import answer, measured
+from inside import measured
 from llama_cpp_files import write_model
-from llama_cpp_library import FLOAT32, default_context, ffi, library, library_path, versions
+from llama_cpp_library import FLOAT32, Refused, default_context, ffi, library, library_path
+from llama_cpp_processes import answer_by_processes
 
 _POSITIONS = [2**power for power in range(18)]
 # What a flag sets in the parameters of a context: ggml-org/llama.cpp, common/arg.cpp.
@@ -58,10 +53,6 @@ const char * ggml_op_desc(const struct ggml_tensor * tensor);
 const char * ggml_get_name(const struct ggml_tensor * tensor);
 void * ggml_get_data(const struct ggml_tensor * tensor);
 """)
-
-
-class Refused(Exception):
-    """llama.cpp does not take a file or flags."""
 
 
 class Watched:
@@ -217,33 +208,5 @@ def _of_one(asked: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def run(case: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
-    """What a process of its own found."""
-    done = subprocess.run(
-        [sys.executable, __file__, "one"], input=json.dumps(case), capture_output=True, text=True, check=False,
-        env=os.environ | {"GGML_NO_BACKTRACE": "1"},
-    )  # fmt: skip
-    asserted = re.findall(r"GGML_ASSERT\(.*\) failed", done.stderr)
-    if done.returncode == -signal.SIGABRT and asserted:
-        raise RuntimeError(f"it aborts: {asserted[0]}")
-    if done.returncode != 0:  # the mistake is here, not there
-        raise SystemExit(f"{case} ends with {done.returncode}: {done.stderr}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    if "refused" in found:
-        raise RuntimeError(found["refused"])
-    return found
-
-
-def main() -> None:
-    if sys.argv[1:] != ["one"]:
-        answer(run, *versions(), word="file")
-        return
-    try:
-        found = _of_one(json.load(sys.stdin))
-    except Refused as error:
-        found = {"refused": str(error)}
-    json.dump(found, sys.stdout)
-
-
 if __name__ == "__main__":
-    main()
+    answer_by_processes(__file__, _of_one)
