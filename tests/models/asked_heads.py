@@ -23,7 +23,7 @@ _HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
 # Keys whose default a file may leave out, as a reader asks for them.
 _DEFAULTS = frozenset(
     [
-        *_WIDTHS, *_HEADS, "num_key_value_heads", "num_kv_heads", "num_hidden_layers", "n_layer", "n_layers",
+        *_WIDTHS, *_HEADS, "num_key_value_heads", "num_kv_heads", "num_hidden_layers", "num_attention_layers", "n_layer", "n_layers",
         "max_position_embeddings", "n_positions", "max_seq_len", "qk_rope_head_dim", "qk_nope_head_dim", "sliding_window",
         "original_max_position_embeddings", "rope_interleave", "alibi", "use_mem_rope", "position_embedding_type",
         "mla_use_nope", "no_rope_layer_interval",
@@ -40,6 +40,7 @@ def heads(asked: Asked) -> dict[str, Any]:
     return {
         "head_dim": _head_dim(asked),
         **_parts(asked),
+        "whole_width": whole_width(asked),
         "at_end": all(layer.rotation.at_end for layer in asked.usual if layer.rotation is not None),
         "length_keys": _length_keys(asked),
         "unread": _unread(asked),
@@ -49,6 +50,17 @@ def heads(asked: Asked) -> dict[str, Any]:
             if entry.name in _DEFAULTS and entry.default is not dataclasses.MISSING and entry.default is not None
         },
     }
+
+
+def whole_width(asked: Asked) -> bool:
+    """Whether what turns at once is split into all heads before attention is given it."""
+    turning = [layer for layer in asked.usual if layer.rotation is not None]
+    count = _number_of_heads(asked) or 1
+    return count > 1 and bool(turning) and all(size(layer)[0] == count * (layer.query_dim or 0) for layer in turning)
+
+
+def _number_of_heads(asked: Asked) -> int | None:
+    return next((asked.defaults[key] for key in _HEADS if isinstance(asked.defaults.get(key), int)), None)
 
 
 def _unread(asked: Asked) -> list[str]:
@@ -95,6 +107,8 @@ def _length_keys(asked: Asked) -> list[str]:
 
 def _head_dim(asked: Asked) -> dict[str, Any]:
     """By label: the keys that change the length of what is rotated, and what it is without them."""
+    if whole_width(asked):
+        return {"": _of_whole_width(asked)}
     keys, defaults = _head_keys(asked), _head_defaults(asked)
     rules: dict[str, Any] = {
         name: {"keys": [key for key, names in keys.items() if name in names], "default": defaults[name]}
@@ -102,6 +116,21 @@ def _head_dim(asked: Asked) -> dict[str, Any]:
     }
     general = next((rule for rule in rules.values() if "head_dim" in rule["keys"]), next(iter(rules.values()), _USUAL))
     return {"": general} | {name: rule for name, rule in rules.items() if rule != general}
+
+
+def _of_whole_width(asked: Asked) -> dict[str, Any]:
+    """The key of the width, by a model that is twice as wide; lists that end with the width end with its double."""
+    usual, found = size(asked.usual[0])[0], []
+    lists = {
+        key: [*value[:-1], 2 * usual]
+        for key, value in asked.defaults.items()
+        if isinstance(value, list) and value[-1:] == [usual]
+    }
+    for key in asked.keys(re.compile(f"^({'|'.join(_WIDTHS)})$")):
+        layers = asked.tried({**lists, key: 2 * usual}) if asked.defaults.get(key) == usual else None
+        if layers is not None and size(layers[0])[0] == 2 * usual:
+            found.append(key)
+    return {"keys": found, "default": asked.defaults_of_class()[found[0]] if found else None}
 
 
 def _head_keys(asked: Asked) -> dict[str, set[str]]:
@@ -175,7 +204,7 @@ def _of_width(asked: Asked, width: int) -> tuple[LayerRun, ...] | None:
 
 def _width(asked: Asked, width: int) -> dict[str, int]:
     """Keys that make hidden_size / heads = width; none where the class has no such keys."""
-    number = next((asked.defaults[key] for key in _HEADS if isinstance(asked.defaults.get(key), int)), None)
+    number = _number_of_heads(asked)
     return {} if number is None else {key: width * number for key in _WIDTHS if key in asked.defaults}
 
 

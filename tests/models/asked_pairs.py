@@ -56,8 +56,9 @@ def _sections(asked: Asked) -> dict[str, Any]:
     sections = [section or 0 for section in seen.pop()]
     counts = [sections.count(section) for section in range(max(sections) + 1)]
     order = _order(sections, counts)
-    if order == "contiguous" and _own_series(asked, sections):
-        return {"sections": {"keys": [], "order": "axial", "positions": _positions(asked)}}
+    axial = {"contiguous": "axial", "interleaved": "axial_interleaved"}.get(order)
+    if axial and _own_series(asked, sections):
+        return {"sections": {"keys": [], "order": axial, "positions": _positions(asked)}}
     listed = [*counts[1:], counts[0]] if order == "time_last" else counts  # its files list time last
     return {"sections": {"default": listed, "keys": ["mrope_section"], "order": order}}
 

@@ -82,7 +82,7 @@ def _sections(rope: Any) -> list[int | None]:
         return [None] * half
     if rope.section_order in ("contiguous", "axial"):
         return [section for section, pairs in enumerate(rope.sections) for _ in range(pairs)]
-    if rope.section_order == "interleaved":
+    if rope.section_order in ("interleaved", "axial_interleaved"):
         dealt: list[int | None] = [0] * half
         count = len(rope.sections)
         for section, pairs in list(enumerate(rope.sections))[1:]:

@@ -79,6 +79,7 @@ _INPUTS: dict[str, Any] = {
         "input_features": _random(1, config.feature_size, 8 * TOKENS),
         "chunk_sample_lengths": torch.tensor([config.samples_per_token * TOKENS]),
     },
+    "EfficientLoFTRModel": lambda config: {"pixel_values": _random(1, 2, 1, 32, 32 * TOKENS)},  # a token: 8 * 4 pixels
     "EomtDinov3ForUniversalSegmentation": lambda config: _patches(config, 3, 3),
     "GlmAsrEncoder": lambda config: {"input_features": _random(1, config.num_mel_bins, 2 * TOKENS)},
     "IdeficsModel": lambda config: {

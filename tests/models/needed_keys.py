@@ -53,6 +53,13 @@ SPECIAL: dict[str, dict[str, Any]] = {
         "layer_types": LEFT_OUT,
     },
     "Dots1Config": {"n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2},
+    "EfficientLoFTRConfig": {
+        "stage_num_blocks": [1, 1, 1, 1],
+        "num_attention_layers": 2,
+        "hidden_size": 256,
+        "num_attention_heads": 8,
+        "num_key_value_heads": LEFT_OUT,
+    },
     "EomtDinov3Config": {"image_size": 48, "num_register_tokens": 0, "num_queries": 0, "num_blocks": 0},
     "EsmConfig": {"vocab_size": 33, "position_embedding_type": "rotary", "pad_token_id": 1},
     "Gemma3nTextConfig": {

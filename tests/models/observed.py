@@ -4,12 +4,13 @@ import inspect
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from counted import InPlaceOfCounts
 
 # The functions of a modeling file that rotate, and which of their arguments are rotated.
 ROTATES = re.compile(r"^_?(vision_)?apply_(rotary|multidimensional)_")
@@ -89,6 +90,9 @@ class Watch:
                     elif name == "get_patches_center_coordinates":
                         replaced.append((module, name, function))
                         setattr(module, name, self._centres)
+                    elif name == "compute_embeddings":
+                        replaced.append((module, name, function))
+                        setattr(module, name, self._counted(function))
                     elif callable(function) and name == "eager_attention_forward":
                         replaced.append((module, name, function))
                         setattr(module, name, self._attention(function))
@@ -160,6 +164,16 @@ class Watch:
         order = torch.arange(1, self._tokens).clamp(max=self.positions.shape[-1] - 1)
         return (self.positions[:2, order].T.double() / (2 * math.pi)).to(dtype)
 
+    def _counted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function that makes EfficientLoFTR's angles, with our positions where it counts rows and columns."""
+
+        def watched(*args: Any) -> Any:
+            self._placed = True
+            with InPlaceOfCounts(self.positions[:2]):
+                return function.__wrapped__(*args)  # type: ignore[attr-defined]  # what it made before is kept beside it
+
+        return watched
+
     def _rotation(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         signature = inspect.signature(function.forward if isinstance(function, torch.nn.Module) else function)
 
@@ -193,7 +207,7 @@ class Watch:
         return type(self.model.get_submodule(self._stack[-1] if self._stack else "")).__name__
 
     def _note(self, name: str, function: Any, bound: inspect.BoundArguments, rotated: Sequence[str]) -> None:
-        arguments = dict(bound.arguments)
+        arguments = _of_one(bound.arguments, bound.arguments[rotated[0]].shape[0])
         for key in rotated:
             arguments[key] = _unit_vectors(arguments[key])
         again = inspect.BoundArguments(bound.signature, arguments)  # type: ignore[arg-type]
@@ -225,6 +239,17 @@ def _layers_of_encoder(model: torch.nn.Module) -> int:
     """How many layers come before those of a decoder, in a model of both."""
     both = [getattr(getattr(model, part, None), "layers", None) for part in ("encoder", "decoder")]
     return 0 if None in both else len(both[0])
+
+
+def _of_one(arguments: Mapping[str, Any], batch: int) -> dict[str, Any]:
+    """The arguments for the first of a batch, where what the others are turned by is the same."""
+    found = dict(arguments)
+    for key, value in arguments.items() if batch > 1 else ():
+        if isinstance(value, torch.Tensor) and value.ndim > 1 and value.shape[0] == batch:
+            if key not in _ROTATED and not torch.equal(value, value[:1].expand_as(value)):
+                raise ValueError(f"{key} differs from one of the batch to the next")
+            found[key] = value[:1]
+    return found
 
 
 def _unit_vectors(x: torch.Tensor) -> torch.Tensor:

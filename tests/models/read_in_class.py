@@ -48,14 +48,17 @@ READ: dict[str, Read] = {
 
 # What the positions are that the model of a vision tower hands its rotary module, in their order, where they are not row and
 # column: the column first in SAM's precompute_positions; one more than each in Inkling2VisionModel, whose other tokens stand
-# at 0; get_vision_position_ids with frames in MiniMaxM3VLVisionModel; get_patches_center_coordinates times 2 pi in DINOv3's.
+# at 0; get_vision_position_ids with frames in MiniMaxM3VLVisionModel; get_patches_center_coordinates times 2 pi in DINOv3's; sums
+# of ones over the aggregated features, the first of them 1, in EfficientLoFTR's compute_embeddings.
 _OF_MEMORY = ("column", "row")
 _OF_WINDOW = "* window_size / columns of the grid"
+_FROM_ONE = ("row + 1", "column + 1")
 _OF_CENTRES = tuple(f"2 pi * the {axis} of the patch's centre, from -1 to 1" for axis in ("row", "column"))
 HANDED: dict[str, tuple[str, ...]] = {
     "edgetam_video": _OF_MEMORY,
+    "efficientloftr": _FROM_ONE,
     "eomt_dinov3": _OF_CENTRES,
-    "inkling2_vision": ("row + 1", "column + 1"),
+    "inkling2_vision": _FROM_ONE,
     "minimax_m3_vl_vision": ("frame", "row", "column"),
     "sam2_video": _OF_MEMORY,
     "sam3_tracker_video": _OF_MEMORY,

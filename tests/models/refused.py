@@ -13,16 +13,16 @@ _BEFORE_PROJECTION = (
 )
 # NeuCodecAttention and Xcodec2Attention say so in a comment above the call, with unsqueeze_dim=2.
 _BY_HEAD = "its model turns each head by the number of the head, and not by the position of the token"
-_PICTURES = "its tokens are patches of {}; no Rope of its is known to say how"
+# rotate_queries_or_keys: sines and cosines of frequencies 0 .. n/2 - 1 are repeated whole, and pairs are (2i, 2i + 1).
+_TWO_FREQUENCIES = "its model gives the two elements of each pair (2i, 2i+1) the angles of two different frequencies, which is no rotation"
 
 REFUSED = {
-    "efficientloftr": _PICTURES.format("a picture, turned by row and column"),
     "esmfold2": "its atoms turn by their place in space and by the residue that they are of (EsmFold2RotaryEmbedding)",
     "hunyuan_vl_text": "what its model does to a head is no rotation pair by pair where a token's positions differ",
     "neucodec": _BY_HEAD,
     "qwen2_5_omni_dit": "its model turns the first head alone, which no Rope says",
     "seamless_m4t": _BEFORE_PROJECTION,
-    "vjepa2": _PICTURES.format("a video, turned by frame, row and column"),
+    "vjepa2": _TWO_FREQUENCIES,
     "wav2vec2-bert": _BEFORE_PROJECTION,
     "wav2vec2-conformer": _BEFORE_PROJECTION,
     "xcodec2": _BY_HEAD,

@@ -61,11 +61,10 @@ def _by_type(types: dict[str, Any]) -> str:
         word, _, why = next((row for row in rows if row != "equal"), "equal").partition(": ")
         groups[word][name] = why.removeprefix("config: ").removeprefix(f"model_type '{name}': ")
     with_module = len(types) - len(groups["no module"])
-    equal, pictures = len(groups["equal"]), [name for name, why in groups["refused"].items() if "patches" in why]
+    equal = len(groups["equal"])
     lines = [
         f"By type, each by the spellings of its own file: of {len(types)} types {with_module} have a rotary module, and {equal} of",
-        f"these, {100 * equal / with_module:.1f} %, are equal. {len(pictures)} of the others turn patches of pictures or videos;",
-        f"of the {with_module - len(pictures)} that turn tokens, {100 * equal / (with_module - len(pictures)):.1f} % are equal.\n",
+        f"these, {100 * equal / with_module:.1f} %, are equal.\n",
         *_group("refused by name", groups["refused"]),
         *_group("without a rotary module", groups["no module"]),
         *_group("not built: neither equal nor refused", groups["not built"]),

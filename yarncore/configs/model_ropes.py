@@ -54,6 +54,9 @@ class ModelRopes(Mapping[str, "Rope | None"]):
         Of q and k; 1 where the file does not tell.
     query_elements_beside : int
         Elements of a query head that are kept apart from what the Rope sees (MLA); attention's scale counts them too.
+    split_into : int
+        Heads of attention that what the Rope turns is split into behind the rotation, as in EfficientLoFTR, where the whole
+        width turns at once and is one head of `heads`. 1: what turns is a head.
     advertised_length : int or None
         max_position_embeddings, in tokens.
     original_length : int or None
@@ -80,6 +83,7 @@ class ModelRopes(Mapping[str, "Rope | None"]):
     heads: int = 1
     key_heads: int = 1
     query_elements_beside: int = 0
+    split_into: int = 1
     positions: tuple[str, ...] = ()
     advertised_length: int | None = None
     original_length: int | None = None
@@ -105,7 +109,10 @@ class ModelRopes(Mapping[str, "Rope | None"]):
     def __repr__(self) -> str:
         scaled = f", queries multiplied without rotation: {self.query_scales!r}" if self.query_scales else ""
         by = f", positions: {', '.join(self.positions)}" if self.positions else ""
-        return f"ModelRopes({self.ropes!r}, {len(self.layer_types)} layers{by}{scaled}, evidence: {self.evidence})"
+        split = f", turned before they are split into {self.split_into} heads" if self.split_into > 1 else ""
+        return (
+            f"ModelRopes({self.ropes!r}, {len(self.layer_types)} layers{by}{split}{scaled}, evidence: {self.evidence})"
+        )
 
     def one(self, layer_type: str | None = None) -> Rope:
         """The Rope of a layer type, or the only one that there is.
@@ -130,6 +137,11 @@ class ModelRopes(Mapping[str, "Rope | None"]):
             warn(f"layers of type {', '.join(still)} have no rotation; ropes_from_config(...).layers says which")
         if self.positions not in ((), ROW_AND_COLUMN):
             warn(f"the positions of a token are, section by section: {', '.join(self.positions)}")
+        if self.split_into > 1:
+            warn(
+                f"the model turns q and k of {different[0].head_dim} elements whole, before they are split into {self.split_into} "
+                "heads: to this Rope they are one head"
+            )
         for name, scale in self.query_scales.items():
             warn(f"layers of type {name} multiply their queries by {scale}.at(positions), which no Rope does for them")
         return different[0]

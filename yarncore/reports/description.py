@@ -37,6 +37,8 @@ class Description:
     pairs : tuple of PairRow
     still_query_scales : dict of layer type to QueryScale
         Of layers that do not rotate.
+    split_into : int
+        Heads that what turns is split into behind the rotation; 1: it is a head.
     """
 
     model: str
@@ -51,6 +53,7 @@ class Description:
     query_dim: int
     pairs: tuple[PairRow, ...]
     still_query_scales: Mapping[str, QueryScale] = field(default_factory=dict)
+    split_into: int = 1
 
     @property
     def method(self) -> str:
@@ -67,6 +70,7 @@ class Description:
             "head_dim": self.rope.head_dim,
             "rotary_dim": self.rope.rotary_dim,
             "rotary_start": self.rope.rotary_start,
+            "split_into": self.split_into,
             "reversed": self.rope.reversed,
             "base": self.rope.base,
             "interleaved": self.rope.interleaved,
@@ -102,10 +106,10 @@ def describe(source: Any, layer_type: str | None = None, length: int | None = No
         target = length
         factor = length / original if original and rope.scaling is not None and rope.scaling.needs_length else factor
     rotation = rope.at(target)
-    query_dim = rope.head_dim + model.query_elements_beside
+    query_dim = rope.head_dim // model.split_into + model.query_elements_beside
     name = Path(model.where).name + (f" ({model.model_type})" if model.model_type else "")
     rows = pair_rows(rope, original, target, factor)
     return Description(
         name, model.evidence, rope, rotation, original, target, factor, model.heads, model.key_heads, query_dim, rows,
-        model.query_scales,
+        model.query_scales, model.split_into,
     )  # fmt: skip

@@ -46,6 +46,7 @@ def _summary(description: Description) -> Table:
     part = "" if rope.rotary_dim == rope.head_dim else f", {rope.rotary_dim} of them turn"
     part += f" from element {rope.rotary_start} on" if rope.rotary_start else ""
     part += ", backwards" if rope.reversed else ""
+    part += f", split into {description.split_into} heads behind the rotation" if description.split_into > 1 else ""
     softmax, scale = rotation.softmax_scale_factor, rotation.softmax_scale(description.query_dim)
     for name, text in (
         ("model", quoted(description.model)),

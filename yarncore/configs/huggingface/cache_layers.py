@@ -12,9 +12,10 @@ from yarncore.configs.kv_cache import CacheLayer
 from yarncore.configs.model_ropes import FULL
 from yarncore.rope.rope import Rope
 
-# Types whose layers keep something else than their names say: two attentions a layer; states in the place of keys (the same
-# version, configuration_longcat_flash.py, configuration_recurrent_gemma.py, configuration_bamba.py).
-_OTHERWISE = frozenset(["longcat_flash", "recurrent_gemma", "bamba"])
+# Types whose layers keep something else than their names say: two attentions a layer; states in the place of keys; nothing, for
+# all is seen at once (the same version, configuration_longcat_flash.py, configuration_recurrent_gemma.py, configuration_bamba.py,
+# modeling_efficientloftr.py).
+_OTHERWISE = frozenset(["longcat_flash", "recurrent_gemma", "bamba", "efficientloftr"])
 _NOTHING = frozenset(["moe", "mlp"])
 _WINDOWS = {"sliding_attention": "sliding_window", "chunked_attention": "attention_chunk_size"}
 

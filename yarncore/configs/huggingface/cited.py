@@ -123,8 +123,9 @@ CITED: dict[str, tuple[dict[str, Any], ...]] = {
         {
             "repository": _VLLM, "file": f"{_MODELS}/grok1.py", "commit": "048a32c74781fb54225d431eca3a58a809eb265d",
             "when": {"rope_type": ["original", "yarn", "yarn_linear", "yarn_log", "theta_scale"]},
-            "refuse": "as Grok-2's file has it: vLLM's grok1.py takes the rope_type 'original' that stands beside its other "
-            "scaling keys for no scaling at all, and the model's own code was not read",
+            "refuse": "as Grok-2's file has it: what is missing is the model's own code, which would say what its rope_type makes "
+            "of scaling_factor, beta_fast and beta_slow; of 'original' vLLM's grok1.py and SGLang's grok.py (commit "
+            "031ad4cebee77180f1d3a7776bacb3eceecc3ca3) make frequencies without any scaling, and neither is that code",
         },
     ),
 }  # fmt: skip

@@ -151,6 +151,11 @@ def _check_axial(config: Keys, facts: Facts, rope: Keys, kind: str) -> None:
     """
     pictures = facts.sections is not None and facts.sections["order"] in _OF_PICTURES
     own = facts.ropes.get("", {}).get("rope_type", "default")
+    if facts.whole_width and kind not in (own, "default"):
+        raise ConfigError(
+            f"{rope.name('rope_type')} is {kind!r}; {own} is expected: of the other methods the module of "
+            f"{config.raw('model_type')!r} takes frequencies without attention factor or length, which is not read here"
+        )
     if pictures and kind not in (own, "default"):
         raise rope.error("rope_type", f"{own}, the only one that the module of {config.raw('model_type')!r} has,")
     if kind == "axial" and not pictures:
@@ -173,6 +178,7 @@ def _told(
         heads=shape.of_queries,
         key_heads=shape.of_keys,
         query_elements_beside=shape.query_elements_beside,
+        split_into=shape.split_into,
         positions=() if facts.sections is None else tuple(facts.sections.get("positions", ())),
         advertised_length=config.length("max_position_embeddings"),
     )

@@ -18,11 +18,12 @@ _SLICE = "qk_rope_head_dim"
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Heads of q and of k, and how much of a query head stands beside what the Rope sees."""
+    """Heads of q and of k, how much of a query head stands beside what the Rope sees, and heads made behind the rotation."""
 
     of_queries: int
     of_keys: int
     query_elements_beside: int
+    split_into: int = 1
 
 
 def heads(config: Keys, facts: Facts) -> Heads:
@@ -30,6 +31,8 @@ def heads(config: Keys, facts: Facts) -> Heads:
     if facts.parts:
         return _of_both(config, facts.parts)
     queries = _first(config, _HEADS) or 1
+    if facts.whole_width:
+        return Heads(1, 1, 0, split_into=queries)
     if is_sliced(config, facts):
         return Heads(queries, 1, config.count("qk_nope_head_dim", least=0) or 0)
     one = config.raw("multi_query") is True and not config.raw("new_decoder_architecture")
@@ -165,6 +168,9 @@ def rotary_dim(config: Keys, facts: Facts, rope: RopeDict, kind: str, names: tup
     if is_sliced(config, facts):
         rope.keys.number("partial_rotary_factor", above=0)
         return of
+    if facts.whole_width:
+        _check_series(config, facts, rope, names, of)
+        return of
     found: dict[str, int] = {}
     inside = rope.keys.number("partial_rotary_factor", above=0)
     outside = at_layers(config, facts.partial_keys, rope.label, names, above=0)
@@ -193,6 +199,33 @@ def rotary_dim(config: Keys, facts: Facts, rope: RopeDict, kind: str, names: tup
             finding=True,
         )
     return dim
+
+
+def _check_series(config: Keys, facts: Facts, rope: RopeDict, names: tuple[str, ...], of: int) -> None:
+    """A width that turns at once has to fit the heads behind it, and the series of frequencies that the class makes of one.
+
+    (transformers 5.24.0, modeling_efficientloftr.py: compute_default_rope_parameters, compute_embeddings.)
+    """
+    count, sections = heads(config, facts).split_into, len(facts.sections["positions"]) if facts.sections else 1
+    if of % count or of % (2 * sections):
+        raise ConfigError(
+            f"{config.where}: the width is {of} and num_attention_heads {count}; a width is expected that both they and "
+            f"{2 * sections} divide"
+        )
+    split = config.count("head_dim")
+    if split not in (None, of // count):
+        raise config.error("head_dim", f"{of // count}, the width of {of} split into {count} heads,")
+    factors = {f"{config.where}: partial_rotary_factor, by default,": facts.partial.get(rope.label, 1.0)}
+    inside = rope.keys.number("partial_rotary_factor", above=0)
+    outside = at_layers(config, facts.partial_keys, rope.label, names, above=0)
+    given = {rope.keys.name("partial_rotary_factor"): inside} if inside is not None else {}
+    given |= {config.name(outside[0]): outside[1]} if outside is not None else {}
+    for name, factor in (given or factors).items():
+        if not of // sections <= of // count * factor < of // sections + 1:
+            raise ConfigError(
+                f"{name} is {factor:g}; {count / sections:g} is expected, which makes of a head of {of // count} elements the "
+                f"{of // sections} that turn by each of {sections} positions: with another factor its model does not run"
+            )
 
 
 def _part(name: str, factor: float, of: int) -> int:

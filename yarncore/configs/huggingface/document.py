@@ -131,6 +131,7 @@ class Document:
         if longrope and before.get("short_mscale") is not None:  # PhiMoE's class requires both
             result |= dict.fromkeys(("short_mscale", "long_mscale"), float(rope.at().attention_factor))
         told = "partial_rotary_factor" in one.keys or is_sliced(self.keys, self.facts) or self.facts.rotary_dim["keys"]
+        told = told or self.facts.whole_width
         if not told and int(rope.head_dim * result.get("partial_rotary_factor", 1.0)) != rope.rotary_dim:
             result["partial_rotary_factor"] = part_that_turns(rope)
         if before.get("max_position_embeddings") is not None and length is not None:

@@ -53,6 +53,9 @@ class Facts:
     defaults : mapping
         The class's defaults of keys that the file may leave out.
     head_dim : mapping of label to keys and default
+    whole_width : bool
+        The whole width of attention turns at once, before it is split into heads: to a Rope it is one head. partial_rotary_factor
+        then makes, of a head behind the split, as many elements as a series of frequencies is for.
     unread : keys of a head's length, or of the part of it that turns, which the class does not read
     at_end : bool
         The end of a head turns, not its beginning.
@@ -98,6 +101,7 @@ class Facts:
     length_keys: tuple[str, ...] = ()
     defaults: Named = field(default_factory=dict)
     head_dim: Named = field(default_factory=lambda: {"": {"keys": ["head_dim"], "default": "hidden/heads"}})
+    whole_width: bool = False
     unread: tuple[str, ...] = ()
     at_end: bool = False
     rotary_dim: Named = field(default_factory=lambda: {"keys": [], "default": None})

@@ -15,7 +15,7 @@ from yarncore.rope.rope import Rope
 NO_ROPE = "no_rope"
 
 _LISTS = ("layer_types", "layers_block_type")
-_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_attention_layers")
 # Other names of layer types, in files of older versions (transformers, configuration_utils.py).
 _OTHER_NAMES = {
     "mamba": "linear_attention",
