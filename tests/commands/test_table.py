@@ -24,7 +24,10 @@ def test_every_file_is_a_row():
     assert list(table.COMMANDS) == [name for name in NAMES if name not in ("__init__", "command")]
 
 
-@pytest.mark.parametrize("name", table.COMMANDS)
+# A small model is evaluated twice: tests/evaluate does so once, in less time.
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.whole if name == "evaluate" else ()) for name in table.COMMANDS]
+)
 def test_the_examples_of_its_help_run(name, capsys, tmp_path):
     """In a folder that looks like the checkout, with a small model where an example says MODEL_FOLDER."""
     for path in ROOT.iterdir():

@@ -7,6 +7,8 @@ import re
 import pytest
 
 import yarncore as yc
+from yarncore.configs.engines.engine import RopeKeys
+from yarncore.configs.engines.examined import named
 
 PLAIN = {
     "model_type": "llama",
@@ -271,3 +273,16 @@ def test_a_model_type_that_is_no_word_is_one_that_nobody_knows(model_type):
     ropes = yc.ropes_from_config(PLAIN | {"model_type": model_type, "num_hidden_layers": 2, "num_key_value_heads": 8})
     assert ropes.one() == yc.Rope(64)
     assert ropes.evidence.kind == "none"
+
+
+@pytest.mark.parametrize("factor", [float("nan"), float("inf"), 1e308, 10**400, "4"])
+@pytest.mark.parametrize("engine", ["vllm", "sglang"])
+def test_the_length_that_an_engine_serves_is_no_product_with_what_is_no_factor(engine, factor):
+    keys = RopeKeys({"rope_type": "linear", "factor": factor}, "config", "rope_parameters")
+    assert named(engine).served(RopeKeys({}, "config", ""), {"": keys}, 4096).longest == 4096
+
+
+def test_a_base_of_hundreds_of_digits_under_another_name_is_refused():
+    file = {"model_type": "gpt_neox", "rotary_emb_base": 10000, "rope_theta": 10**400, "head_dim": 64}
+    with pytest.raises(yc.ConfigError, match="rope_theta"):
+        yc.from_config(file)

@@ -12,7 +12,7 @@ from rotary_classes import text_models
 # One of each kind of fact: keys of a base and of a part, layers that stand still, flags by layer, a base for each layer,
 # a slice, sections, what the class supplies, what was read, and what is refused.
 SAMPLE = (
-    "codegen", "exaone4", "flint", "gemma3_text", "gpt_neox", "granite_swa", "mistral4", "qwen3_vl_text", "smollm3",
+    "exaone4", "flint", "gemma3_text", "gpt_neox", "granite_swa", "mistral4", "qwen3_vl_text", "smollm3",
 )  # fmt: skip
 
 

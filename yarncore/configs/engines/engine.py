@@ -168,6 +168,12 @@ def as_advertised(model: Keys, ropes: Mapping[str, RopeKeys], advertised: int | 
     return Served(advertised, advertised)
 
 
+def stretched(length: int, factor: Any) -> int:
+    """Tokens times the factor of a rope dict; the tokens alone where it is no factor, which the dict's method says by name."""
+    told = isinstance(factor, (int, float)) and abs(factor) < 2**53  # NaN is not
+    return int(length * factor) if told else length
+
+
 def t(s: float, mscale: float) -> float:
     """0.1 mscale ln s + 1, and 1 up to s = 1."""
     return float(temperature(np.float64(s), mscale, np))

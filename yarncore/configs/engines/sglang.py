@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from yarncore.configs.engines.engine import RopeKeys, Served, Shape, rope_type_first, t
+from yarncore.configs.engines.engine import RopeKeys, Served, Shape, rope_type_first, stretched, t
 from yarncore.configs.keys import Keys
 from yarncore.configs.model_ropes import Evidence
 from yarncore.errors import ConfigError
@@ -29,9 +29,8 @@ def served(model: Keys, ropes: Mapping[str, RopeKeys], advertised: int | None) -
     key = next((key for key in LENGTHS if given[key] is not None), LENGTHS[-1])
     longest, rope = given[key], ropes.get("")
     if longest is not None and rope is not None and kind(rope) not in ("yarn", "longrope", "llama3"):
-        factor = rope.mapping.get("factor")
         told = "original_max_position_embeddings" in rope.mapping
-        longest = int(longest * factor) if isinstance(factor, (int, float)) and not told else longest
+        longest = longest if told else stretched(longest, rope.mapping.get("factor"))
     return Served(longest, longest, key)
 
 

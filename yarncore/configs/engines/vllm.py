@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from yarncore.configs.engines.engine import RopeKeys, Served, Shape, t
+from yarncore.configs.engines.engine import RopeKeys, Served, Shape, stretched, t
 from yarncore.configs.keys import Keys
 from yarncore.configs.model_ropes import Evidence
 from yarncore.errors import ConfigError
@@ -44,12 +44,10 @@ def served(model: Keys, ropes: Mapping[str, RopeKeys], advertised: int | None) -
     if not known:
         return Served(None, None)
     key = "model_max_length" if "model_max_length" in known else min(known, key=known.__getitem__)
-    factor = 1.0
+    factor = None
     for rope in ropes.values():
-        extended = kind(rope) in _EXTENDED
-        own = rope.mapping.get("factor")
-        factor = float(own) if isinstance(own, (int, float)) and not extended else factor
-    longest = int(known[key] * (1.0 if "gemma3" in str(model.raw("model_type")) else factor))
+        factor = factor if kind(rope) in _EXTENDED else rope.mapping.get("factor", factor)
+    longest = stretched(known[key], None if "gemma3" in str(model.raw("model_type")) else factor)
     original = model.length("original_max_position_embeddings")
     at_first = original is not None and any(kind(rope) == "longrope" for rope in ropes.values())
     return Served(longest, original if at_first else longest, key)

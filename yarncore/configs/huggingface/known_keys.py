@@ -5,6 +5,7 @@ Each is read, or says once more what is read and must agree, or decides the numb
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -189,7 +190,7 @@ def _compare(
             continue
         values = value if isinstance(value, (list, tuple)) else [value]
         for one in values:
-            number = isinstance(one, (int, float)) and abs(one) < float("inf")
+            number = isinstance(one, (int, float)) and abs(one) <= sys.float_info.max  # integers may be larger
             if not number or not any(agrees(rope, one) for rope in ropes):
                 listed = " and ".join(dict.fromkeys(str(read(rope)) for rope in ropes))
                 raise ConfigError(
