@@ -284,3 +284,19 @@ def test_numbers_that_json_has_no_word_for_are_null(capsys, tmp_path):
     assert table.main(["show", str(path), "--json"]) == 0
     told = json.loads(capsys.readouterr().out, parse_constant=lambda word: pytest.fail(word))
     assert told["pairs"][0]["turns"] is None
+
+
+@pytest.mark.parametrize("words", [
+    "FILE --engine vllm sglang", "FILE --engine vllm --engine sglang", "--engine vllm sglang FILE",
+    "--engine vllm --engine sglang FILE",
+])  # fmt: skip
+def test_engines_are_named_one_by_one_or_together(words, capsys):
+    file = str(ROOT / "examples" / "configs" / "gpt-oss-20b.json")
+    assert table.main(["doctor", *words.replace("FILE", file).split(), "--json"]) in (0, 1)
+    found = json.loads(capsys.readouterr().out)
+    assert [row["engine"] for row in found["rows"] if row["decides"]][-2:] == ["vllm", "sglang"]
+
+
+def test_a_doctor_without_a_configuration_asks_for_one(capsys):
+    assert table.main(["doctor", "--engine", "vllm"]) == 2
+    assert "no configuration is given" in capsys.readouterr().err

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 SUMMARY = "what engines make of a configuration, and what is wrong with it"
 _EXAMPLES = """examples:
   yarncore doctor examples/configs/gpt-oss-20b.json
-  yarncore doctor examples/configs/deepseek-v3.json --engine vllm@0.33 --engine sglang --json
+  yarncore doctor examples/configs/deepseek-v3.json --engine vllm@0.33 sglang --json
   yarncore doctor "vllm serve model --max-model-len 131072" --config examples/configs/llama-3.1-8b.json
 
 exit status: 0 without findings, 1 with, 2 where nothing can be read. Without --engine the file and transformers decide it."""
@@ -25,9 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "length."
     )
     parser.epilog = _EXAMPLES
-    parser.add_argument("source", help="a config.json, GGUF file, folder or command line; -: read from a pipe")
     parser.add_argument(
-        "--engine", action="append", default=[], metavar="NAME[@VERSION]", help="this one decides; may be repeated"
+        "source", nargs="?", help="a config.json, GGUF file, folder or command line; -: read from a pipe"
+    )
+    parser.add_argument(
+        "--engine",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="NAME[@VERSION]",
+        help="these decide; may be repeated",
     )
     parser.add_argument("--config", help="the model's own configuration, for command lines")
     parser.add_argument("--format", help="insist on a format")
@@ -43,6 +50,11 @@ def run(options: argparse.Namespace, console: "Console") -> int:
     from yarncore.configs.hub import downloaded
     from yarncore.reports.doctor import doctor
 
-    source = downloaded(options.source) if options.download else options.source
-    found = doctor(source, options.engine, options.config, options.format, options.length, options.json, console)
+    source, engines = options.source, list(options.engine)
+    if source is None and len(engines) > 1:  # --engine vllm CONFIG: the last word is no engine
+        source = engines.pop()
+    if source is None:
+        raise ValueError("no configuration is given; a config.json, GGUF file, folder or command line is expected")
+    source = downloaded(source) if options.download else source
+    found = doctor(source, engines, options.config, options.format, options.length, options.json, console)
     return 1 if found else 0
