@@ -30,6 +30,13 @@ def test_a_row_of_the_table_is_what_extending_gives(model_type):
     assert rows["rotation"] == "fused" and rows["plain"] == rows["restored"] == "equal"
 
 
+def test_a_model_that_drops_out_of_cos_and_sin_gets_tables_of_them():
+    rows = rows_of("lasr_encoder", text_models()["lasr_encoder"])
+    assert rows == COMMITTED["lasr_encoder"]
+    assert "dropout is applied to cos and sin" in rows["rotation"]
+    assert rows["plain"] == rows["yarn"] == rows["restored"] == "equal"
+
+
 @pytest.mark.parametrize("model_type", REFUSED)
 def test_what_no_rope_says_is_refused(model_type):
     rows = rows_of(model_type, text_models()[model_type])

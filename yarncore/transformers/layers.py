@@ -112,6 +112,9 @@ def redirection_of(decoder: Decoder, found: ModelRopes, target: Target) -> Redir
     """
     if decoder.custom:
         return Redirection([], False, f"{decoder.custom} is code of its own")
+    # LASR's encoder (transformers 5.24.0, models/lasr/modeling_lasr.py), between its rotary module and its layers.
+    if any(hasattr(module, "dropout_positions") for module in decoder.model.modules()):
+        return Redirection([], False, "dropout is applied to cos and sin (dropout_positions)")
     if not decoder.methods:
         return Redirection([], False, "no method was found to call a rotation function")
     rope = dataclasses.replace(next(rope for rope in found.values() if rope is not None), scaling=None)
