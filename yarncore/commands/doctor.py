@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--download", action="store_true", help="fetch the config.json of a model that the hub has (owner/model)"
     )
     parser.add_argument("--json", action="store_true", help="for machines")
+    parser.set_defaults(wrong_call=parser.error)
 
 
 def run(options: argparse.Namespace, console: "Console") -> int:
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace, console: "Console") -> int:
     if source is None and len(engines) > 1:  # --engine vllm CONFIG: the last word is no engine
         source = engines.pop()
     if source is None:
-        raise ValueError("no configuration is given; a config.json, GGUF file, folder or command line is expected")
+        options.wrong_call("the following arguments are required: source")
     source = downloaded(source) if options.download else source
     found = doctor(source, engines, options.config, options.format, options.length, options.json, console)
     return 1 if found else 0
