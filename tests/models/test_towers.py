@@ -15,10 +15,16 @@ READ = [name for name in towers() if "pairs" in ROWS.get(name, {})]
 REFUSED = [name for name in towers() if name not in READ]
 
 
+# One of each order of sections, and of what positions there are; sweep.py runs all of them, and so does -m whole.
+SAMPLE = ("qwen2_vl_vision", "pixtral", "kimi_k25_vision", "sam2_video", "minimax_m3_vl_vision", "inkling2_vision")
+
+
 @pytest.mark.usefixtures("quiet_transformers")
 @pytest.mark.filterwarnings("ignore::yarncore.ConfigWarning")
 @pytest.mark.parametrize("spelled", ["object", "to_dict", "another base, heads twice as long"])
-@pytest.mark.parametrize("model_type", READ)
+@pytest.mark.parametrize(
+    "model_type", [pytest.param(name, marks=() if name in SAMPLE else pytest.mark.whole) for name in READ]
+)
 def test_a_tower_is_read_as_its_module_turns(model_type, spelled):
     config = towers()[model_type].config()()
     if spelled.startswith("another"):
