@@ -104,13 +104,13 @@ def _without_dangling(config: Keys, key: str, given: Mapping[str, Any]) -> dict[
         raise ConfigError(f"{config.name(key)}.{strange[0]} stands beside dicts of layer types; it belongs into them")
     truncate = {"truncate": beside.pop("truncate")} if "truncate" in beside else {}
     return {
-        name: None if value is None else {**beside, **(truncate if _is_yarn(value) else {}), **value}
+        name: None if value is None else {**beside, **(truncate if _is(value, "yarn") else {}), **value}
         for name, value in dicts.items()
     }
 
 
-def _is_yarn(rope: Mapping[str, Any]) -> bool:
-    return bool(rope.get("rope_type", rope.get("type")) == "yarn")
+def _is(rope: Mapping[str, Any], rope_type: str) -> bool:
+    return bool(rope.get("rope_type", rope.get("type")) == rope_type)
 
 
 def _labels(facts: Facts, names: tuple[str, ...], given: Mapping[str, Any]) -> list[str]:
@@ -142,12 +142,11 @@ def _rope_dict(
 
 def _added_by_class(facts: Facts, label: str, own: Mapping[str, Any], by_label: bool) -> Mapping[str, Any]:
     """What a class puts into a rope dict of the file that lacks it, and the method reads."""
-    if _is_yarn(own):
+    if _is(own, "yarn"):
         adds: Mapping[str, Any] = {} if by_label else facts.when_shared.get(label, {}).get("yarn_adds", {})
         return adds
     part = facts.partial.get(label, facts.partial.get("*"))
-    is_proportional = own.get("rope_type", own.get("type")) == "proportional"
-    return {"partial_rotary_factor": part} if is_proportional and part is not None else {}
+    return {"partial_rotary_factor": part} if _is(own, "proportional") and part is not None else {}
 
 
 def _base(
